@@ -1,0 +1,17 @@
+//! The domain of Plimsoll: what a visit saw, what is kept of it, and what follows from it.
+//!
+//! **Invariant:** nothing here does I/O. No runtime, no SQL, no clock: time enters as an argument.
+//! `make lint` checks it on this crate's dependency tree.
+
+pub mod capacity;
+pub mod instance;
+pub mod name;
+pub mod reconcile;
+pub mod sample;
+pub mod size;
+pub mod size_text;
+pub mod snapshot;
+pub mod thinning;
+
+/// A PostgreSQL object identifier.
+pub type Oid = u32;

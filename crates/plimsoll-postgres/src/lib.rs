@@ -1,0 +1,13 @@
+//! Visits a monitored PostgreSQL server and returns a snapshot of what its disk holds.
+//!
+//! **Invariant:** the only crate that knows `pg_catalog`, and it never writes.
+
+mod error;
+mod url;
+mod visit;
+
+pub use crate::error::VisitError;
+pub use crate::url::{DatabaseUrl, UrlError};
+pub use crate::visit::{
+    Memory, MethodChoice, Phase, Progress, Silent, Target, VisitOptions, visit,
+};

@@ -1,0 +1,117 @@
+//! One visit, from connecting to the finished snapshot.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use plimsoll_core::snapshot::Snapshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::VisitError;
+use crate::url::DatabaseUrl;
+
+/// One database to visit.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The configured name of the instance.
+    pub instance: Arc<str>,
+    /// How to connect; its database is the one that is visited.
+    pub url: DatabaseUrl,
+}
+
+/// How sizes are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MethodChoice {
+    /// What the role may do: *files* where it can, else *functions*; full sweeps.
+    #[default]
+    Auto,
+    /// *files*, or an error.
+    Files,
+    /// *functions*.
+    Functions,
+    /// *changes* on top of *functions*, once `Memory` holds a full sweep.
+    Changes,
+}
+
+/// How a visit behaves.
+#[derive(Debug, Clone)]
+pub struct VisitOptions {
+    /// How sizes are to be read.
+    pub method: MethodChoice,
+    /// Connections used side by side by *functions*: 1 or 2.
+    pub parallel: u8,
+    /// How long a statement of ours may wait for a lock.
+    pub lock_timeout: Duration,
+    /// How long one statement of ours may run.
+    pub statement_timeout: Duration,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long the whole visit may take; then the running statement is cancelled on the server.
+    pub deadline: Duration,
+    /// *changes*: a full sweep is made when the last one is older than this.
+    pub full_sweep_every: Duration,
+}
+
+impl Default for VisitOptions {
+    fn default() -> Self {
+        Self {
+            method: MethodChoice::Auto,
+            parallel: 1,
+            lock_timeout: Duration::from_millis(100),
+            statement_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            deadline: Duration::from_secs(120),
+            full_sweep_every: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// What a visit remembers for the next one to the same database: counters and sizes for *changes*,
+/// files seen without an owner.
+#[derive(Debug, Default)]
+pub struct Memory {}
+
+/// Where a visit has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Opening the connection.
+    Connecting,
+    /// Reading the catalog.
+    Catalog,
+    /// Reading sizes: relations done, relations in all.
+    Sizing(u64, u64),
+    /// Reading the rest of the server's disk.
+    Facts,
+}
+
+/// Told where a visit has come to.
+pub trait Progress: Send + Sync {
+    /// A phase began or went on.
+    fn at(&self, phase: Phase);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn at(&self, _phase: Phase) {}
+}
+
+/// Visits a database once. `now` becomes the snapshot's `measured_at`.
+///
+/// Cancelling stops the running statement on the server and returns an error.
+#[allow(clippy::unused_async)]
+pub async fn visit(
+    _target: &Target,
+    _options: &VisitOptions,
+    _memory: &mut Memory,
+    _progress: &dyn Progress,
+    _cancel: &CancellationToken,
+    _now: Timestamp,
+) -> Result<Snapshot, VisitError> {
+    Err(VisitError::Unreachable {
+        server: String::new(),
+        reason: "being built".to_owned(),
+    })
+}

@@ -1,0 +1,2 @@
+//! The binary: arguments to exit code.
+fn main() {}
