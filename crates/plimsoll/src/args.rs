@@ -1,0 +1,168 @@
+//! The command line, as it is typed. What it means is decided in `context`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use secrecy::SecretString;
+
+/// A PostgreSQL storage monitor: how much disk every table uses, what grows, when the disk is full.
+#[derive(Debug, Parser)]
+#[command(name = "plimsoll", version, max_term_width = 100, propagate_version = false)]
+#[command(after_help = "Exit codes: 0 fine, 1 a finding (doctor, check-config), 2 an error.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file (plimsoll.toml); plimsoll.example.toml explains every key
+    #[arg(long, global = true, value_name = "FILE", env = "PLIMSOLL_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// The database to watch: postgres://user:password@host:port/database?sslmode=...
+    #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: Option<SecretString>,
+    /// Where the history is kept: sqlite:PATH or postgres://...
+    #[arg(long, global = true, value_name = "URL", env = "PLIMSOLL_STORE", hide_env_values = true)]
+    pub(crate) store: Option<SecretString>,
+    /// Of the configured instances, the one with this name
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) instance: Option<String>,
+    /// Of the instance's databases, this one
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) database: Option<String>,
+    /// What is printed on standard output
+    #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Table)]
+    pub(crate) output: OutputFormat,
+    /// How logs are written on standard error [default: text on a terminal, json otherwise]
+    #[arg(long, global = true, value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
+    /// Log more: -v what is done, -vv every statement's cost
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// What is printed on standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people
+    Table,
+    /// The same JSON as the HTTP API's
+    Json,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people
+    Text,
+    /// An object a line
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show Plimsoll at work on a throwaway PostgreSQL with sample data and months of history
+    Demo(Demo),
+    /// Run the schedule, the HTTP API and the page
+    Serve(Serve),
+    /// Measure a database now and print every table's size
+    Sizes(Sizes),
+    /// Measure a database now and keep the result in the history
+    Sample,
+    /// Print the history of a database, or of one table
+    History(History),
+    /// Say what the role can and cannot see, and the grants that would change it
+    Doctor(Doctor),
+    /// Bring the store's schema up to date
+    Migrate,
+    /// Read the configuration and say what it means, or what is wrong with it
+    CheckConfig,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Address to serve the page and the API on; without it 127.0.0.1:8000, or a free port if that is taken
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Print the sizes and end
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to serve the page and the API on [default: 127.0.0.1:8000]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sizes {
+    /// Print at most so many tables
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Leave out the first so many
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) offset: usize,
+    /// Only tables of this schema
+    #[arg(long, value_name = "NAME")]
+    pub(crate) schema: Option<String>,
+    /// Only tables whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+    /// Order: size, name, rows or growth
+    #[arg(long, value_name = "ORDER", default_value = "size")]
+    pub(crate) sort: String,
+    /// Kinds of relations: all, or a list of table, matview, partitioned, catalog, sequence, temporary
+    #[arg(long, value_name = "KINDS")]
+    pub(crate) kind: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Print at most so many samples
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) limit: usize,
+    /// Kinds of samples: all, or a list of daily, manual, watch
+    #[arg(long, value_name = "KINDS", default_value = "daily,manual")]
+    pub(crate) kind: String,
+    /// One table only, drawn as a plot: `table`, or `schema.table`, quoted as in SQL
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) table: Option<String>,
+    /// Not older than this: a time such as 2026-01-31T00:00:00Z, or an age such as 7d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// One sample for each: all, hour or day
+    #[arg(long, value_name = "STEP", default_value = "all")]
+    pub(crate) step: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Print SQL that makes a role for each level of access, safe to paste into psql
+    #[arg(long)]
+    pub(crate) grants: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+}

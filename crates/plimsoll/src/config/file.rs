@@ -1,0 +1,160 @@
+//! `plimsoll.toml` as it is written: every key, none of its meaning.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use plimsoll_server::settings::Cron;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::duration::Length;
+use super::size::Bytes;
+
+/// The whole file. `plimsoll.example.toml` explains each key.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct File {
+    pub(crate) instance: Vec<Instance>,
+    pub(crate) store: Store,
+    pub(crate) history: History,
+    pub(crate) schedule: Schedule,
+    pub(crate) server: Server,
+    pub(crate) visit: Visit,
+    pub(crate) capacity: Vec<Capacity>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Instance {
+    pub(crate) name: String,
+    pub(crate) url: Option<SecretString>,
+    pub(crate) url_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) databases: Vec<String>,
+    #[serde(default)]
+    pub(crate) exclude: Vec<String>,
+    pub(crate) method: Option<Method>,
+    pub(crate) parallel: Option<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Method {
+    Auto,
+    Files,
+    Functions,
+    Changes,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Store {
+    pub(crate) url: Option<SecretString>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct History {
+    pub(crate) daily_samples: Option<usize>,
+    pub(crate) all_for: Option<Length>,
+    pub(crate) hourly_for: Option<Length>,
+    pub(crate) max_bytes: Option<Bytes>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Schedule {
+    pub(crate) cleanup: Option<CronText>,
+    pub(crate) sample: Option<CronText>,
+    pub(crate) watch: Option<CronText>,
+    pub(crate) jitter: Option<Length>,
+}
+
+/// A cron expression, parsed where it stands so that a mistake is shown with its line.
+#[derive(Debug, Clone)]
+pub(crate) struct CronText(pub(crate) Cron);
+
+impl<'de> Deserialize<'de> for CronText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Server {
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Visit {
+    pub(crate) lock_timeout: Option<Length>,
+    pub(crate) statement_timeout: Option<Length>,
+    pub(crate) connect_timeout: Option<Length>,
+    pub(crate) deadline: Option<Length>,
+    pub(crate) full_sweep_every: Option<Length>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Capacity {
+    pub(crate) instance: Option<String>,
+    pub(crate) tablespace: Option<String>,
+    pub(crate) bytes: Bytes,
+}
+
+/// Reads the file's text. The error names the line, and the nearest known key for an unknown one.
+pub(crate) fn parse(text: &str, path: &Path) -> Result<File, String> {
+    toml::from_str(text).map_err(|error| {
+        let hint = nearest_key(error.message()).map_or_else(String::new, |key| {
+            format!("\nDid you mean `{key}`? plimsoll.example.toml explains every key.")
+        });
+        format!("{}: {}{hint}", path.display(), error.to_string().trim_end())
+    })
+}
+
+/// From serde's "unknown field `a`, expected one of `b`, `c`": the known key nearest to the unknown.
+fn nearest_key(message: &str) -> Option<&str> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let unknown = quoted.next()?;
+    quoted
+        .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
+        .filter(|&(distance, known)| distance <= known.len().max(3) / 2)
+        .min()
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        parse(text, Path::new("plimsoll.toml")).unwrap_err()
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_that_names_the_nearest_known_one() {
+        let text = error("[[instance]]\nname = \"a\"\ndatabase = [\"x\"]\n");
+        assert!(text.contains("line 3"), "{text}");
+        assert!(text.contains("Did you mean `databases`?"), "{text}");
+        assert!(error("[histroy]\n").contains("Did you mean `history`?"));
+        assert!(!error("[zzzzzzzzzzzz]\n").contains("Did you mean"));
+    }
+
+    #[test]
+    fn values_are_checked_where_they_stand() {
+        assert!(error("[history]\nall_for = \"soon\"\n").contains("line 2"));
+        assert!(error("[[capacity]]\nbytes = \"5 parsecs\"\n").contains("is not a size"));
+        assert!(error("[schedule]\nsample = \"at night\"\n").contains("line 2"));
+    }
+
+    #[test]
+    fn a_secret_is_not_in_the_debug_text() {
+        let file =
+            parse("[[instance]]\nname=\"a\"\nurl=\"postgres://u:hush@h/d\"\n", Path::new("x"))
+                .unwrap();
+        assert!(!format!("{file:?}").contains("hush"));
+    }
+}
