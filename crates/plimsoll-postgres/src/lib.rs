@@ -2,11 +2,15 @@
 //!
 //! **Invariant:** the only crate that knows `pg_catalog`, and it never writes.
 
+mod connect;
 mod error;
+mod session;
+mod tls;
 mod url;
 mod visit;
 
 pub use crate::error::VisitError;
+pub use crate::session::{APPLICATION_NAME, Limits, Param, Session};
 pub use crate::url::{DatabaseUrl, UrlError};
 pub use crate::visit::{
     Memory, MethodChoice, Phase, Progress, Silent, Target, VisitOptions, visit,

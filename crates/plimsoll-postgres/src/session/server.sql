@@ -1,0 +1,13 @@
+-- reading what the server is: no locks on user relations; one row of pg_database and its statistics
+select
+    current_setting('server_version_num')::int4 as version_num,
+    pg_is_in_recovery() as in_recovery,
+    pg_postmaster_start_time() as started_at,
+    (select s.stats_reset from pg_stat_database s where s.datid = d.oid) as stats_reset_at,
+    current_setting('block_size')::int4 as block_size,
+    d.oid as database_oid,
+    d.datname::text as database,
+    has_function_privilege('pg_control_system()', 'execute')
+        and has_function_privilege('pg_control_checkpoint()', 'execute') as may_read_control
+from pg_database d
+where d.datname = current_database()
