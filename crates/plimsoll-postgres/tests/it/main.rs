@@ -1,0 +1,5 @@
+//! Visits to real servers of every supported major.
+
+#![allow(missing_docs)]
+
+mod connect;
