@@ -1,4 +1,5 @@
-//! Runs a temporary server until standard input closes or a signal comes: `throwaway-postgres [MAJOR]`.
+//! Runs a temporary server until standard input closes or a signal comes: `throwaway-postgres [MAJOR]`;
+//! `throwaway-postgres --list` lists what is installed.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -22,6 +23,12 @@ fn main() -> ExitCode {
 
 /// Prints the URL, the folder and the postmaster's process id, then waits.
 fn run() -> Result<(), StartError> {
+    if std::env::args().nth(1).as_deref() == Some("--list") {
+        for Installation { major, bin } in Installation::all() {
+            println!("{major} {}", bin.display());
+        }
+        return Ok(());
+    }
     let major = std::env::args().nth(1).and_then(|text| text.parse().ok());
     let installation = Installation::find(major)?;
     let server = Server::start(&Options {

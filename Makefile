@@ -1,0 +1,29 @@
+# Every target works in a clean clone, as root and as an ordinary user. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1\t\2/p' $(MAKEFILE_LIST) | \
+		while IFS=$$'\t' read -r target text; do printf '  make %-16s %s\n' "$$target" "$$text"; done
+
+# The server gets its signals from the shell that `exec` replaces.
+run: ## the demo, or the database that DATABASE_URL names (ARGS="--listen 127.0.0.1:9000")
+	@scripts/setup
+	@cargo build --profile fast --locked -p plimsoll
+	@binary="$${CARGO_TARGET_DIR:-target}/fast/plimsoll"; \
+	if [ -n "$$DATABASE_URL" ]; then exec "$$binary" serve $(ARGS); fi; \
+	scripts/fetch-postgres --any && exec "$$binary" demo $(ARGS)
+
+test: ## every test, on each PostgreSQL from 13 to 18 that can be had
+	@scripts/setup
+	@scripts/test
+
+lint: ## formatting, clippy, documentation, invariants, licences
+	@scripts/setup
+	@scripts/lint
+
+bench: ## what the speed claims rest on, measured again
+	@scripts/setup
+	@scripts/fetch-postgres --any
+	@cargo bench --workspace --locked $(ARGS)
