@@ -1,2 +1,6 @@
 //! The binary: arguments to exit code.
+
+#[cfg(test)]
+mod demo;
+
 fn main() {}
