@@ -52,6 +52,8 @@ pub struct InstanceFacts {
     pub temporary_bytes: Figure<u64>,
     /// Bytes of the server's own log files (`pg_ls_logdir`).
     pub log_bytes: Figure<u64>,
+    /// How many bytes the whole instance may use: configured, or the volume of its data directory.
+    pub capacity: Figure<Capacity>,
 }
 
 /// A database's total.

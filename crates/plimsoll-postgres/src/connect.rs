@@ -21,6 +21,8 @@ pub(crate) struct Connected {
     pub task: JoinHandle<()>,
     /// `host:port` or the socket's path of the host that answered.
     pub server: String,
+    /// Whether it goes through a Unix-domain socket.
+    pub is_unix_socket: bool,
     /// `server_version`, as the server announced it.
     pub version: Option<String>,
     tls: Option<MakeRustlsConnect>,
@@ -168,6 +170,7 @@ async fn open_host(
                         client,
                         task,
                         server,
+                        is_unix_socket: matches!(host.place, Place::Unix(_)),
                         version,
                         tls,
                         broken_by,

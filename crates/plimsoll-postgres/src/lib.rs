@@ -2,14 +2,21 @@
 //!
 //! **Invariant:** the only crate that knows `pg_catalog`, and it never writes.
 
+mod capacity;
 mod connect;
+mod databases;
 mod error;
+mod facts;
+pub mod privileges;
 mod session;
 mod tls;
 mod url;
 mod visit;
 
+pub use crate::capacity::ConfiguredCapacity;
+pub use crate::databases::databases;
 pub use crate::error::VisitError;
+pub use crate::facts::facts;
 pub use crate::session::{APPLICATION_NAME, Limits, Param, Session};
 pub use crate::url::{DatabaseUrl, UrlError};
 pub use crate::visit::{

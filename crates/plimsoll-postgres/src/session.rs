@@ -179,7 +179,12 @@ impl Session {
         &self.connected.server
     }
 
-    /// When everything ends.
+    /// Whether the connection goes through a Unix-domain socket.
+    pub const fn is_unix_socket(&self) -> bool {
+        self.connected.is_unix_socket
+    }
+
+    /// How long things may take.
     pub const fn limits(&self) -> &Limits {
         &self.limits
     }

@@ -1,0 +1,74 @@
+//! Where a capacity comes from, and which one wins.
+
+use super::*;
+
+fn tablespace(name: &str, location: &str, capacity: Figure<Capacity>) -> Tablespace {
+    Tablespace {
+        oid: 1,
+        name: name.to_owned(),
+        location: location.to_owned(),
+        bytes: Figure::Known(1),
+        capacity,
+    }
+}
+
+fn bytes(figure: &Figure<Capacity>) -> Option<(u64, CapacitySource)> {
+    figure.known().map(|it| (it.capacity_bytes, it.source))
+}
+
+#[test]
+fn the_configuration_goes_before_the_file_system() {
+    let seen = volume(Path::new("/"));
+    let (size, source) = bytes(&seen).unwrap();
+    assert_eq!(source, CapacitySource::Statvfs);
+    let facts = || InstanceFacts {
+        tablespaces: vec![
+            tablespace("pg_default", "", seen.clone()),
+            tablespace("fast", "/fast", seen.clone()),
+            tablespace("slow", "/slow", Figure::default()),
+        ],
+        capacity: seen.clone(),
+        ..InstanceFacts::default()
+    };
+    let config = |bytes| Some((bytes, CapacitySource::Config));
+    let seen_bytes = Some((size, CapacitySource::Statvfs));
+    for (instance, own, expected) in [
+        (None, None, [seen_bytes, seen_bytes, seen_bytes, None]),
+        (
+            Some(500),
+            None,
+            [config(500), config(500), seen_bytes, config(500)],
+        ),
+        (None, Some(7), [seen_bytes, seen_bytes, config(7), None]),
+        (
+            Some(500),
+            Some(7),
+            [config(500), config(500), config(7), config(500)],
+        ),
+    ] {
+        let mut facts = facts();
+        ConfiguredCapacity {
+            instance_bytes: instance,
+            tablespace_bytes: own
+                .map(|own| ("fast".to_owned(), own))
+                .into_iter()
+                .collect(),
+        }
+        .apply(&mut facts);
+        let mut found = vec![bytes(&facts.capacity)];
+        found.extend(facts.tablespaces.iter().map(|it| bytes(&it.capacity)));
+        assert_eq!(found, expected, "{instance:?} {own:?}");
+    }
+}
+
+#[test]
+fn a_directory_of_another_server_is_noticed() {
+    let data = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(data.path().join(name), text).unwrap();
+    assert_eq!(another_server(data.path(), 15, 1000), None);
+    write("PG_VERSION", "15\n");
+    write("postmaster.pid", "77\n/data\n1001\n5432\n");
+    assert_eq!(another_server(data.path(), 15, 1000), None);
+    assert!(another_server(data.path(), 16, 1000).is_some());
+    assert!(another_server(data.path(), 15, 9000).is_some());
+}

@@ -1,0 +1,70 @@
+//! Every database of a server with its total, each tolerated on its own.
+
+use std::cmp::Reverse;
+
+use plimsoll_core::Oid;
+use plimsoll_core::instance::{DatabaseTotal, Figure};
+use tokio_postgres::types::Type;
+
+use crate::error::VisitError;
+use crate::session::Session;
+
+/// Every database, largest first, unknown sizes last.
+///
+/// `known` are totals that the caller has already, so that the server does not walk those files
+/// again. A database that is forbidden, half dropped or just going costs only its own figure.
+pub async fn databases(
+    session: &Session,
+    known: &[(Oid, u64)],
+) -> Result<Vec<DatabaseTotal>, VisitError> {
+    let sql = include_str!("databases/databases.sql");
+    let mut databases = Vec::new();
+    for row in session.rows(sql, &[]).await? {
+        let oid: Oid = session.read(&row, "oid")?;
+        let may_size: bool = session.read(&row, "may_size")?;
+        let is_invalid: bool = session.read(&row, "is_invalid")?;
+        let bytes = match known.iter().find(|(known, _)| *known == oid) {
+            Some((_, bytes)) => Figure::Known(*bytes),
+            None if may_size => size(session, oid, is_invalid).await?,
+            None => Figure::Absent(
+                "the role needs CONNECT on this database, or pg_read_all_stats".to_owned(),
+            ),
+        };
+        databases.push(DatabaseTotal {
+            oid,
+            name: session.read(&row, "name")?,
+            bytes,
+            allows_connections: session.read(&row, "allows_connections")?,
+            is_template: session.read(&row, "is_template")?,
+        });
+    }
+    databases.sort_by_cached_key(|database| {
+        (
+            Reverse(database.bytes.known().copied()),
+            database.name.clone(),
+        )
+    });
+    Ok(databases)
+}
+
+async fn size(session: &Session, oid: Oid, is_invalid: bool) -> Result<Figure<u64>, VisitError> {
+    let sql = include_str!("databases/size.sql");
+    let answer = match session.one(sql, &[(&oid, Type::OID)]).await {
+        Ok(row) => session.read::<Option<i64>, _>(&row, "bytes")?,
+        // A database that went away is an error on some versions, and null on others.
+        Err(error) if error.session_lives() => {
+            return Ok(Figure::Absent(if is_invalid {
+                "it is invalid: its DROP DATABASE did not finish; drop it again".to_owned()
+            } else {
+                error.to_string()
+            }));
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(answer
+        .and_then(|bytes| u64::try_from(bytes).ok())
+        .map_or_else(
+            || Figure::Absent("it was dropped while it was looked at".to_owned()),
+            Figure::Known,
+        ))
+}

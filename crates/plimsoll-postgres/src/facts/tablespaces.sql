@@ -1,0 +1,13 @@
+-- listing tablespaces: no locks; one pass over pg_tablespace and a link read for each
+select
+    t.oid,
+    t.spcname::text as name,
+    coalesce(pg_tablespace_location(t.oid), '') as location,
+    has_function_privilege('pg_tablespace_size(oid)', 'execute')
+        and (
+            pg_has_role('pg_read_all_stats', 'usage')
+            or has_tablespace_privilege(t.oid, 'create')
+            or t.oid = (select d.dattablespace from pg_database d where d.datname = current_database())
+        ) as may_size
+from pg_tablespace t
+order by t.oid
