@@ -1,10 +1,12 @@
 //! Connecting to a server, what goes wrong with it, and what a session may do there.
 
+use std::process::Command;
 use std::time::Duration;
 
 use plimsoll_postgres::{DatabaseUrl, Limits, Session, VisitError, VisitOptions};
-use throwaway_postgres::on_every_major;
+use throwaway_postgres::{Installation, Server, on_every_major, test};
 use tokio::time::Instant;
+use tokio_postgres::types::Type;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) fn limits() -> Limits {
@@ -14,6 +16,32 @@ pub(crate) fn limits() -> Limits {
 pub(crate) async fn open(url: &str) -> Result<Session, VisitError> {
     let url: DatabaseUrl = url.parse()?;
     Session::open(&url, &limits(), &CancellationToken::new()).await
+}
+
+/// As `role` in place of `postgres`.
+pub(crate) fn as_role(url: &str, role: &str) -> String {
+    url.replacen("postgres@", &format!("{role}@"), 1)
+}
+
+/// Our backends that are at work, as another session sees them.
+fn at_work(server: &Server) -> String {
+    let sql = "select count(*) from pg_stat_activity where application_name = 'plimsoll' and state <> 'idle'";
+    server.sql("postgres", sql).unwrap()[0][0].clone().unwrap()
+}
+
+fn signal(name: &str, pid: &str) {
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), pid])
+        .status();
+    assert!(status.unwrap().success(), "kill -{name} {pid}");
+}
+
+async fn backend_pid(session: &Session) -> String {
+    let row = session
+        .one("select pg_backend_pid()::text", &[])
+        .await
+        .unwrap();
+    session.read(&row, 0).unwrap()
 }
 
 on_every_major! {
@@ -60,7 +88,354 @@ on_every_major! {
         let cost = session.cost();
         assert!(cost.statements >= 12 && cost.connections == 1 && cost.bytes_received > 100, "{cost:?}");
         session.close().await;
+        assert_eq!(at_work(server), "0");
     }
+
+    async fn a_hostile_search_path_changes_nothing(server: &Server) {
+        server.sql("postgres", "create database hostile").unwrap();
+        for sql in [
+            "create schema evil",
+            "create view evil.pg_database as select 1 as oid, 'evil' as datname",
+            "create function evil.pg_is_in_recovery() returns bool language sql as 'select true'",
+            "create function evil.current_setting(text) returns text language sql as $$select '0'$$",
+            "create function evil.int4eq(int, int) returns bool language sql as 'select true'",
+            "create role plain login",
+            "grant usage on schema evil to plain",
+            "grant select on evil.pg_database to plain",
+            "alter role plain set search_path = evil, pg_catalog",
+            "alter role plain set default_transaction_read_only = off",
+            "alter role plain set statement_timeout = 0",
+        ] {
+            server.sql("hostile", sql).unwrap();
+        }
+        let session = open(&as_role(&server.url("hostile"), "plain")).await.unwrap();
+        assert_eq!(session.server().major(), server.major());
+        assert_eq!(session.database(), "hostile");
+        assert!(!session.server().in_recovery);
+    }
+
+    async fn a_locked_relation_and_a_slow_statement_cost_themselves_only(server: &Server) {
+        server.sql("postgres", "create database locked").unwrap();
+        server.sql("locked", "create table t (a int)").unwrap();
+        let mut holder = server.session("locked").unwrap();
+        holder.run("begin; lock table t in access exclusive mode").unwrap();
+        let limits = Limits { statement_timeout: Duration::from_millis(400), ..limits() };
+        let url = server.url("locked").parse().unwrap();
+        let session = Session::open(&url, &limits, &CancellationToken::new()).await.unwrap();
+        let sql = "-- sizing t: waits\nselect pg_relation_size('public.t'::regclass)";
+        let error = session.rows(sql, &[]).await.unwrap_err();
+        assert!(error.is_lock_timeout() && error.session_lives(), "{error}");
+        assert_eq!(error.code(), "lock_timed_out");
+        assert!(error.to_string().starts_with("sizing t on "), "{error}");
+        let error = session.rows("select pg_sleep(60)", &[]).await.unwrap_err();
+        assert!(error.is_statement_timeout() && error.session_lives(), "{error}");
+        let row = session.one("select $1::text", &[(&"alive", Type::TEXT)]).await.unwrap();
+        assert_eq!(session.read::<&str, _>(&row, 0).unwrap(), "alive");
+    }
+
+    async fn cancelling_and_the_deadline_end_the_statement_on_the_server(server: &Server) {
+        let url: DatabaseUrl = server.url("postgres").parse().unwrap();
+        let cancel = CancellationToken::new();
+        let session = Session::open(&url, &limits(), &cancel).await.unwrap();
+        let running = session.rows("select pg_sleep(60)", &[]);
+        let stopping = async {
+            while at_work(server) == "0" {
+                tokio::task::yield_now().await;
+            }
+            cancel.cancel();
+        };
+        let (result, ()) = futures_util::future::join(running, stopping).await;
+        assert_eq!(result.unwrap_err().code(), "cancelled");
+        assert_eq!(at_work(server), "0");
+        assert_eq!(session.rows("select 1", &[]).await.unwrap_err().code(), "cancelled");
+
+        let limits = Limits { deadline: Instant::now() + Duration::from_millis(500), ..limits() };
+        let session = Session::open(&url, &limits, &CancellationToken::new()).await.unwrap();
+        let error = session.rows("select pg_sleep(60)", &[]).await.unwrap_err();
+        assert_eq!(error.code(), "timed_out", "{error}");
+        assert_eq!(at_work(server), "0");
+
+        // Dropped in the middle, without anybody waiting for it.
+        let session = open(&server.url("postgres")).await.unwrap();
+        {
+            let mut running = std::pin::pin!(session.rows("select pg_sleep(60)", &[]));
+            while at_work(server) == "0" {
+                let once = tokio::time::timeout(Duration::from_millis(5), &mut running);
+                assert!(once.await.is_err());
+            }
+        }
+        drop(session);
+        while at_work(server) != "0" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn a_long_answer_is_handed_over_row_by_row(server: &Server) {
+        let session = open(&server.url("postgres")).await.unwrap();
+        let (mut sum, mut rows) = (0_i64, 0);
+        session
+            .stream("select g from generate_series(1, $1::int8) g", &[(&200_000_i64, Type::INT8)], |row| {
+                sum += row.get::<_, i64>(0);
+                rows += 1;
+                Ok(())
+            })
+            .await
+            .unwrap();
+        assert_eq!((rows, sum), (200_000, 20_000_100_000));
+        assert!(session.cost().bytes_received >= 1_600_000);
+
+        // The reader may stop: the statement ends, and the session goes on.
+        let mut rows = 0;
+        let error = session
+            .stream("select g from generate_series(1, 100000000) g", &[], |_| {
+                rows += 1;
+                if rows < 10 { Ok(()) } else { Err(VisitError::Unreachable { server: "x".into(), reason: "y".into() }) }
+            })
+            .await
+            .unwrap_err();
+        assert_eq!((rows, error.code()), (10, "server_unreachable"));
+        let row = session.one("select 7", &[]).await.unwrap();
+        assert_eq!(session.read::<i32, _>(&row, 0).unwrap(), 7);
+    }
+}
+
+on_own_server! {
+    each_refusal_has_its_code_and_no_password => refusals,
+    a_server_that_hangs_or_restarts_ends_the_session_in_time => hangs_and_restarts,
+    a_server_that_recovers_is_starting => starting,
+}
+
+async fn refusals(installation: &Installation) {
+    let server = Server::start(&throwaway_postgres::Options {
+        tcp: true,
+        ..test::options(installation)
+    })
+    .unwrap();
+    for sql in [
+        "create role monitor login password 'hunter2'",
+        "create role nobody_may login password 'hunter2' connection limit 0",
+        "create role locked_out nologin password 'hunter2'",
+        "create database closed_one",
+        "revoke connect on database closed_one from public",
+    ] {
+        server.sql("postgres", sql).unwrap();
+    }
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let free_port = free.local_addr().unwrap().port();
+    drop(free);
+    let port = server.port();
+    let socket = server.folder().display();
+    for (url, code, text) in [
+        (
+            format!("postgres://monitor:hunter2@127.0.0.1:{port}/postgres"),
+            "",
+            "",
+        ),
+        (
+            format!("postgres://monitor:hunter2@127.0.0.1:{free_port}/postgres"),
+            "server_unreachable",
+            "refused",
+        ),
+        (
+            "postgres://monitor:hunter2@no-such-host.invalid/postgres".to_owned(),
+            "server_unreachable",
+            "no-such-host.invalid:5432",
+        ),
+        (
+            format!("postgres://monitor:hunter2@/postgres?host={socket}&port={free_port}"),
+            "server_unreachable",
+            ".s.PGSQL.",
+        ),
+        (
+            format!("postgres://monitor:hunter22@127.0.0.1:{port}/postgres"),
+            "authentication_failed",
+            "\"monitor\"",
+        ),
+        (
+            format!("postgres://monitor@127.0.0.1:{port}/postgres?passfile=/none"),
+            "authentication_failed",
+            "password",
+        ),
+        (
+            format!("postgres://locked_out:hunter2@127.0.0.1:{port}/postgres"),
+            "authentication_failed",
+            "not permitted to log in",
+        ),
+        (
+            format!("postgres://monitor:hunter2@127.0.0.1:{port}/no_such"),
+            "unknown_database",
+            "\"no_such\"",
+        ),
+        (
+            format!("postgres://monitor:hunter2@127.0.0.1:{port}/closed_one"),
+            "permission_denied",
+            "closed_one",
+        ),
+        (
+            format!("postgres://nobody_may:hunter2@127.0.0.1:{port}/postgres"),
+            "too_many_connections",
+            "max_connections",
+        ),
+        (
+            format!("postgres://monitor:hunter2@127.0.0.1:{port}/postgres?sslmode=require"),
+            "tls_failed",
+            "ssl = on",
+        ),
+        // Several hosts: the next one answers.
+        (
+            format!("postgres://monitor:hunter2@127.0.0.1:{free_port},127.0.0.1:{port}/postgres"),
+            "",
+            "",
+        ),
+        (
+            format!(
+                "postgres://monitor:hunter2@127.0.0.1:{port}/postgres?target_session_attrs=read-only"
+            ),
+            "server_unreachable",
+            "not read only",
+        ),
+        (
+            format!(
+                "postgres://monitor:hunter2@127.0.0.1:{port}/postgres?target_session_attrs=prefer-standby"
+            ),
+            "",
+            "",
+        ),
+    ] {
+        let result = open(&url).await;
+        let Err(error) = result else {
+            assert_eq!(code, "", "{url}");
+            continue;
+        };
+        assert_eq!(error.code(), code, "{url}: {error}");
+        assert!(error.to_string().contains(text), "{url}: {error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+    // The password comes from the password file, and not from one that others may read.
+    let home = tempfile::tempdir().unwrap();
+    let passfile = home.path().join("pgpass");
+    std::fs::write(&passfile, format!("127.0.0.1:{port}:*:monitor:hunter2\n")).unwrap();
+    let url = format!(
+        "postgres://monitor@127.0.0.1:{port}/postgres?passfile={}",
+        passfile.display()
+    );
+    for (mode, code) in [("600", None), ("644", Some("authentication_failed"))] {
+        assert!(
+            Command::new("chmod")
+                .arg(mode)
+                .arg(&passfile)
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(
+            open(&url).await.err().map(|error| error.code()),
+            code,
+            "{mode}"
+        );
+    }
+}
+
+async fn hangs_and_restarts(installation: &Installation) {
+    let server = Server::start(&test::options(installation)).unwrap();
+    let url: DatabaseUrl = server.url("postgres").parse().unwrap();
+
+    // The backend stands still: neither answers nor obeys a cancel request.
+    let limits = Limits {
+        deadline: Instant::now() + Duration::from_millis(800),
+        ..limits()
+    };
+    let session = Session::open(&url, &limits, &CancellationToken::new())
+        .await
+        .unwrap();
+    let pid = backend_pid(&session).await;
+    signal("STOP", &pid);
+    let started = Instant::now();
+    let error = session.rows("select 1", &[]).await.unwrap_err();
+    assert_eq!(error.code(), "timed_out", "{error}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+    let closing = Instant::now();
+    session.close().await;
+    assert!(closing.elapsed() < Duration::from_secs(10));
+    signal("CONT", &pid);
+
+    // The postmaster stands still: connections are accepted by the kernel, and nobody answers.
+    let postmaster = server.postmaster_pid().unwrap().to_string();
+    let limits = Limits {
+        connect_timeout: Duration::from_millis(500),
+        ..self::limits()
+    };
+    signal("STOP", &postmaster);
+    let result = Session::open(&url, &limits, &CancellationToken::new()).await;
+    signal("CONT", &postmaster);
+    assert_eq!(result.unwrap_err().code(), "timed_out");
+
+    // A restart in the middle: this session ends with the server's own reason, the next one is fine.
+    let session = open(&server.url("postgres")).await.unwrap();
+    let running = session.rows("select pg_sleep(60)", &[]);
+    let restarting = async {
+        while at_work(&server) == "0" {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::block_in_place(|| server.restart().unwrap());
+    };
+    let (result, ()) = futures_util::future::join(running, restarting).await;
+    let error = result.unwrap_err();
+    assert_eq!(error.code(), "server_shutting_down", "{error}");
+    let error = session.rows("select 1", &[]).await.unwrap_err();
+    assert!(
+        matches!(error.code(), "connection_lost" | "server_shutting_down"),
+        "{error}"
+    );
+    drop(session);
+
+    // Killed while nothing runs: the next statement tells what happened.
+    let session = open(&server.url("postgres")).await.unwrap();
+    let pid = backend_pid(&session).await;
+    server
+        .sql("postgres", &format!("select pg_terminate_backend({pid})"))
+        .unwrap();
+    while !server
+        .sql(
+            "postgres",
+            &format!("select 1 from pg_stat_activity where pid = {pid}"),
+        )
+        .unwrap()
+        .is_empty()
+    {
+        tokio::task::yield_now().await;
+    }
+    let error = session.rows("select 1", &[]).await.unwrap_err();
+    assert!(
+        matches!(error.code(), "connection_lost" | "server_shutting_down"),
+        "{error}"
+    );
+
+    let session = open(&server.url("postgres")).await.unwrap();
+    tokio::task::block_in_place(|| server.crash().unwrap());
+    let error = session.rows("select 1", &[]).await.unwrap_err();
+    assert!(
+        matches!(error.code(), "connection_lost" | "server_shutting_down"),
+        "{error}"
+    );
+    let error = open(&server.url("postgres")).await.unwrap_err();
+    assert_eq!(error.code(), "server_unreachable", "{error}");
+    tokio::task::block_in_place(|| server.start_again().unwrap());
+    open(&server.url("postgres")).await.unwrap();
+}
+
+/// A standby that takes no connections says so for as long as it runs, as a server in recovery does.
+async fn starting(installation: &Installation) {
+    let server = Server::start(&test::options(installation)).unwrap();
+    let standby = server.standby(&[]).unwrap();
+    standby
+        .sql("postgres", "alter system set hot_standby = off")
+        .unwrap();
+    standby.stop().unwrap();
+    // It never becomes ready, so waiting for it fails; it runs all the same.
+    let _ = standby.start_again();
+    let error = open(&standby.url("postgres")).await.unwrap_err();
+    assert_eq!(error.code(), "server_starting", "{error}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use plimsoll_postgres::{databases, facts};
 use throwaway_postgres::Server;
 use throwaway_postgres::{on_every_major, test};
 
-use crate::connect::open;
+use crate::connect::{as_role, open};
 
 /// The first value of the first row, as a superuser sees it.
 pub(crate) fn value(server: &Server, database: &str, sql: &str) -> String {
@@ -20,10 +20,6 @@ fn number(server: &Server, database: &str, sql: &str) -> u64 {
 
 fn named<'a>(facts: &'a [DatabaseTotal], name: &str) -> &'a DatabaseTotal {
     facts.iter().find(|it| it.name == name).unwrap()
-}
-
-fn as_role(url: &str, role: &str) -> String {
-    url.replacen("postgres@", &format!("{role}@"), 1)
 }
 
 on_every_major! {
@@ -161,25 +157,6 @@ on_every_major! {
         assert_eq!(found.wal.retained_by[0].name, "idle");
     }
 }
-
-/// A server of each major that is started here, since its settings or its files are special.
-macro_rules! on_own_server {
-    ($($name:ident => $check:ident),+ $(,)?) => {$(
-        mod $name {
-            use super::*;
-            on_own_server!(@tests $check: pg13 13, pg14 14, pg15 15, pg16 16, pg17 17, pg18 18);
-        }
-    )+};
-    (@tests $check:ident: $($test:ident $major:literal),+) => {$(
-        #[tokio::test]
-        async fn $test() {
-            if let Some(installation) = test::installed($major) {
-                $check(&installation).await;
-            }
-        }
-    )+};
-}
-pub(crate) use on_own_server;
 
 on_own_server! {
     trap_30_a_standby_shows_the_same_figures_as_a_primary => standby,

@@ -1,0 +1,1 @@
+//! Every `sslmode` against a server with TLS, certificates made here.
