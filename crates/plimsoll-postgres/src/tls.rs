@@ -57,6 +57,8 @@ pub(crate) fn advice(reason: &str, choice: &TlsChoice) -> String {
     }
     let meaning = if reason.contains("UnknownIssuer") || reason.contains("InvalidSignature") {
         "the server's certificate was not issued by an authority in sslrootcert; name the authority's file there"
+    } else if reason.contains("CaUsedAsEndEntity") {
+        "the server's certificate is an authority's own, or self-signed, and not the one in sslrootcert; name its file there"
     } else if reason.contains("NotValidForName") || reason.contains("not valid for name") {
         "the server's certificate does not name this host; connect by a name that it carries, or use sslmode=verify-ca"
     } else if reason.contains("Expired") || reason.contains("certificate expired") {
