@@ -4,6 +4,7 @@
 //! `make lint` checks it on this crate's dependency tree.
 
 pub mod capacity;
+pub mod change;
 pub mod instance;
 pub mod name;
 pub mod reconcile;

@@ -42,7 +42,8 @@ pub struct Kept {
 ///
 /// The last `daily_samples` daily ones stay, whatever their age. Of the others, all stay that are
 /// younger than `all_for`, the first of each hour that is younger than `hourly_for`, and none older.
-/// Samples in the future of `now` (a clock that was set back) stay.
+/// Samples in the future of `now` (a clock that was set back) stay, and so does the newest one of
+/// all: however long nothing was sampled, the last that is known is not forgotten.
 pub fn plan(samples: &[Kept], retention: &Retention, now: Timestamp) -> Vec<i64> {
     let mut ordered = samples.to_vec();
     ordered.sort_by_key(|sample| (sample.sampled_at, sample.id));
@@ -54,10 +55,14 @@ pub fn plan(samples: &[Kept], retention: &Retention, now: Timestamp) -> Vec<i64>
     let surplus = daily.len().saturating_sub(retention.daily_samples);
     let dropped_daily: HashSet<i64> = daily[..surplus].iter().copied().collect();
 
+    let newest = ordered.last().map(|sample| sample.id);
     let mut hours_kept = HashSet::new();
     ordered
         .iter()
         .filter(|sample| {
+            if Some(sample.id) == newest {
+                return false;
+            }
             if sample.kind == SampleKind::Daily {
                 return dropped_daily.contains(&sample.id);
             }
@@ -98,6 +103,19 @@ mod tests {
             kind: SampleKind::Manual,
         }));
         assert_eq!(plan(&samples, &Retention::default(), now), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn the_newest_sample_stays_however_old_it_is() {
+        let now: Timestamp = "2026-06-01T03:00:00Z".parse().unwrap();
+        let samples: Vec<_> = (0..3)
+            .map(|n| Kept {
+                id: n,
+                sampled_at: at(24 * 100 - n, now),
+                kind: SampleKind::Watch,
+            })
+            .collect();
+        assert_eq!(plan(&samples, &Retention::default(), now), [0, 1]);
     }
 
     #[test]

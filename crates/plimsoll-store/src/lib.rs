@@ -1,9 +1,22 @@
 //! History and state behind one trait, in SQLite (default) or PostgreSQL.
 //!
 //! The store keeps what changed: a relation that did not move between two samples costs nothing.
-//! `storage_samples` is a view over it.
+//! `storage_samples` is a view over it. What a snapshot changes is worked out by
+//! `plimsoll_core::change`, once for both back ends; they only load what is known and write rows.
+//!
+//! **Invariant:** only what a visit measured becomes a value. What it could not read keeps its last
+//! good value, and the sample says so.
+
+mod error;
+mod job;
+mod migration;
+//mod postgres;
+mod sample;
+mod sqlite;
 
 use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -12,6 +25,10 @@ use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
+
+pub use crate::error::StoreError;
+pub use crate::job::{CleanupRun, JobState};
+pub use crate::sample::{NamedEvent, Recorded, Recording, SamplePage, SampleQuery, Step};
 
 /// Names one watched database.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,89 +39,26 @@ pub struct DatabaseKey {
     pub database: String,
 }
 
-/// What went wrong in the store.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {}
-
-/// What was made of a snapshot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recorded {
-    /// It is kept under this header.
-    New(SampleHeader),
-    /// Another process already took this scheduled sample; this is that one.
-    Already(SampleHeader),
-}
-
-/// Which samples to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SampleQuery {
-    /// Of which database.
-    pub of: DatabaseKey,
-    /// Of which kinds; empty means all.
-    pub kinds: Vec<SampleKind>,
-    /// Not older than this.
-    pub since: Option<Timestamp>,
-    /// The last one of each hour or day only.
-    pub step: Step,
-    /// At most so many, newest first.
-    pub limit: usize,
-}
-
-/// How dense a history is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Step {
-    /// Every sample.
-    #[default]
-    All,
-    /// The last one of each hour (UTC).
-    Hour,
-    /// The last one of each day (UTC).
-    Day,
-}
-
-/// Samples, newest first, and how many match without the limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SamplePage {
-    /// The samples.
-    pub samples: Vec<SampleHeader>,
-    /// How many there are in all.
-    pub total: u64,
-}
-
-/// The last run of a job, and the one under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobState {
-    /// The job's name.
-    pub name: String,
-    /// When its last run began.
-    pub last_started_at: Option<Timestamp>,
-    /// When its last run ended; null while one is running.
-    pub last_finished_at: Option<Timestamp>,
-    /// `ok`, `failed` or `skipped`.
-    pub last_outcome: Option<String>,
-    /// What it did, or why it failed.
-    pub last_message: Option<String>,
-    /// The scheduled time that was last begun: what tells whether one was missed.
-    pub last_scheduled_for: Option<Timestamp>,
-}
-
-/// A cleanup run, as `cleanup_runs` keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CleanupRun {
-    /// Unique within the store.
-    pub id: i64,
-    /// Of which database.
-    pub of: DatabaseKey,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// When it ended; null while it is under way.
-    pub finished_at: Option<Timestamp>,
-    /// `running`, `ok`, `failed` or `cancelled`.
-    pub outcome: String,
-    /// Rows deleted, by table key.
-    pub rows_deleted: Vec<(String, u64)>,
-    /// What failed.
-    pub error: Option<String>,
+/// Opens the store that a URL names: `sqlite:PATH`, `sqlite::memory:`, or `postgres://...`.
+///
+/// Nothing is migrated. Neither a file is made nor a connection opened before something is read or
+/// written.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.is_empty() {
+            return Err(StoreError::Url("sqlite: names no file".to_owned()));
+        }
+        return Ok(Arc::new(sqlite::SqliteStore::new(Path::new(path))));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        todo!()
+    }
+    // the rest of it may hold a password
+    let scheme = url.split(':').next().unwrap_or_default();
+    Err(StoreError::Url(format!(
+        "there is no store of the kind `{scheme}:`"
+    )))
 }
 
 /// History and state.
@@ -122,18 +76,32 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps a snapshot.
     ///
     /// With `scheduled_for`, at most one sample exists for (database, kind, scheduled time).
+    async fn record(
+        &self,
+        snapshot: &Snapshot,
+        recording: Recording,
+    ) -> Result<Recorded, StoreError>;
+
+    /// As [`Store::record`], for a snapshot that is no demo.
     async fn record_sample(
         &self,
         snapshot: &Snapshot,
         kind: SampleKind,
         scheduled_for: Option<Timestamp>,
-    ) -> Result<Recorded, StoreError>;
+    ) -> Result<Recorded, StoreError> {
+        let recording = Recording {
+            kind,
+            scheduled_for,
+            is_demo: false,
+        };
+        self.record(snapshot, recording).await
+    }
 
     /// Reads headers of samples.
     async fn samples(&self, query: &SampleQuery) -> Result<SamplePage, StoreError>;
 
-    /// The sizes of a sample's tables by key, in the order of the keys, or the `largest` ones only,
-    /// or `table` (a key) only.
+    /// The sizes of a sample's tables by key, in the order of the keys (of their bytes), or the
+    /// `largest` ones only, largest first, or `table` (a key) only.
     async fn table_sizes(
         &self,
         sample: &SampleHeader,
@@ -189,4 +157,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// Runs a computation that may take a tenth of a second without holding up the runtime's other tasks.
+fn on_this_thread<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }

@@ -1,0 +1,381 @@
+//! Compares a snapshot with what is known, relation by relation.
+
+use std::collections::{HashMap, HashSet};
+
+use super::link::{Links, is_restored};
+use super::{
+    Changes, Event, EventKind, Former, Known, KnownDatabase, KnownToast, LastVisit, Part,
+    RelationId, RelationKind, Sizes, measured,
+};
+use crate::Oid;
+use crate::size::{Size, Status};
+use crate::snapshot::{Index, Snapshot, Table, TableKind};
+
+/// What `now` adds to a history that knows `before`.
+///
+/// Only what this visit measured becomes a point; a part that it could not read keeps its last
+/// value and is named in `unread`. The first snapshot of a database makes no events: what it shows
+/// was there before.
+pub fn compare(before: &KnownDatabase, now: &Snapshot) -> Changes {
+    let restored = is_restored(before, now);
+    let mut links = Links::new(before, now, restored);
+    let mut comparison = Comparison {
+        last: before.last.as_ref(),
+        now,
+        was_unread: before.unread.iter().copied().collect(),
+        is_unread: HashSet::new(),
+        changes: Changes {
+            next_relation_id: before.next_relation_id,
+            ..Changes::default()
+        },
+    };
+    comparison.database_events(restored);
+
+    let tables = now.tables.iter().filter(|table| {
+        table.kind.has_series()
+            && (table.heap.size.status != Status::Dropped || !before.relations.is_empty())
+    });
+    let mut ids: HashMap<Oid, RelationId> = HashMap::with_capacity(now.tables.len());
+    let mut linked: Vec<(&Table, Option<&Known>, RelationId)> =
+        Vec::with_capacity(now.tables.len());
+    for table in tables {
+        let known = links.table(table);
+        if known.is_none() && table.heap.size.status == Status::Dropped {
+            continue;
+        }
+        let id = known.map_or_else(|| comparison.next_id(), |known| known.id);
+        ids.insert(table.oid, id);
+        linked.push((table, known, id));
+    }
+    for (table, known, id) in linked {
+        let parent = table.parent_oid.and_then(|oid| ids.get(&oid).copied());
+        comparison.table(&mut links, table, known, id, parent);
+    }
+    comparison.gone(&links);
+    comparison.finish()
+}
+
+struct Comparison<'a> {
+    last: Option<&'a LastVisit>,
+    now: &'a Snapshot,
+    was_unread: HashSet<(RelationId, Part)>,
+    is_unread: HashSet<(RelationId, Part)>,
+    changes: Changes,
+}
+
+impl Comparison<'_> {
+    fn next_id(&mut self) -> RelationId {
+        let id = self.changes.next_relation_id;
+        self.changes.next_relation_id += 1;
+        id
+    }
+
+    fn event(
+        &mut self,
+        kind: EventKind,
+        relation: Option<RelationId>,
+        bytes: (Option<u64>, Option<u64>),
+        detail: Option<String>,
+    ) {
+        let Some(last) = self.last else { return };
+        self.changes.events.push(Event {
+            kind,
+            relation,
+            from: last.sampled_at,
+            to: self.now.measured_at,
+            bytes_before: bytes.0,
+            bytes_after: bytes.1,
+            detail,
+        });
+    }
+
+    fn database_events(&mut self, restored: bool) {
+        let Some(&last) = self.last else { return };
+        let server = &self.now.server;
+        let bytes = (Some(last.total_bytes), Some(self.now.totals.total_bytes));
+        if restored {
+            let detail = format!(
+                "database OID {} became {}",
+                last.database_oid, self.now.database_oid
+            );
+            self.event(EventKind::Restore, None, bytes, Some(detail));
+            return;
+        }
+        let timeline_moved =
+            matches!((last.timeline, server.timeline), (Some(was), Some(is)) if is > was);
+        if timeline_moved || (last.in_recovery && !server.in_recovery) {
+            let detail = match (last.timeline, server.timeline) {
+                (Some(was), Some(is)) => Some(format!("timeline {was} became {is}")),
+                _ => None,
+            };
+            self.event(EventKind::Failover, None, bytes, detail);
+        }
+        if server.stats_reset_at.is_some() && last.stats_reset_at != server.stats_reset_at {
+            self.event(EventKind::StatisticsReset, None, bytes, None);
+        }
+    }
+
+    fn table(
+        &mut self,
+        links: &mut Links<'_>,
+        table: &Table,
+        known: Option<&Known>,
+        id: RelationId,
+        parent: Option<RelationId>,
+    ) {
+        let was = known.map(|known| known.sizes).unwrap_or_default();
+        let rewritten = known.is_some_and(|known| moved(known.filenode, table.heap.filenode));
+        let mut index_bytes = 0;
+        for index in &table.indexes {
+            let bytes = self.index(links, table, index, known, id, rewritten);
+            index_bytes += bytes.unwrap_or(0);
+        }
+        let is_now = Known {
+            id,
+            oid: table.oid,
+            kind: RelationKind::Table(table.kind),
+            owner: None,
+            schema_name: (*table.schema_name).into(),
+            relation_name: table.table_name.clone(),
+            parent,
+            filenode: file_of(known, table.heap.filenode),
+            toast: table.toast.map(|toast| KnownToast {
+                oid: toast.oid,
+                filenode: toast.heap.filenode,
+                index_oid: toast.index_oid,
+                index_filenode: toast.index.filenode,
+            }),
+            sizes: Sizes {
+                heap_bytes: self.part(id, Part::Heap, &table.heap.size, was.heap_bytes),
+                toast_bytes: table.toast.and_then(|toast| {
+                    self.part(id, Part::Toast, &toast.heap.size, was.toast_bytes)
+                }),
+                toast_index_bytes: table.toast.and_then(|toast| {
+                    self.part(
+                        id,
+                        Part::ToastIndex,
+                        &toast.index.size,
+                        was.toast_index_bytes,
+                    )
+                }),
+                index_bytes,
+                row_count: table.rows.count,
+            },
+        };
+        if table.kind.in_table_sizes() && is_now.sizes.heap_bytes.is_some() {
+            self.changes.table_count += 1;
+        }
+        match known {
+            None => self.new_table(is_now),
+            Some(known) => self.known_table(known, is_now, rewritten),
+        }
+    }
+
+    fn new_table(&mut self, is_now: Known) {
+        if is_now.kind != RelationKind::Table(TableKind::Catalog) {
+            self.event(
+                EventKind::Create,
+                Some(is_now.id),
+                (None, is_now.sizes.total_bytes()),
+                None,
+            );
+        }
+        if is_now.sizes != Sizes::default()
+            && is_now.kind != RelationKind::Table(TableKind::Partitioned)
+        {
+            self.changes.table_points.push((is_now.id, is_now.sizes));
+        }
+        self.changes.added.push(is_now);
+    }
+
+    fn known_table(&mut self, known: &Known, is_now: Known, rewritten: bool) {
+        if *known == is_now {
+            return;
+        }
+        let id = Some(known.id);
+        let bytes = (known.sizes.total_bytes(), is_now.sizes.total_bytes());
+        if known.oid != is_now.oid {
+            if is_now.kind != RelationKind::Table(TableKind::Catalog) {
+                let detail = format!("OID {} became {}", known.oid, is_now.oid);
+                self.event(EventKind::Restore, id, bytes, Some(detail));
+            }
+        } else if rewritten {
+            let emptied = is_now.sizes.heap_bytes == Some(0)
+                && known.sizes.heap_bytes.is_some_and(|bytes| bytes > 0);
+            let kind = if emptied {
+                EventKind::Truncate
+            } else {
+                EventKind::Rewrite
+            };
+            self.event(kind, id, bytes, None);
+        }
+        let renamed =
+            known.schema_name != is_now.schema_name || known.relation_name != is_now.relation_name;
+        if renamed {
+            let detail = format!(
+                "{}.{} became {}.{}",
+                known.schema_name, known.relation_name, is_now.schema_name, is_now.relation_name
+            );
+            self.event(EventKind::Rename, id, bytes, Some(detail));
+        }
+        if known.parent != is_now.parent {
+            if known.parent.is_some() {
+                self.event(EventKind::Detach, id, bytes, None);
+            }
+            if is_now.parent.is_some() {
+                self.event(EventKind::Attach, id, bytes, None);
+            }
+        }
+        if renamed || known.parent != is_now.parent {
+            self.changes.former.push(Former {
+                id: known.id,
+                schema_name: known.schema_name.clone(),
+                relation_name: known.relation_name.clone(),
+                parent: known.parent,
+            });
+        }
+        if known.sizes != is_now.sizes {
+            self.changes.table_points.push((known.id, is_now.sizes));
+        }
+        self.changes.updated.push(is_now);
+    }
+
+    /// Returns the index's last measured bytes.
+    fn index(
+        &mut self,
+        links: &mut Links<'_>,
+        table: &Table,
+        index: &Index,
+        owner: Option<&Known>,
+        owner_id: RelationId,
+        table_rewritten: bool,
+    ) -> Option<u64> {
+        let known = owner.and_then(|owner| links.index(owner.id, index, &table.indexes));
+        if known.is_none() && index.storage.size.status == Status::Dropped {
+            return None;
+        }
+        let id = known.map_or_else(|| self.next_id(), |known| known.id);
+        let was = known.and_then(|known| known.sizes.heap_bytes);
+        let bytes = self.part(id, Part::Heap, &index.storage.size, was);
+        let is_now = Known {
+            id,
+            oid: index.oid,
+            kind: RelationKind::Index,
+            owner: Some(owner_id),
+            schema_name: "".into(),
+            relation_name: index.index_name.clone(),
+            parent: None,
+            filenode: file_of(known, index.storage.filenode),
+            toast: None,
+            sizes: Sizes {
+                heap_bytes: bytes,
+                ..Sizes::default()
+            },
+        };
+        if let Some(bytes) = bytes
+            && was != Some(bytes)
+        {
+            self.changes.index_points.push((id, bytes));
+        }
+        let Some(known) = known else {
+            // an index that comes with its new table is no event of its own
+            if owner.is_some() && table.kind != TableKind::Catalog {
+                self.event(EventKind::Create, Some(id), (None, bytes), None);
+            }
+            self.changes.added.push(is_now);
+            return bytes;
+        };
+        if *known == is_now {
+            return bytes;
+        }
+        if known.relation_name != is_now.relation_name {
+            let detail = format!("{} became {}", known.relation_name, is_now.relation_name);
+            self.event(EventKind::Rename, Some(id), (was, bytes), Some(detail));
+            self.changes.former.push(Former {
+                id,
+                schema_name: known.schema_name.clone(),
+                relation_name: known.relation_name.clone(),
+                parent: None,
+            });
+        }
+        let restored = owner.is_some_and(|owner| owner.oid != table.oid);
+        let rebuilt = known.oid != is_now.oid || moved(known.filenode, is_now.filenode);
+        if rebuilt && !table_rewritten && !restored {
+            self.event(EventKind::Reindex, Some(id), (was, bytes), None);
+        }
+        self.changes.updated.push(is_now);
+        bytes
+    }
+
+    /// The last measured bytes of a part, this visit's included; notes whether it was read.
+    fn part(&mut self, id: RelationId, part: Part, size: &Size, was: Option<u64>) -> Option<u64> {
+        if size.is_measured() {
+            return measured(size);
+        }
+        self.changes.unread_count += 1;
+        self.is_unread.insert((id, part));
+        if !self.was_unread.contains(&(id, part)) {
+            self.changes.unread.push((id, part, size.status));
+        }
+        was
+    }
+
+    fn gone(&mut self, links: &Links<'_>) {
+        let gone: Vec<&Known> = links.left_over().collect();
+        let gone_tables: HashSet<RelationId> = gone
+            .iter()
+            .filter(|known| known.owner.is_none())
+            .map(|known| known.id)
+            .collect();
+        for known in gone {
+            self.changes.gone.push(known.id);
+            // indexes that go with their table, and what an upgrade removes from the catalog, are
+            // no events of their own
+            let with_its_table = known
+                .owner
+                .is_some_and(|owner| gone_tables.contains(&owner));
+            if with_its_table || known.kind == RelationKind::Table(TableKind::Catalog) {
+                continue;
+            }
+            let before = if known.kind == RelationKind::Index {
+                known.sizes.heap_bytes
+            } else {
+                known.sizes.total_bytes()
+            };
+            self.event(EventKind::Drop, Some(known.id), (before, None), None);
+        }
+    }
+
+    fn finish(mut self) -> Changes {
+        let mut read_again: Vec<_> = self
+            .was_unread
+            .difference(&self.is_unread)
+            .copied()
+            .collect();
+        read_again.sort_unstable();
+        self.changes.read_again = read_again;
+        // in the order of the stores' keys: cheaper to write
+        self.changes
+            .table_points
+            .sort_unstable_by_key(|point| point.0);
+        self.changes
+            .index_points
+            .sort_unstable_by_key(|point| point.0);
+        self.changes.added.sort_unstable_by_key(|known| known.id);
+        self.changes.updated.sort_unstable_by_key(|known| known.id);
+        self.changes
+    }
+}
+
+/// Whether a relation has another file than before.
+const fn moved(was: Oid, is: Oid) -> bool {
+    was != 0 && is != 0 && was != is
+}
+
+/// The present file, or the last known one where the visit could not tell.
+fn file_of(known: Option<&Known>, filenode: Oid) -> Oid {
+    match known {
+        Some(known) if filenode == 0 => known.filenode,
+        _ => filenode,
+    }
+}

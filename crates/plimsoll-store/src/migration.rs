@@ -1,0 +1,60 @@
+//! The numbered migrations of both stores.
+//!
+//! An own runner of a few lines, because refinery holds rusqlite back at 0.41 and takes neither
+//! SQLite's `begin immediate` nor PostgreSQL's advisory lock, without which two processes that start
+//! at once collide.
+
+/// One numbered file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Migration {
+    /// Its number; they are applied in this order, without gaps.
+    pub(crate) number: u32,
+    /// Its file's name without the ending.
+    pub(crate) name: &'static str,
+    /// Its statements.
+    pub(crate) sql: &'static str,
+}
+
+/// Those of SQLite.
+pub(crate) const SQLITE: &[Migration] = &[Migration {
+    number: 1,
+    name: "001_history",
+    sql: include_str!("../migrations/sqlite/001_history.sql"),
+}];
+
+/// Those of PostgreSQL.
+pub(crate) const POSTGRES: &[Migration] = &[Migration {
+    number: 1,
+    name: "001_history",
+    sql: include_str!("../migrations/postgres/001_history.sql"),
+}];
+
+/// The number of the last one.
+pub(crate) fn newest(migrations: &[Migration]) -> u32 {
+    migrations.last().map_or(0, |migration| migration.number)
+}
+
+/// Those that come after number `applied`.
+pub(crate) fn after(migrations: &'static [Migration], applied: u32) -> &'static [Migration] {
+    let at = migrations.partition_point(|migration| migration.number <= applied);
+    &migrations[at..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_without_gaps_and_alike_in_both_stores() {
+        for migrations in [SQLITE, POSTGRES] {
+            for (number, migration) in (1..).zip(migrations) {
+                assert_eq!(migration.number, number);
+                assert!(migration.name.starts_with(&format!("{number:03}_")));
+            }
+        }
+        let names = |all: &[Migration]| all.iter().map(|m| m.name).collect::<Vec<_>>();
+        assert_eq!(names(SQLITE), names(POSTGRES));
+        assert!(after(SQLITE, newest(SQLITE)).is_empty());
+        assert_eq!(after(SQLITE, 0).len(), SQLITE.len());
+    }
+}

@@ -1,0 +1,536 @@
+//! Keeps a snapshot: loads what is known, and writes what it changes.
+
+use plimsoll_core::change::{
+    Changes, Known, KnownDatabase, KnownToast, LastVisit, Part, RelationKind, Sizes,
+};
+use plimsoll_core::sample::SampleHeader;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::error::Wrong;
+use super::read::{HEADER, header};
+use crate::sample::{
+    Before, RelationRow, SampleRow, columns, former_key, from_millis, millis, signed, unsigned,
+};
+
+/// What became of a sample.
+pub(super) enum Written {
+    New(SampleHeader),
+    /// Another process took this scheduled sample.
+    Already(SampleHeader),
+    /// Another sample was kept since the changes were worked out.
+    Moved,
+}
+
+pub(super) fn load(connection: &Connection, sample: &SampleRow) -> Result<Before, Wrong> {
+    let Some((instance_id, database_id)) = find(connection, sample)? else {
+        return Ok(Before {
+            known: KnownDatabase {
+                next_relation_id: 1,
+                ..KnownDatabase::default()
+            },
+            ..Before::default()
+        });
+    };
+    let already = scheduled(connection, instance_id, database_id, sample)?;
+    if already.is_some() {
+        return Ok(Before {
+            already,
+            ..Before::default()
+        });
+    }
+    let (last_tick, next_relation_id, last) = connection.query_row(
+        "select d.last_tick, d.next_relation_id, d.oid, d.system_identifier, d.timeline,
+                d.in_recovery, d.stats_reset_at, s.sampled_at, s.total_bytes
+         from databases as d
+         join samples as s on s.instance_id = d.instance_id and s.database_id = d.database_id
+             and s.tick = d.last_tick
+         where d.instance_id = ?1 and d.database_id = ?2",
+        (instance_id, database_id),
+        |row| {
+            let system_identifier: Option<String> = row.get(3)?;
+            let last = LastVisit {
+                sampled_at: from_millis(row.get(7)?),
+                database_oid: row.get(2)?,
+                system_identifier: system_identifier.and_then(|text| text.parse().ok()),
+                timeline: row.get(4)?,
+                in_recovery: row.get(5)?,
+                stats_reset_at: row.get::<_, Option<i64>>(6)?.map(from_millis),
+                total_bytes: unsigned(row.get(8)?),
+            };
+            Ok((row.get(0)?, row.get(1)?, last))
+        },
+    )?;
+    Ok(Before {
+        last_tick: Some(last_tick),
+        known: KnownDatabase {
+            last: Some(last),
+            relations: relations(connection, instance_id, database_id)?,
+            unread: unread(connection, instance_id, database_id)?,
+            next_relation_id,
+        },
+        already: None,
+    })
+}
+
+/// The keys of the sample's instance and database: the database of the same OID on the same system,
+/// or else of the same name.
+fn find(connection: &Connection, sample: &SampleRow) -> Result<Option<(i32, i32)>, Wrong> {
+    let found = connection
+        .prepare_cached(
+            "select d.instance_id, d.database_id
+             from instances as i
+             join databases as d on d.instance_id = i.instance_id
+             where i.name = :instance
+                 and (d.name = :name
+                     or (d.oid = :oid and d.system_identifier = :system_identifier))
+             order by d.oid = :oid and d.system_identifier = :system_identifier desc, d.name = :name desc
+             limit 1",
+        )?
+        .query_row(
+            named_params! {
+                ":instance": sample.instance,
+                ":name": sample.database,
+                ":oid": sample.database_oid,
+                ":system_identifier": sample.system_identifier.map(|id| id.to_string()),
+            },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    Ok(found)
+}
+
+fn scheduled(
+    connection: &Connection,
+    instance_id: i32,
+    database_id: i32,
+    sample: &SampleRow,
+) -> Result<Option<SampleHeader>, Wrong> {
+    let Some(scheduled_for) = sample.recording.scheduled_for else {
+        return Ok(None);
+    };
+    let sql = format!(
+        "{HEADER} where s.instance_id = ?1 and s.database_id = ?2 and s.kind = ?3 and s.scheduled_for = ?4"
+    );
+    let found = connection
+        .prepare_cached(&sql)?
+        .query_row(
+            (
+                instance_id,
+                database_id,
+                sample.recording.kind.as_str(),
+                millis(scheduled_for),
+            ),
+            header,
+        )
+        .optional()?;
+    Ok(found)
+}
+
+fn relations(
+    connection: &Connection,
+    instance_id: i32,
+    database_id: i32,
+) -> Result<Vec<Known>, Wrong> {
+    let mut statement = connection.prepare_cached(
+        "select relation_id, oid, kind, owner_id, schema_name, relation_name, parent_id, filenode,
+                toast_oid, toast_filenode, toast_index_oid, toast_index_filenode,
+                heap_bytes, toast_bytes, toast_index_bytes, index_bytes, row_count
+         from relations
+         where instance_id = ?1 and database_id = ?2 and gone_tick is null",
+    )?;
+    let rows = statement.query_map((instance_id, database_id), known)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+    let text = |at: usize| -> rusqlite::Result<Box<str>> { Ok(row.get_ref(at)?.as_str()?.into()) };
+    let toast: Option<u32> = row.get(8)?;
+    Ok(Known {
+        id: row.get(0)?,
+        oid: row.get(1)?,
+        kind: RelationKind::from_letter(row.get_ref(2)?.as_str()?).unwrap_or(RelationKind::Index),
+        owner: row.get(3)?,
+        schema_name: text(4)?,
+        relation_name: text(5)?,
+        parent: row.get(6)?,
+        filenode: row.get(7)?,
+        toast: match toast {
+            Some(oid) => Some(KnownToast {
+                oid,
+                filenode: row.get(9)?,
+                index_oid: row.get(10)?,
+                index_filenode: row.get(11)?,
+            }),
+            None => None,
+        },
+        sizes: sizes(row, 12)?,
+    })
+}
+
+/// Reads the five columns of a point, from column `at` on.
+pub(super) fn sizes(row: &Row<'_>, at: usize) -> rusqlite::Result<Sizes> {
+    let bytes = |at: usize| -> rusqlite::Result<Option<u64>> {
+        Ok(row.get::<_, Option<i64>>(at)?.map(unsigned))
+    };
+    Ok(Sizes {
+        heap_bytes: bytes(at)?,
+        toast_bytes: bytes(at + 1)?,
+        toast_index_bytes: bytes(at + 2)?,
+        index_bytes: bytes(at + 3)?.unwrap_or(0),
+        row_count: bytes(at + 4)?,
+    })
+}
+
+fn unread(
+    connection: &Connection,
+    instance_id: i32,
+    database_id: i32,
+) -> Result<Vec<(i32, Part)>, Wrong> {
+    let mut statement = connection.prepare_cached(
+        "select relation_id, part from unread
+         where instance_id = ?1 and database_id = ?2 and until_tick is null",
+    )?;
+    let rows = statement.query_map((instance_id, database_id), |row| {
+        let part = Part::from_letter(row.get_ref(1)?.as_str()?).unwrap_or(Part::Heap);
+        Ok((row.get(0)?, part))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn write(
+    connection: &Connection,
+    sample: &SampleRow,
+    expected: Option<i64>,
+    changes: &Changes,
+) -> Result<Written, Wrong> {
+    let found = find(connection, sample)?;
+    let mut last_tick = None;
+    if let Some((instance_id, database_id)) = found {
+        if let Some(header) = scheduled(connection, instance_id, database_id, sample)? {
+            return Ok(Written::Already(header));
+        }
+        last_tick = Some(connection.query_row(
+            "select last_tick from databases where instance_id = ?1 and database_id = ?2",
+            (instance_id, database_id),
+            |row| row.get(0),
+        )?);
+    }
+    if last_tick != expected {
+        return Ok(Written::Moved);
+    }
+    let tick = sample.tick(last_tick);
+    let database = keep_database(connection, sample, found, tick, changes.next_relation_id)?;
+    let id = keep_sample(connection, sample, database, tick, changes)?;
+    let writer = Writer {
+        connection,
+        instance_id: database.0,
+        database_id: database.1,
+        tick,
+        major: sample.major(),
+    };
+    writer.relations(changes)?;
+    writer.points(changes)?;
+    writer.unread(changes)?;
+    writer.events(changes)?;
+    Ok(Written::New(sample.header(id, changes.table_count)))
+}
+
+fn keep_database(
+    connection: &Connection,
+    sample: &SampleRow,
+    found: Option<(i32, i32)>,
+    tick: i64,
+    next_relation_id: i32,
+) -> Result<(i32, i32), Wrong> {
+    let (instance_id, database_id) = match found {
+        Some(keys) => keys,
+        None => {
+            connection.execute(
+                "insert into instances (name) values (?1) on conflict (name) do nothing",
+                [&sample.instance],
+            )?;
+            connection.query_row(
+                "select i.instance_id, coalesce(max(d.database_id), 0) + 1
+                 from instances as i left join databases as d on d.instance_id = i.instance_id
+                 where i.name = ?1 group by i.instance_id",
+                [&sample.instance],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?
+        }
+    };
+    // Another database may still have the name, if both were renamed: it is told apart until it is
+    // seen again.
+    connection.execute(
+        "update databases set name = name || ' (OID ' || oid || ')'
+         where instance_id = ?1 and name = ?2 and database_id <> ?3",
+        params![instance_id, sample.database, database_id],
+    )?;
+    connection.execute(
+        "insert into databases (instance_id, database_id, name, oid, system_identifier, timeline,
+             in_recovery, server_version_num, stats_reset_at, last_tick, next_relation_id)
+         values (:instance_id, :database_id, :name, :oid, :system_identifier, :timeline,
+             :in_recovery, :server_version_num, :stats_reset_at, :last_tick, :next_relation_id)
+         on conflict (instance_id, database_id) do update set
+             name = excluded.name, oid = excluded.oid,
+             system_identifier = coalesce(excluded.system_identifier, system_identifier),
+             timeline = coalesce(excluded.timeline, timeline),
+             in_recovery = excluded.in_recovery,
+             server_version_num = excluded.server_version_num,
+             stats_reset_at = coalesce(excluded.stats_reset_at, stats_reset_at),
+             last_tick = excluded.last_tick, next_relation_id = excluded.next_relation_id",
+        named_params! {
+            ":instance_id": instance_id,
+            ":database_id": database_id,
+            ":name": sample.database,
+            ":oid": sample.database_oid,
+            ":system_identifier": sample.system_identifier.map(|id| id.to_string()),
+            ":timeline": sample.timeline,
+            ":in_recovery": sample.in_recovery,
+            ":server_version_num": sample.server_version_num,
+            ":stats_reset_at": sample.stats_reset_at,
+            ":last_tick": tick,
+            ":next_relation_id": next_relation_id,
+        },
+    )?;
+    Ok((instance_id, database_id))
+}
+
+fn keep_sample(
+    connection: &Connection,
+    sample: &SampleRow,
+    (instance_id, database_id): (i32, i32),
+    tick: i64,
+    changes: &Changes,
+) -> Result<i64, Wrong> {
+    connection.execute(
+        "insert into samples (instance_id, database_id, tick, kind, sampled_at, scheduled_for, took_ms,
+             method, full_sweep_at, total_bytes, attributed_bytes, estimated_bytes,
+             unattributed_bytes, unmeasured_bytes, table_count, unread_count, is_demo)
+         values (:instance_id, :database_id, :tick, :kind, :sampled_at, :scheduled_for, :took_ms,
+             :method, :full_sweep_at, :total_bytes, :attributed_bytes, :estimated_bytes,
+             :unattributed_bytes, :unmeasured_bytes, :table_count, :unread_count, :is_demo)",
+        named_params! {
+            ":instance_id": instance_id,
+            ":database_id": database_id,
+            ":tick": tick,
+            ":kind": sample.recording.kind.as_str(),
+            ":sampled_at": sample.sampled_at,
+            ":scheduled_for": sample.recording.scheduled_for.map(millis),
+            ":took_ms": signed(sample.took_ms),
+            ":method": sample.method,
+            ":full_sweep_at": sample.full_sweep_at,
+            ":total_bytes": signed(sample.totals.total_bytes),
+            ":attributed_bytes": signed(sample.totals.attributed_bytes),
+            ":estimated_bytes": signed(sample.totals.estimated_bytes),
+            ":unattributed_bytes": signed(sample.totals.unattributed_bytes),
+            ":unmeasured_bytes": signed(sample.totals.unmeasured_bytes),
+            ":table_count": signed(changes.table_count),
+            ":unread_count": signed(changes.unread_count),
+            ":is_demo": sample.recording.is_demo,
+        },
+    )?;
+    Ok(connection.last_insert_rowid())
+}
+
+struct Writer<'a> {
+    connection: &'a Connection,
+    instance_id: i32,
+    database_id: i32,
+    tick: i64,
+    major: u32,
+}
+
+impl Writer<'_> {
+    fn relations(&self, changes: &Changes) -> Result<(), Wrong> {
+        let mut add = self.connection.prepare_cached(
+            "insert into relations (instance_id, database_id, relation_id, first_tick, oid, kind,
+                 owner_id, schema_name, relation_name, table_key, parent_id, filenode, toast_oid,
+                 toast_filenode, toast_index_oid, toast_index_filenode, heap_bytes, toast_bytes,
+                 toast_index_bytes, index_bytes, row_count)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                 ?18, ?19, ?20, ?21)
+             on conflict (instance_id, database_id, relation_id) do update set
+                 oid = excluded.oid, kind = excluded.kind, owner_id = excluded.owner_id,
+                 schema_name = excluded.schema_name, relation_name = excluded.relation_name,
+                 table_key = excluded.table_key, parent_id = excluded.parent_id,
+                 filenode = excluded.filenode, toast_oid = excluded.toast_oid,
+                 toast_filenode = excluded.toast_filenode,
+                 toast_index_oid = excluded.toast_index_oid,
+                 toast_index_filenode = excluded.toast_index_filenode,
+                 heap_bytes = excluded.heap_bytes, toast_bytes = excluded.toast_bytes,
+                 toast_index_bytes = excluded.toast_index_bytes,
+                 index_bytes = excluded.index_bytes, row_count = excluded.row_count",
+        )?;
+        for known in changes.added.iter().chain(&changes.updated) {
+            let row = RelationRow::new(known, self.major);
+            let [
+                toast_oid,
+                toast_filenode,
+                toast_index_oid,
+                toast_index_filenode,
+            ] = row.toast();
+            let (heap, toast, toast_index, indexes, rows) = columns(&known.sizes);
+            add.execute(params![
+                self.instance_id,
+                self.database_id,
+                known.id,
+                self.tick,
+                known.oid,
+                known.kind.letter(),
+                known.owner,
+                known.schema_name,
+                known.relation_name,
+                row.table_key,
+                known.parent,
+                known.filenode,
+                toast_oid,
+                toast_filenode,
+                toast_index_oid,
+                toast_index_filenode,
+                heap,
+                toast,
+                toast_index,
+                indexes,
+                rows,
+            ])?;
+        }
+        let mut end = self.connection.prepare_cached(
+            "update relations set gone_tick = ?4
+             where instance_id = ?1 and database_id = ?2 and relation_id = ?3",
+        )?;
+        for id in &changes.gone {
+            end.execute((self.instance_id, self.database_id, id, self.tick))?;
+        }
+        let mut remember = self.connection.prepare_cached(
+            "insert into former_names (instance_id, database_id, relation_id, until_tick,
+                 schema_name, relation_name, table_key, parent_id)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        for former in &changes.former {
+            remember.execute(params![
+                self.instance_id,
+                self.database_id,
+                former.id,
+                self.tick,
+                former.schema_name,
+                former.relation_name,
+                former_key(former, self.major),
+                former.parent,
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn points(&self, changes: &Changes) -> Result<(), Wrong> {
+        let mut add = self.connection.prepare_cached(
+            "insert into table_values (instance_id, database_id, relation_id, tick, heap_bytes,
+                 toast_bytes, toast_index_bytes, index_bytes, row_count)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?;
+        for (id, sizes) in &changes.table_points {
+            let (heap, toast, toast_index, indexes, rows) = columns(sizes);
+            add.execute(params![
+                self.instance_id,
+                self.database_id,
+                id,
+                self.tick,
+                heap,
+                toast,
+                toast_index,
+                indexes,
+                rows,
+            ])?;
+        }
+        let mut add = self.connection.prepare_cached(
+            "insert into index_values (instance_id, database_id, relation_id, tick, bytes)
+             values (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        for (id, bytes) in &changes.index_points {
+            add.execute((
+                self.instance_id,
+                self.database_id,
+                id,
+                self.tick,
+                signed(*bytes),
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn unread(&self, changes: &Changes) -> Result<(), Wrong> {
+        // The last good value is of the sample before, if the relation was there; it was measured
+        // then, or the part would have been unread already.
+        let mut begin = self.connection.prepare_cached(
+            "insert into unread (instance_id, database_id, relation_id, part, from_tick, status,
+                 last_good_at)
+             select ?1, ?2, ?3, ?4, ?5, ?6,
+                 (select max(s.sampled_at) from samples as s
+                  join relations as r on r.instance_id = s.instance_id
+                      and r.database_id = s.database_id and r.relation_id = ?3
+                      and r.first_tick <= s.tick
+                  where s.instance_id = ?1 and s.database_id = ?2 and s.tick = (
+                      select max(tick) from samples
+                      where instance_id = ?1 and database_id = ?2 and tick < ?5))",
+        )?;
+        for (id, part, status) in &changes.unread {
+            begin.execute((
+                self.instance_id,
+                self.database_id,
+                id,
+                part.letter(),
+                self.tick,
+                status_name(*status),
+            ))?;
+        }
+        let mut end = self.connection.prepare_cached(
+            "update unread set until_tick = ?5
+             where instance_id = ?1 and database_id = ?2 and relation_id = ?3 and part = ?4
+                 and until_tick is null",
+        )?;
+        for (id, part) in &changes.read_again {
+            end.execute((
+                self.instance_id,
+                self.database_id,
+                id,
+                part.letter(),
+                self.tick,
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn events(&self, changes: &Changes) -> Result<(), Wrong> {
+        let mut add = self.connection.prepare_cached(
+            "insert into events (instance_id, database_id, event_id, relation_id, kind, tick, from_at,
+                 to_at, bytes_before, bytes_after, detail)
+             select ?1, ?2, coalesce(max(event_id), 0) + 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+             from events where instance_id = ?1 and database_id = ?2",
+        )?;
+        for event in &changes.events {
+            add.execute(params![
+                self.instance_id,
+                self.database_id,
+                event.relation,
+                event.kind.as_str(),
+                self.tick,
+                millis(event.from),
+                millis(event.to),
+                event.bytes_before.map(signed),
+                event.bytes_after.map(signed),
+                event.detail,
+            ])?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) const fn status_name(status: plimsoll_core::size::Status) -> &'static str {
+    use plimsoll_core::size::Status;
+    match status {
+        Status::Ok => "ok",
+        Status::Dropped => "dropped",
+        Status::Locked => "locked",
+        Status::TimedOut => "timed_out",
+        Status::Denied => "denied",
+    }
+}

@@ -1,0 +1,84 @@
+//! What SQLite's codes mean for the store.
+
+use std::path::Path;
+
+use rusqlite::{ErrorCode, ffi};
+
+use crate::StoreError;
+
+/// What went wrong, before it is said of which file.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    Sqlite(rusqlite::Error),
+    /// There is no file.
+    Absent,
+    /// The file or its folder could not be made.
+    Create(std::io::Error),
+    /// Migrations: the store's last one, and the program's.
+    Newer(u32, u32),
+}
+
+impl From<rusqlite::Error> for Wrong {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl Wrong {
+    pub(super) fn on(self, path: &Path) -> StoreError {
+        let store = if path.as_os_str().is_empty() {
+            "in memory".to_owned()
+        } else {
+            path.display().to_string()
+        };
+        match self {
+            Self::Sqlite(error) => explain(&error, store),
+            Self::Absent => StoreError::NotMigrated { store },
+            Self::Create(error) => {
+                let reason = error.to_string();
+                match error.kind() {
+                    std::io::ErrorKind::PermissionDenied
+                    | std::io::ErrorKind::ReadOnlyFilesystem => {
+                        StoreError::ReadOnly { store, reason }
+                    }
+                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                        StoreError::Full { store, reason }
+                    }
+                    _ => StoreError::Unreachable { store, reason },
+                }
+            }
+            Self::Newer(found, known) => StoreError::Newer {
+                store,
+                found,
+                known,
+            },
+        }
+    }
+}
+
+fn explain(error: &rusqlite::Error, store: String) -> StoreError {
+    let reason = error.to_string();
+    let rusqlite::Error::SqliteFailure(failure, _) = error else {
+        return StoreError::Failed { store, reason };
+    };
+    match (failure.code, failure.extended_code) {
+        (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => {
+            StoreError::Busy { store, reason }
+        }
+        (ErrorCode::ReadOnly, _) => StoreError::ReadOnly { store, reason },
+        // a limit on the size of files shows as a failed write, not as a full disk
+        (ErrorCode::DiskFull, _)
+        | (_, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_TRUNCATE | ffi::SQLITE_IOERR_SHMSIZE) => {
+            StoreError::Full { store, reason }
+        }
+        (ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt, _) => {
+            StoreError::Corrupt { store, reason }
+        }
+        (ErrorCode::CannotOpen | ErrorCode::PermissionDenied, _) => StoreError::Unreachable {
+            reason: format!("{reason}; see that the file and its folder can be read and written"),
+            store,
+        },
+        _ if reason.contains("no such table") => StoreError::NotMigrated { store },
+        _ => StoreError::Failed { store, reason },
+    }
+}

@@ -1,0 +1,357 @@
+//! The store in one SQLite file.
+//!
+//! In WAL mode with `synchronous = full`: what was acknowledged survives the death of the process
+//! and, where the disk honours fsync, a loss of power. One connection writes and one reads, so that
+//! an answer never waits for a sample being kept.
+
+mod append;
+mod error;
+mod job;
+mod migrate;
+mod read;
+mod thin;
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use plimsoll_core::Oid;
+use plimsoll_core::change::compare;
+use plimsoll_core::reconcile::LastGood;
+use plimsoll_core::sample::SampleHeader;
+use plimsoll_core::snapshot::Snapshot;
+use plimsoll_core::thinning::Retention;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use self::append::Written;
+use self::error::Wrong;
+use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
+use crate::{CleanupRun, DatabaseKey, JobState, Store, StoreError, on_this_thread};
+
+/// How long a statement waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a snapshot is compared anew because another process came first.
+const RECORD_ATTEMPTS: u32 = 8;
+
+/// A store in one SQLite file.
+#[derive(Debug, Clone)]
+pub(crate) struct SqliteStore {
+    file: Arc<File>,
+}
+
+#[derive(Debug)]
+struct File {
+    /// Empty for a store in memory.
+    path: PathBuf,
+    writer: Mutex<Option<Connection>>,
+    /// Unused by a store in memory, which has one connection only.
+    reader: Mutex<Option<Connection>>,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+    Create,
+}
+
+impl SqliteStore {
+    /// A store in a file, which need not exist yet, or in memory (`:memory:`).
+    pub(crate) fn new(path: &Path) -> Self {
+        let path = if path == Path::new(":memory:") {
+            PathBuf::new()
+        } else {
+            path.to_owned()
+        };
+        Self {
+            file: Arc::new(File {
+                path,
+                writer: Mutex::new(None),
+                reader: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// Runs `work` in one read transaction.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Wrong> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(Access::Read, move |connection| {
+            let transaction = connection.transaction()?;
+            work(&transaction)
+        })
+        .await
+    }
+
+    /// Runs `work` in one write transaction, which is committed if it succeeds.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Wrong> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(Access::Write, move |connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&mut Connection) -> Result<T, Wrong> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let file = Arc::clone(&self.file);
+        let result = tokio::task::spawn_blocking(move || {
+            file.with(access, work)
+                .map_err(|wrong| wrong.on(&file.path))
+        })
+        .await;
+        result.unwrap_or_else(|panic| {
+            Err(StoreError::Failed {
+                store: self.file.path.display().to_string(),
+                reason: panic.to_string(),
+            })
+        })
+    }
+}
+
+impl File {
+    fn with<T>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&mut Connection) -> Result<T, Wrong>,
+    ) -> Result<T, Wrong> {
+        let in_memory = self.path.as_os_str().is_empty();
+        let slot = if access == Access::Read && !in_memory {
+            &self.reader
+        } else {
+            &self.writer
+        };
+        // a panic while it was held rolled its transaction back: the connection is still good
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match &mut *slot {
+            Some(connection) => connection,
+            None if in_memory => slot.insert(Connection::open_in_memory()?),
+            None => slot.insert(connect(&self.path, access)?),
+        };
+        work(connection)
+    }
+}
+
+fn connect(path: &Path, access: Access) -> Result<Connection, Wrong> {
+    let exists = path.exists();
+    if !exists && access != Access::Create {
+        return Err(Wrong::Absent);
+    }
+    if !exists {
+        create(path).map_err(Wrong::Create)?;
+    }
+    let flags = match access {
+        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Access::Write | Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    if access != Access::Read {
+        use_wal(&connection)?;
+        connection.pragma_update(None, "synchronous", "full")?;
+    }
+    migrate::refuse_newer(&connection)?;
+    Ok(connection)
+}
+
+/// Turns WAL on. SQLite does not wait for a process that is just turning it on too: so we do.
+fn use_wal(connection: &Connection) -> Result<(), Wrong> {
+    let mut attempt = 0;
+    loop {
+        let mode = connection.query_row("pragma journal_mode = wal", [], |row| {
+            row.get::<_, String>(0)
+        });
+        match mode {
+            Err(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
+                    && attempt < 100 =>
+            {
+                attempt += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) => return Err(error.into()),
+            Ok(_) => return Ok(()),
+        }
+    }
+}
+
+/// Makes an empty file that only its owner may read; SQLite gives its other files the same mode.
+fn create(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    Ok(())
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        self.run(Access::Create, migrate::migrate).await
+    }
+
+    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let pending = self
+            .run(Access::Read, |connection| migrate::pending(connection))
+            .await;
+        match pending {
+            Err(StoreError::NotMigrated { .. }) => Ok(migrate::all()),
+            other => other,
+        }
+    }
+
+    async fn record(
+        &self,
+        snapshot: &Snapshot,
+        recording: Recording,
+    ) -> Result<Recorded, StoreError> {
+        let row = Arc::new(SampleRow::new(snapshot, recording));
+        for _ in 0..RECORD_ATTEMPTS {
+            let sample = Arc::clone(&row);
+            let before = self
+                .read(move |connection| append::load(connection, &sample))
+                .await?;
+            if let Some(header) = before.already {
+                return Ok(Recorded::Already(header));
+            }
+            let changes = on_this_thread(|| compare(&before.known, snapshot));
+            let sample = Arc::clone(&row);
+            let written = self
+                .write(move |connection| {
+                    append::write(connection, &sample, before.last_tick, &changes)
+                })
+                .await?;
+            match written {
+                Written::New(header) => return Ok(Recorded::New(header)),
+                Written::Already(header) => return Ok(Recorded::Already(header)),
+                Written::Moved => {}
+            }
+        }
+        Err(StoreError::Busy {
+            store: self.file.path.display().to_string(),
+            reason: format!(
+                "other processes kept samples of `{}` all the time",
+                row.database
+            ),
+        })
+    }
+
+    async fn samples(&self, query: &SampleQuery) -> Result<SamplePage, StoreError> {
+        let query = query.clone();
+        self.read(move |connection| read::samples(connection, &query))
+            .await
+    }
+
+    async fn table_sizes(
+        &self,
+        sample: &SampleHeader,
+        largest: Option<usize>,
+        table: Option<&str>,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        let (id, table) = (sample.id, table.map(str::to_owned));
+        self.read(move |connection| read::table_sizes(connection, id, largest, table.as_deref()))
+            .await
+    }
+
+    async fn last_good(&self, of: &DatabaseKey) -> Result<HashMap<Oid, LastGood>, StoreError> {
+        let of = of.clone();
+        self.read(move |connection| read::last_good(connection, &of))
+            .await
+    }
+
+    async fn databases(&self) -> Result<Vec<DatabaseKey>, StoreError> {
+        self.read(read::databases).await
+    }
+
+    async fn thin(
+        &self,
+        of: &DatabaseKey,
+        retention: &Retention,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (of, retention) = (of.clone(), *retention);
+        self.write(move |connection| thin::thin(connection, &of, &retention, now))
+            .await
+    }
+
+    async fn claim_job(
+        &self,
+        name: &str,
+        scheduled_for: Timestamp,
+        now: Timestamp,
+        stale_after_s: u32,
+    ) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.write(move |connection| {
+            job::claim(connection, &name, scheduled_for, now, stale_after_s)
+        })
+        .await
+    }
+
+    async fn finish_job(
+        &self,
+        name: &str,
+        now: Timestamp,
+        outcome: &str,
+        message: &str,
+    ) -> Result<(), StoreError> {
+        let (name, outcome, message) = (name.to_owned(), outcome.to_owned(), message.to_owned());
+        self.write(move |connection| job::finish(connection, &name, now, &outcome, &message))
+            .await
+    }
+
+    async fn jobs(&self) -> Result<Vec<JobState>, StoreError> {
+        self.read(job::jobs).await
+    }
+
+    async fn cleanup_runs(
+        &self,
+        of: &DatabaseKey,
+        limit: usize,
+    ) -> Result<(Vec<CleanupRun>, u64), StoreError> {
+        let of = of.clone();
+        self.read(move |connection| job::cleanup_runs(connection, &of, limit))
+            .await
+    }
+
+    async fn size_bytes(&self) -> Result<u64, StoreError> {
+        self.read(read::size_bytes).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|connection| {
+            connection.query_row("select count(*) from instances", [], |_| Ok(()))?;
+            Ok(())
+        })
+        .await
+    }
+}

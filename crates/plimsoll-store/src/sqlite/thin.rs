@@ -1,0 +1,86 @@
+//! Drops samples that the retention no longer keeps, and the values that none of the others needs.
+
+use jiff::Timestamp;
+use plimsoll_core::sample::SampleKind;
+use plimsoll_core::thinning::{Kept, Retention, plan};
+use rusqlite::Connection;
+
+use super::error::Wrong;
+use super::read::keys;
+use crate::DatabaseKey;
+use crate::sample::from_millis;
+
+pub(super) fn thin(
+    connection: &Connection,
+    of: &DatabaseKey,
+    retention: &Retention,
+    now: Timestamp,
+) -> Result<u64, Wrong> {
+    let Some(database) = keys(connection, of)? else {
+        return Ok(0);
+    };
+    let mut statement = connection.prepare_cached(
+        "select id, sampled_at, kind from samples where instance_id = ?1 and database_id = ?2",
+    )?;
+    let samples: Vec<Kept> = statement
+        .query_map(database, |row| {
+            Ok(Kept {
+                id: row.get(0)?,
+                sampled_at: from_millis(row.get(1)?),
+                kind: row
+                    .get_ref(2)?
+                    .as_str()?
+                    .parse()
+                    .unwrap_or(SampleKind::Daily),
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    drop_samples(connection, database, &plan(&samples, retention, now))
+}
+
+/// Drops samples by id, but never the newest one: the next sample is compared with it.
+///
+/// A value stays as long as a sample follows, before the next value of its relation, for which it
+/// counts: so what the samples that are left show does not change, and doing it again changes
+/// nothing.
+pub(super) fn drop_samples(
+    connection: &Connection,
+    database: (i32, i32),
+    ids: &[i64],
+) -> Result<u64, Wrong> {
+    let ids = serde_json::to_string(ids).unwrap_or_default();
+    let dropped = connection.execute(
+        "delete from samples where instance_id = ?1 and database_id = ?2
+             and id in (select value from json_each(?3))
+             and tick <> (select last_tick from databases where instance_id = ?1 and database_id = ?2)",
+        (database.0, database.1, &ids),
+    )?;
+    if dropped > 0 {
+        for statement in UNNEEDED {
+            connection.prepare_cached(statement)?.execute(database)?;
+        }
+    }
+    Ok(u64::try_from(dropped).unwrap_or(0))
+}
+
+/// Each deletes what no sample that is left needs, of instance ?1 and database ?2.
+const UNNEEDED: [&str; 8] = [
+    include_str!("thin/table_values.sql"),
+    include_str!("thin/index_values.sql"),
+    "delete from events where instance_id = ?1 and database_id = ?2 and tick < (
+         select min(tick) from samples where instance_id = ?1 and database_id = ?2)",
+    "delete from former_names where instance_id = ?1 and database_id = ?2 and until_tick <= (
+         select min(tick) from samples where instance_id = ?1 and database_id = ?2)",
+    "delete from unread where instance_id = ?1 and database_id = ?2 and until_tick <= (
+         select min(tick) from samples where instance_id = ?1 and database_id = ?2)",
+    // a relation that is gone and that no sample shows any more
+    "delete from relations as r where instance_id = ?1 and database_id = ?2 and gone_tick <= (
+         select min(tick) from samples where instance_id = ?1 and database_id = ?2)
+         and not exists (
+             select 1 from events as e where e.instance_id = ?1 and e.database_id = ?2
+                 and e.relation_id = r.relation_id)",
+    "delete from table_values where instance_id = ?1 and database_id = ?2 and relation_id not in (
+         select relation_id from relations where instance_id = ?1 and database_id = ?2)",
+    "delete from index_values where instance_id = ?1 and database_id = ?2 and relation_id not in (
+         select relation_id from relations where instance_id = ?1 and database_id = ?2)",
+];
