@@ -10,7 +10,7 @@
 mod error;
 mod job;
 mod migration;
-//mod postgres;
+mod postgres;
 mod sample;
 mod sqlite;
 
@@ -43,7 +43,7 @@ pub struct DatabaseKey {
 ///
 /// Nothing is migrated. Neither a file is made nor a connection opened before something is read or
 /// written.
-pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+pub fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
     if let Some(path) = url.strip_prefix("sqlite:") {
         let path = path.strip_prefix("//").unwrap_or(path);
         if path.is_empty() {
@@ -52,7 +52,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
         return Ok(Arc::new(sqlite::SqliteStore::new(Path::new(path))));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        todo!()
+        return Ok(Arc::new(postgres::PostgresStore::open(url)?));
     }
     // the rest of it may hold a password
     let scheme = url.split(':').next().unwrap_or_default();

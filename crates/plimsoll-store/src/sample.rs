@@ -186,17 +186,6 @@ pub(crate) fn odd_key(kind: RelationKind, schema: &str, name: &str, major: u32) 
     (!is_plain).then_some(key)
 }
 
-/// The key of a table as a store keeps it in parts.
-pub(crate) fn key_of(odd: Option<String>, schema: &str, name: &str) -> String {
-    odd.unwrap_or_else(|| {
-        if schema == "public" {
-            name.to_owned()
-        } else {
-            format!("{schema}.{name}")
-        }
-    })
-}
-
 /// Bytes as both stores keep them. More than 8 EiB there are not.
 pub(crate) fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
@@ -270,4 +259,16 @@ pub struct NamedEvent {
     pub event: Event,
     /// The table's key, or the index's name; `None` for the whole database.
     pub relation: Option<String>,
+}
+
+/// A status, as both stores keep it.
+pub(crate) const fn status_name(status: plimsoll_core::size::Status) -> &'static str {
+    use plimsoll_core::size::Status;
+    match status {
+        Status::Ok => "ok",
+        Status::Dropped => "dropped",
+        Status::Locked => "locked",
+        Status::TimedOut => "timed_out",
+        Status::Denied => "denied",
+    }
 }

@@ -1,1 +1,223 @@
 //! The store in a PostgreSQL database, in the schema `plimsoll`.
+
+mod append;
+mod error;
+mod job;
+mod migrate;
+mod partition;
+mod pool;
+mod read;
+mod thin;
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use plimsoll_core::Oid;
+use plimsoll_core::change::compare;
+use plimsoll_core::reconcile::LastGood;
+use plimsoll_core::sample::SampleHeader;
+use plimsoll_core::snapshot::Snapshot;
+use plimsoll_core::thinning::Retention;
+use plimsoll_postgres::DatabaseUrl;
+
+use self::append::Written;
+use self::error::Wrong;
+use self::partition::Partitions;
+use self::pool::{Pool, get};
+use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
+use crate::{CleanupRun, DatabaseKey, JobState, Store, StoreError, on_this_thread};
+
+/// How often a snapshot is compared anew because another process came first.
+const RECORD_ATTEMPTS: u32 = 8;
+
+/// A store in a PostgreSQL database.
+#[derive(Debug)]
+pub(crate) struct PostgresStore {
+    pool: Pool,
+    partitions: Partitions,
+    /// The server and database, without the password.
+    name: String,
+}
+
+/// Runs one transaction: reads, or writes and commits.
+macro_rules! transaction {
+    ($store:expr, $kind:ident, |$work:ident| $body:expr) => {{
+        let store = $store;
+        let result = async {
+            let mut connection = get(&store.pool).await?;
+            let $work = connection.$kind().await?;
+            let result: Result<_, Wrong> = $body.await;
+            let value = result?;
+            $work.commit().await?;
+            Ok::<_, Wrong>(value)
+        };
+        result.await.map_err(|wrong: Wrong| wrong.on(&store.name))
+    }};
+}
+
+impl PostgresStore {
+    /// A store in the database that the URL names. Nothing is connected yet.
+    pub(crate) fn open(url: &str) -> Result<Self, StoreError> {
+        let url: DatabaseUrl = url
+            .parse()
+            .map_err(|error: plimsoll_postgres::UrlError| StoreError::Url(error.to_string()))?;
+        let name = url.to_string();
+        let pool = pool::pool(url).map_err(|error| StoreError::Url(error.to_string()))?;
+        Ok(Self {
+            pool,
+            partitions: Partitions::default(),
+            name,
+        })
+    }
+
+    async fn try_record(
+        &self,
+        row: &SampleRow,
+        snapshot: &Snapshot,
+    ) -> Result<Option<Recorded>, Wrong> {
+        let mut connection = get(&self.pool).await?;
+        let work = connection.read().await?;
+        let before = append::load(&work, row).await?;
+        work.commit().await?;
+        if let Some(header) = before.already {
+            return Ok(Some(Recorded::Already(header)));
+        }
+        let changes = on_this_thread(|| compare(&before.known, snapshot));
+        self.partitions
+            .ensure(&self.pool, row.tick(before.last_tick))
+            .await?;
+        let work = connection.write().await?;
+        let written = append::write(&work, row, before.last_tick, &changes).await?;
+        match written {
+            Written::New(header) => {
+                work.commit().await?;
+                Ok(Some(Recorded::New(header)))
+            }
+            Written::Already(header) => Ok(Some(Recorded::Already(header))),
+            Written::Moved => Ok(None),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        migrate::migrate(&self.pool)
+            .await
+            .map_err(|wrong| wrong.on(&self.name))
+    }
+
+    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        migrate::pending(&self.pool)
+            .await
+            .map_err(|wrong| wrong.on(&self.name))
+    }
+
+    async fn record(
+        &self,
+        snapshot: &Snapshot,
+        recording: Recording,
+    ) -> Result<Recorded, StoreError> {
+        let row = SampleRow::new(snapshot, recording);
+        for _ in 0..RECORD_ATTEMPTS {
+            match self.try_record(&row, snapshot).await {
+                Ok(Some(recorded)) => return Ok(recorded),
+                Ok(None) => {}
+                Err(wrong) if wrong.is_conflict() => self.partitions.forget(),
+                Err(wrong) => return Err(wrong.on(&self.name)),
+            }
+        }
+        Err(StoreError::Busy {
+            store: self.name.clone(),
+            reason: format!(
+                "other processes kept samples of `{}` all the time",
+                row.database
+            ),
+        })
+    }
+
+    async fn samples(&self, query: &SampleQuery) -> Result<SamplePage, StoreError> {
+        transaction!(self, read, |work| read::samples(&work, query))
+    }
+
+    async fn table_sizes(
+        &self,
+        sample: &SampleHeader,
+        largest: Option<usize>,
+        table: Option<&str>,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        transaction!(self, read, |work| read::table_sizes(
+            &work, sample, largest, table
+        ))
+    }
+
+    async fn last_good(&self, of: &DatabaseKey) -> Result<HashMap<Oid, LastGood>, StoreError> {
+        transaction!(self, read, |work| read::last_good(&work, of))
+    }
+
+    async fn databases(&self) -> Result<Vec<DatabaseKey>, StoreError> {
+        transaction!(self, read, |work| read::databases(&work))
+    }
+
+    async fn thin(
+        &self,
+        of: &DatabaseKey,
+        retention: &Retention,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        transaction!(self, write, |work| thin::thin(&work, of, retention, now))
+    }
+
+    async fn claim_job(
+        &self,
+        name: &str,
+        scheduled_for: Timestamp,
+        now: Timestamp,
+        stale_after_s: u32,
+    ) -> Result<bool, StoreError> {
+        transaction!(self, write, |work| job::claim(
+            &work,
+            name,
+            scheduled_for,
+            now,
+            stale_after_s
+        ))
+    }
+
+    async fn finish_job(
+        &self,
+        name: &str,
+        now: Timestamp,
+        outcome: &str,
+        message: &str,
+    ) -> Result<(), StoreError> {
+        transaction!(self, write, |work| job::finish(
+            &work, name, now, outcome, message
+        ))
+    }
+
+    async fn jobs(&self) -> Result<Vec<JobState>, StoreError> {
+        transaction!(self, read, |work| job::jobs(&work))
+    }
+
+    async fn cleanup_runs(
+        &self,
+        of: &DatabaseKey,
+        limit: usize,
+    ) -> Result<(Vec<CleanupRun>, u64), StoreError> {
+        transaction!(self, read, |work| job::cleanup_runs(&work, of, limit))
+    }
+
+    async fn size_bytes(&self) -> Result<u64, StoreError> {
+        transaction!(self, read, |work| read::size_bytes(&work))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        transaction!(self, read, |work| async {
+            work.row("select count(*) from plimsoll.instances", &[])
+                .await?;
+            Ok(())
+        })
+    }
+}

@@ -9,7 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use super::error::Wrong;
 use super::read::{HEADER, header};
 use crate::sample::{
-    Before, RelationRow, SampleRow, columns, former_key, from_millis, millis, signed, unsigned,
+    Before, RelationRow, SampleRow, columns, former_key, from_millis, millis, signed, status_name,
+    unsigned,
 };
 
 /// What became of a sample.
@@ -521,16 +522,5 @@ impl Writer<'_> {
             ])?;
         }
         Ok(())
-    }
-}
-
-pub(super) const fn status_name(status: plimsoll_core::size::Status) -> &'static str {
-    use plimsoll_core::size::Status;
-    match status {
-        Status::Ok => "ok",
-        Status::Dropped => "dropped",
-        Status::Locked => "locked",
-        Status::TimedOut => "timed_out",
-        Status::Denied => "denied",
     }
 }

@@ -59,12 +59,13 @@ pub(super) fn drop_samples(
         for statement in UNNEEDED {
             connection.prepare_cached(statement)?.execute(database)?;
         }
+        forget_gone(connection, database)?;
     }
     Ok(u64::try_from(dropped).unwrap_or(0))
 }
 
 /// Each deletes what no sample that is left needs, of instance ?1 and database ?2.
-const UNNEEDED: [&str; 8] = [
+const UNNEEDED: [&str; 5] = [
     include_str!("thin/table_values.sql"),
     include_str!("thin/index_values.sql"),
     "delete from events where instance_id = ?1 and database_id = ?2 and tick < (
@@ -73,14 +74,31 @@ const UNNEEDED: [&str; 8] = [
          select min(tick) from samples where instance_id = ?1 and database_id = ?2)",
     "delete from unread where instance_id = ?1 and database_id = ?2 and until_tick <= (
          select min(tick) from samples where instance_id = ?1 and database_id = ?2)",
-    // a relation that is gone and that no sample shows any more
-    "delete from relations as r where instance_id = ?1 and database_id = ?2 and gone_tick <= (
-         select min(tick) from samples where instance_id = ?1 and database_id = ?2)
-         and not exists (
-             select 1 from events as e where e.instance_id = ?1 and e.database_id = ?2
-                 and e.relation_id = r.relation_id)",
-    "delete from table_values where instance_id = ?1 and database_id = ?2 and relation_id not in (
-         select relation_id from relations where instance_id = ?1 and database_id = ?2)",
-    "delete from index_values where instance_id = ?1 and database_id = ?2 and relation_id not in (
-         select relation_id from relations where instance_id = ?1 and database_id = ?2)",
 ];
+
+/// Deletes relations that are gone and that no sample shows any more.
+fn forget_gone(connection: &Connection, database: (i32, i32)) -> Result<(), Wrong> {
+    let mut statement = connection.prepare_cached(
+        "select relation_id from relations as r where instance_id = ?1 and database_id = ?2
+             and gone_tick <= (
+                 select min(tick) from samples where instance_id = ?1 and database_id = ?2)
+             and not exists (
+                 select 1 from events as e where e.instance_id = ?1 and e.database_id = ?2
+                     and e.relation_id = r.relation_id)",
+    )?;
+    let gone: Vec<i32> = statement
+        .query_map(database, |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for id in gone {
+        for table in ["table_values", "index_values", "relations"] {
+            let sql = format!(
+                "delete from {table}
+                 where instance_id = ?1 and database_id = ?2 and relation_id = ?3"
+            );
+            connection
+                .prepare_cached(&sql)?
+                .execute((database.0, database.1, id))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+-- reading every present relation of a database with its last sizes: by key, no locks
+select
+    relation_id, oid, kind, owner_id, schema_name, relation_name, parent_id, filenode,
+    toast_oid, toast_filenode, toast_index_oid, toast_index_filenode,
+    heap_bytes, toast_bytes, toast_index_bytes, index_bytes, row_count
+from plimsoll.relations
+where instance_id = $1 and database_id = $2 and gone_tick is null

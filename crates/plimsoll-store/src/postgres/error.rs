@@ -1,0 +1,112 @@
+//! What PostgreSQL's codes mean for the store.
+
+use plimsoll_postgres::VisitError;
+use tokio_postgres::error::SqlState;
+
+use crate::StoreError;
+
+/// What went wrong, before it is said of which server.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    Statement(tokio_postgres::Error),
+    Connect(VisitError),
+    /// No connection of the pool became free.
+    PoolBusy,
+    /// Migrations: the store's last one, and the program's.
+    Newer(u32, u32),
+}
+
+impl From<tokio_postgres::Error> for Wrong {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Statement(error)
+    }
+}
+
+impl From<VisitError> for Wrong {
+    fn from(error: VisitError) -> Self {
+        Self::Connect(error)
+    }
+}
+
+impl Wrong {
+    /// Whether the transaction gave way to another one, and may simply be tried again.
+    pub(super) fn is_conflict(&self) -> bool {
+        let Self::Statement(error) = self else {
+            return false;
+        };
+        error.code().is_some_and(|code| {
+            [
+                SqlState::T_R_SERIALIZATION_FAILURE,
+                SqlState::T_R_DEADLOCK_DETECTED,
+                SqlState::UNIQUE_VIOLATION,
+            ]
+            .contains(code)
+        })
+    }
+
+    pub(super) fn on(self, store: &str) -> StoreError {
+        let store = store.to_owned();
+        match self {
+            Self::Statement(error) => explain(&error, store),
+            Self::Connect(error) => refused(&error, store),
+            Self::PoolBusy => StoreError::Busy {
+                store,
+                reason: "none of our connections became free in time".to_owned(),
+            },
+            Self::Newer(found, known) => StoreError::Newer {
+                store,
+                found,
+                known,
+            },
+        }
+    }
+}
+
+fn explain(error: &tokio_postgres::Error, store: String) -> StoreError {
+    let Some(code) = error.code() else {
+        // `Display` of the client's own errors is only their outermost part
+        let cause =
+            std::error::Error::source(error).map_or(String::new(), |cause| format!(": {cause}"));
+        let reason = format!("{error}{cause}");
+        return if error.is_closed() || reason.contains("communicating with the server") {
+            StoreError::Unreachable {
+                store,
+                reason: format!("the connection was lost ({reason}); see whether the server runs"),
+            }
+        } else {
+            StoreError::Failed { store, reason }
+        };
+    };
+    let reason = error
+        .as_db_error()
+        .map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    match code.code() {
+        "53100" | "53200" => StoreError::Full { store, reason },
+        "25006" => StoreError::ReadOnly { store, reason },
+        "42P01" | "3F000" | "42703" => StoreError::NotMigrated { store },
+        "42501" => StoreError::Denied {
+            store,
+            reason: format!(
+                "{reason}; the role needs CREATE on the database, or to own the schema plimsoll"
+            ),
+        },
+        "40001" | "40P01" | "55P03" | "57014" => StoreError::Busy { store, reason },
+        "XX001" | "XX002" => StoreError::Corrupt { store, reason },
+        code if code.starts_with("08") || code.starts_with("57P") || code == "53300" => {
+            StoreError::Unreachable { store, reason }
+        }
+        code if code.starts_with("28") => StoreError::Denied { store, reason },
+        _ => StoreError::Failed { store, reason },
+    }
+}
+
+fn refused(error: &VisitError, store: String) -> StoreError {
+    let reason = error.to_string();
+    match error {
+        VisitError::InvalidUrl(_) => StoreError::Url(reason),
+        VisitError::AuthenticationFailed { .. } | VisitError::PermissionDenied { .. } => {
+            StoreError::Denied { store, reason }
+        }
+        _ => StoreError::Unreachable { store, reason },
+    }
+}

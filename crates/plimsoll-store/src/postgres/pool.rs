@@ -1,0 +1,215 @@
+//! A few connections to the store's server, and transactions on them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use deadpool::managed::{self, Metrics, RecycleError, RecycleResult, Timeouts};
+use plimsoll_postgres::{DatabaseUrl, VisitError};
+use tokio::task::JoinHandle;
+use tokio_postgres::types::{BorrowToSql, ToSql};
+use tokio_postgres::{Client, CopyInSink, IsolationLevel, Row, RowStream, Statement, Transaction};
+
+use super::error::Wrong;
+
+/// How many connections one process takes at most.
+const MAX_CONNECTIONS: usize = 6;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const POOL_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) type Pool = managed::Pool<Connections>;
+
+/// Opens the pool's connections.
+#[derive(Debug)]
+pub(super) struct Connections {
+    url: DatabaseUrl,
+}
+
+/// A connection with the statements that were prepared on it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    client: Client,
+    driver: JoinHandle<()>,
+    statements: Statements,
+}
+
+#[derive(Default)]
+struct Statements {
+    prepared: Mutex<HashMap<&'static str, Statement>>,
+}
+
+impl std::fmt::Debug for Statements {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Statements").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl managed::Manager for Connections {
+    type Type = Connection;
+    type Error = VisitError;
+
+    async fn create(&self) -> Result<Connection, VisitError> {
+        let (client, driver) = self
+            .url
+            .connect(plimsoll_postgres::APPLICATION_NAME, CONNECT_TIMEOUT)
+            .await?;
+        Ok(Connection {
+            client,
+            driver,
+            statements: Statements::default(),
+        })
+    }
+
+    /// A connection that the server closed while it was idle is replaced unseen.
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<VisitError> {
+        if connection.client.is_closed() {
+            return Err(RecycleError::message("closed by the server"));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn pool(url: DatabaseUrl) -> Result<Pool, managed::BuildError> {
+    Pool::builder(Connections { url })
+        .max_size(MAX_CONNECTIONS)
+        .runtime(deadpool::Runtime::Tokio1)
+        .timeouts(Timeouts {
+            wait: Some(POOL_TIMEOUT),
+            create: None,
+            recycle: None,
+        })
+        .build()
+}
+
+pub(super) async fn get(pool: &Pool) -> Result<managed::Object<Connections>, Wrong> {
+    pool.get().await.map_err(|error| match error {
+        managed::PoolError::Backend(error) => Wrong::Connect(error),
+        _ => Wrong::PoolBusy,
+    })
+}
+
+impl Connection {
+    /// Begins a transaction that sees one state of the store and changes nothing.
+    pub(super) async fn read(&mut self) -> Result<Work<'_>, Wrong> {
+        let transaction = self
+            .client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true)
+            .start()
+            .await?;
+        Ok(Work {
+            transaction,
+            statements: &self.statements,
+        })
+    }
+
+    /// Begins a transaction that writes.
+    pub(super) async fn write(&mut self) -> Result<Work<'_>, Wrong> {
+        let transaction = self.client.build_transaction().start().await?;
+        Ok(Work {
+            transaction,
+            statements: &self.statements,
+        })
+    }
+}
+
+/// A transaction; rolled back unless it is committed.
+pub(super) struct Work<'a> {
+    transaction: Transaction<'a>,
+    statements: &'a Statements,
+}
+
+type Params<'p> = &'p [&'p (dyn ToSql + Sync)];
+
+impl Work<'_> {
+    async fn prepare(&self, sql: &'static str) -> Result<Statement, Wrong> {
+        let held = |statements: &Statements| {
+            statements
+                .prepared
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(sql)
+                .cloned()
+        };
+        if let Some(statement) = held(self.statements) {
+            return Ok(statement);
+        }
+        let statement = self.transaction.prepare(sql).await?;
+        self.statements
+            .prepared
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    pub(super) async fn query(
+        &self,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<Vec<Row>, Wrong> {
+        let statement = self.prepare(sql).await?;
+        Ok(self.transaction.query(&statement, params).await?)
+    }
+
+    /// As [`Work::query`], row by row.
+    pub(super) async fn stream<P>(
+        &self,
+        sql: &'static str,
+        params: Vec<P>,
+    ) -> Result<RowStream, Wrong>
+    where
+        P: BorrowToSql + Sync + Send,
+    {
+        let statement = self.prepare(sql).await?;
+        Ok(self.transaction.query_raw(&statement, params).await?)
+    }
+
+    pub(super) async fn row(&self, sql: &'static str, params: Params<'_>) -> Result<Row, Wrong> {
+        let statement = self.prepare(sql).await?;
+        Ok(self.transaction.query_one(&statement, params).await?)
+    }
+
+    pub(super) async fn optional(
+        &self,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<Option<Row>, Wrong> {
+        let statement = self.prepare(sql).await?;
+        Ok(self.transaction.query_opt(&statement, params).await?)
+    }
+
+    pub(super) async fn execute(
+        &self,
+        sql: &'static str,
+        params: Params<'_>,
+    ) -> Result<u64, Wrong> {
+        let statement = self.prepare(sql).await?;
+        Ok(self.transaction.execute(&statement, params).await?)
+    }
+
+    /// Runs several statements as they stand.
+    pub(super) async fn batch(&self, sql: &str) -> Result<(), Wrong> {
+        Ok(self.transaction.batch_execute(sql).await?)
+    }
+
+    /// Begins a binary COPY.
+    pub(super) async fn copy_in(
+        &self,
+        sql: &'static str,
+    ) -> Result<CopyInSink<bytes::Bytes>, Wrong> {
+        let statement = self.prepare(sql).await?;
+        Ok(self.transaction.copy_in(&statement).await?)
+    }
+
+    pub(super) async fn commit(self) -> Result<(), Wrong> {
+        Ok(self.transaction.commit().await?)
+    }
+}

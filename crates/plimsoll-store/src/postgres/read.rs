@@ -1,0 +1,166 @@
+//! Reads samples and what is known of relations.
+
+use std::collections::HashMap;
+
+use plimsoll_core::Oid;
+use plimsoll_core::reconcile::LastGood;
+use plimsoll_core::sample::{SampleHeader, SampleKind};
+use tokio_postgres::Row;
+
+use super::error::Wrong;
+use super::pool::Work;
+use crate::DatabaseKey;
+use crate::sample::{SamplePage, SampleQuery, unsigned};
+
+pub(super) fn header(row: &Row) -> SampleHeader {
+    SampleHeader {
+        id: row.get(0),
+        instance: row.get(1),
+        database: row.get(2),
+        sampled_at: row.get(3),
+        kind: row.get::<_, &str>(4).parse().unwrap_or(SampleKind::Manual),
+        total_bytes: unsigned(row.get(5)),
+        table_count: unsigned(row.get(6)),
+        is_demo: row.get(7),
+    }
+}
+
+/// The keys of a database that has samples.
+pub(super) async fn keys(work: &Work<'_>, of: &DatabaseKey) -> Result<Option<(i32, i32)>, Wrong> {
+    let row = work
+        .optional(
+            "select d.instance_id, d.database_id from plimsoll.instances as i
+             join plimsoll.databases as d on d.instance_id = i.instance_id
+             where i.name = $1 and d.name = $2",
+            &[&of.instance, &of.database],
+        )
+        .await?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
+}
+
+pub(super) async fn samples(work: &Work<'_>, query: &SampleQuery) -> Result<SamplePage, Wrong> {
+    let Some((instance_id, database_id)) = keys(work, &query.of).await? else {
+        return Ok(SamplePage {
+            samples: Vec::new(),
+            total: 0,
+        });
+    };
+    let kinds: Vec<&str> = query.kinds.iter().map(|kind| kind.as_str()).collect();
+    let step_s = query.step.millis() / 1000;
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let total: i64 = work
+        .row(
+            include_str!("read/count_samples.sql"),
+            &[&instance_id, &database_id, &kinds, &query.since, &step_s],
+        )
+        .await?
+        .get(0);
+    let rows = work
+        .query(
+            include_str!("read/samples.sql"),
+            &[
+                &instance_id,
+                &database_id,
+                &kinds,
+                &query.since,
+                &step_s,
+                &limit,
+            ],
+        )
+        .await?;
+    Ok(SamplePage {
+        samples: rows.iter().map(header).collect(),
+        total: unsigned(total),
+    })
+}
+
+pub(super) async fn table_sizes(
+    work: &Work<'_>,
+    sample: &SampleHeader,
+    largest: Option<usize>,
+    table: Option<&str>,
+) -> Result<Vec<(String, u64)>, Wrong> {
+    let of = DatabaseKey {
+        instance: sample.instance.clone(),
+        database: sample.database.clone(),
+    };
+    let Some((instance_id, database_id)) = keys(work, &of).await? else {
+        return Ok(Vec::new());
+    };
+    let rows = match largest {
+        Some(limit) => {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            work.query(
+                "select table_key, size_bytes from plimsoll.sample_tables
+                 where instance_id = $1 and database_id = $2 and sample_id = $3
+                     and ($4::text is null or table_key = $4)
+                 order by size_bytes desc, table_key limit $5",
+                &[&instance_id, &database_id, &sample.id, &table, &limit],
+            )
+            .await?
+        }
+        None => {
+            work.query(
+                "select table_key, size_bytes from plimsoll.sample_tables
+                 where instance_id = $1 and database_id = $2 and sample_id = $3
+                     and ($4::text is null or table_key = $4)
+                 order by table_key",
+                &[&instance_id, &database_id, &sample.id, &table],
+            )
+            .await?
+        }
+    };
+    Ok(rows
+        .iter()
+        .map(|row| (row.get(0), unsigned(row.get(1))))
+        .collect())
+}
+
+pub(super) async fn last_good(
+    work: &Work<'_>,
+    of: &DatabaseKey,
+) -> Result<HashMap<Oid, LastGood>, Wrong> {
+    let Some((instance_id, database_id)) = keys(work, of).await? else {
+        return Ok(HashMap::new());
+    };
+    let rows = work
+        .query(
+            include_str!("read/last_good.sql"),
+            &[&instance_id, &database_id],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            let good = LastGood {
+                bytes: unsigned(row.get(1)),
+                at: row.get(2),
+            };
+            (row.get(0), good)
+        })
+        .collect())
+}
+
+pub(super) async fn databases(work: &Work<'_>) -> Result<Vec<DatabaseKey>, Wrong> {
+    let rows = work
+        .query(
+            "select i.name, d.name from plimsoll.databases as d
+             join plimsoll.instances as i on i.instance_id = d.instance_id
+             where d.last_tick is not null
+             order by i.name collate \"C\", d.name collate \"C\"",
+            &[],
+        )
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| DatabaseKey {
+            instance: row.get(0),
+            database: row.get(1),
+        })
+        .collect())
+}
+
+pub(super) async fn size_bytes(work: &Work<'_>) -> Result<u64, Wrong> {
+    let row = work.row(include_str!("read/size_bytes.sql"), &[]).await?;
+    Ok(unsigned(row.get(0)))
+}

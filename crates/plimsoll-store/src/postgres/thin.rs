@@ -1,0 +1,89 @@
+//! Drops samples that the retention no longer keeps, and the values that none of the others needs.
+
+use jiff::Timestamp;
+use plimsoll_core::sample::SampleKind;
+use plimsoll_core::thinning::{Kept, Retention, plan};
+
+use super::error::Wrong;
+use super::pool::Work;
+use super::read::keys;
+use crate::DatabaseKey;
+
+pub(super) async fn thin(
+    work: &Work<'_>,
+    of: &DatabaseKey,
+    retention: &Retention,
+    now: Timestamp,
+) -> Result<u64, Wrong> {
+    let Some(database) = keys(work, of).await? else {
+        return Ok(0);
+    };
+    let rows = work
+        .query(
+            "select id, sampled_at, kind from plimsoll.samples
+             where instance_id = $1 and database_id = $2",
+            &[&database.0, &database.1],
+        )
+        .await?;
+    let samples: Vec<Kept> = rows
+        .iter()
+        .map(|row| Kept {
+            id: row.get(0),
+            sampled_at: row.get(1),
+            kind: row.get::<_, &str>(2).parse().unwrap_or(SampleKind::Daily),
+        })
+        .collect();
+    drop_samples(work, database, &plan(&samples, retention, now)).await
+}
+
+/// Drops samples by id, but never the newest one: the next sample is compared with it.
+///
+/// A value stays as long as a sample follows, before the next value of its relation, for which it
+/// counts: so what the samples that are left show does not change, and doing it again changes
+/// nothing.
+pub(super) async fn drop_samples(
+    work: &Work<'_>,
+    (instance_id, database_id): (i32, i32),
+    ids: &[i64],
+) -> Result<u64, Wrong> {
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    // against a sample being kept at the same time, and another process that thins
+    work.execute(
+        "select 1 from plimsoll.databases where instance_id = $1 and database_id = $2 for update",
+        &[&instance_id, &database_id],
+    )
+    .await?;
+    let dropped = work
+        .execute(
+            "delete from plimsoll.samples where instance_id = $1 and database_id = $2
+                 and id = any ($3)
+                 and tick <> (select last_tick from plimsoll.databases
+                              where instance_id = $1 and database_id = $2)",
+            &[&instance_id, &database_id, &ids],
+        )
+        .await?;
+    if dropped > 0 {
+        for statement in UNNEEDED {
+            work.execute(statement, &[&instance_id, &database_id])
+                .await?;
+        }
+    }
+    Ok(dropped)
+}
+
+/// Each deletes what no sample that is left needs, of instance $1 and database $2.
+const UNNEEDED: [&str; 6] = [
+    include_str!("thin/table_values.sql"),
+    include_str!("thin/index_values.sql"),
+    "delete from plimsoll.events where instance_id = $1 and database_id = $2 and tick < (
+         select min(tick) from plimsoll.samples where instance_id = $1 and database_id = $2)",
+    "delete from plimsoll.former_names
+     where instance_id = $1 and database_id = $2 and until_tick <= (
+         select min(tick) from plimsoll.samples where instance_id = $1 and database_id = $2)",
+    "delete from plimsoll.unread
+     where instance_id = $1 and database_id = $2 and until_tick <= (
+         select min(tick) from plimsoll.samples where instance_id = $1 and database_id = $2)",
+    include_str!("thin/relations.sql"),
+];
