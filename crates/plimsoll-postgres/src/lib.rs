@@ -5,6 +5,7 @@
 mod capacity;
 mod connect;
 mod databases;
+pub mod doctor;
 mod error;
 mod facts;
 pub mod privileges;

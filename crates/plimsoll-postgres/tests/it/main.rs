@@ -21,5 +21,6 @@ macro_rules! on_own_server {
 }
 
 mod connect;
+mod doctor;
 mod facts;
 mod tls;

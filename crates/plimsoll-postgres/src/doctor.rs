@@ -1,0 +1,424 @@
+//! What the role can and cannot see on a server, which method of sizing follows, and what would help.
+
+mod grants;
+
+use plimsoll_core::name::quote_ident;
+use plimsoll_core::snapshot::Method;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::VisitError;
+use crate::privileges::Privileges;
+use crate::session::{Limits, Session};
+use crate::url::DatabaseUrl;
+use crate::visit::{Target, VisitOptions};
+
+pub use grants::{ROLE, grants};
+
+/// How much a role may see. Each level holds the ones before it.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// It may connect: sizes of relations, and of databases that it may connect to.
+    ReadOnly,
+    /// And `pg_monitor`: every database, tablespaces, WAL, temporary files, logs, capacity.
+    #[default]
+    Monitor,
+    /// And two functions in each database: the method *files*, which takes no lock on any table.
+    LockFree,
+}
+
+impl Level {
+    /// The name that answers and the command line carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "read_only",
+            Self::Monitor => "monitor",
+            Self::LockFree => "lock_free",
+        }
+    }
+}
+
+/// What a role may see on one server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnosis {
+    /// The configured name of the instance.
+    pub instance: String,
+    /// `host:port`, or the socket's path.
+    pub server: String,
+    /// `server_version_num`.
+    pub version_num: u32,
+    /// The role, raw.
+    pub role: String,
+    /// Whether it is a superuser: it sees everything, and could do everything.
+    pub is_superuser: bool,
+    /// The level that was asked for.
+    pub wanted: Level,
+    /// The level that it has in every database; null when one of them is closed to it.
+    pub level: Option<Level>,
+    /// Whether nothing is missing up to the level that was asked for.
+    pub is_complete: bool,
+    /// What holds for the whole server.
+    pub items: Vec<Item>,
+    /// What holds in each database.
+    pub databases: Vec<DatabaseDiagnosis>,
+}
+
+/// What a role may see in one database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DatabaseDiagnosis {
+    /// `pg_database.datname`, raw.
+    pub database: String,
+    /// The method of sizing that follows; null when sizes cannot be read.
+    pub method: Option<Method>,
+    /// The level that the role has here; null when it cannot even read sizes.
+    pub level: Option<Level>,
+    /// What was looked at, most needed first.
+    pub items: Vec<Item>,
+}
+
+/// One thing that the role may or may not do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Item {
+    /// Its name in PostgreSQL: a function, a view, a role or a privilege.
+    pub name: &'static str,
+    /// What Plimsoll shows because of it.
+    pub gives: &'static str,
+    /// The level that it belongs to; null for what no level needs.
+    pub level: Option<Level>,
+    /// Whether the role may.
+    pub ok: bool,
+    /// More about it, such as the server's refusal.
+    pub detail: Option<String>,
+    /// The SQL that grants it, to be run in this database by a superuser; null when it is there
+    /// already, or when no grant gives it.
+    pub grant: Option<String>,
+}
+
+impl Item {
+    fn is_missing(&self, wanted: Level) -> bool {
+        !self.ok && self.level.is_some_and(|level| level <= wanted)
+    }
+}
+
+/// Looks at what the role of a target may do: in the databases named, or, when none is, in every
+/// database that takes connections and is no template. Changes nothing.
+///
+/// A database that does not let the role in is part of the diagnosis.
+///
+/// # Errors
+/// When the server cannot be reached, or lets the role in nowhere.
+pub async fn doctor(
+    target: &Target,
+    names: &[String],
+    wanted: Level,
+    options: &VisitOptions,
+    cancel: &CancellationToken,
+) -> Result<Diagnosis, VisitError> {
+    let open = async |url: &DatabaseUrl| {
+        let limits = Limits::from(options);
+        Session::open(url, &limits, cancel).await
+    };
+    let mut first = None;
+    let mut names = names.to_vec();
+    if names.is_empty() {
+        let session = open(&target.url).await?;
+        names = databases_to_visit(&session).await?;
+        first = Some(session);
+    }
+    let (mut about, mut found) = (None, Vec::with_capacity(names.len()));
+    let mut refusal = None;
+    for name in names {
+        let session = match first.take_if(|session| session.database() == name) {
+            Some(session) => Ok(session),
+            None => open(&target.url.with_database(&name)).await,
+        };
+        match session {
+            Ok(session) => {
+                let may = Privileges::read(&session).await?;
+                found.push(database(&session, &may).await?);
+                about.get_or_insert((
+                    session.host_text().to_owned(),
+                    session.server().clone(),
+                    may,
+                ));
+                session.close().await;
+            }
+            Err(error) if is_about_the_database(&error) => {
+                found.push(closed(name, &error, target.url.user()));
+                refusal = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(session) = first {
+        // Its own database was a template, or not among those named: it still knows the server.
+        if about.is_none() {
+            let may = Privileges::read(&session).await?;
+            about = Some((
+                session.host_text().to_owned(),
+                session.server().clone(),
+                may,
+            ));
+        }
+        session.close().await;
+    }
+    let Some((host, server, may)) = about else {
+        return Err(refusal.unwrap_or_else(|| VisitError::UnknownDatabase {
+            server: target.url.host_text(),
+            database: "to look at".to_owned(),
+            reason: "the server has only templates".to_owned(),
+        }));
+    };
+    let items = server_items(&may);
+    let level = found
+        .iter()
+        .map(|database| database.level)
+        .min()
+        .flatten()
+        .map(|level| level.min(highest(&items)));
+    let is_complete = !items
+        .iter()
+        .chain(found.iter().flat_map(|database| &database.items))
+        .any(|item| item.is_missing(wanted));
+    Ok(Diagnosis {
+        instance: target.instance.to_string(),
+        server: host,
+        version_num: server.version_num,
+        role: may.role,
+        is_superuser: may.is_superuser,
+        wanted,
+        level,
+        is_complete,
+        items,
+        databases: found,
+    })
+}
+
+/// Names of the databases that take connections and are no templates, in alphabetical order.
+pub async fn databases_to_visit(session: &Session) -> Result<Vec<String>, VisitError> {
+    let sql = include_str!("doctor/databases.sql");
+    let rows = session.rows(sql, &[]).await?;
+    rows.iter().map(|row| session.read(row, "name")).collect()
+}
+
+const fn is_about_the_database(error: &VisitError) -> bool {
+    matches!(
+        error,
+        VisitError::PermissionDenied { .. }
+            | VisitError::UnknownDatabase { .. }
+            | VisitError::AuthenticationFailed { .. }
+    )
+}
+
+/// What a role has that is not tied to a database.
+fn server_items(may: &Privileges) -> Vec<Item> {
+    let role = quote(&may.role);
+    let member = |name, gives, ok: bool| Item {
+        name,
+        gives,
+        level: Some(Level::Monitor),
+        ok,
+        detail: None,
+        grant: (!ok).then(|| format!("grant {name} to {role};")),
+    };
+    vec![
+        member(
+            "pg_read_all_stats",
+            "totals of every database and tablespace",
+            may.read_all_stats,
+        ),
+        member(
+            "pg_read_all_settings",
+            "where the data directory is, and so the capacity of its volume",
+            may.read_all_settings,
+        ),
+    ]
+}
+
+async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnosis, VisitError> {
+    let role = quote(&may.role);
+    let connect = Item {
+        name: "CONNECT",
+        gives: "everything about this database",
+        level: Some(Level::ReadOnly),
+        ok: true,
+        detail: None,
+        grant: None,
+    };
+    let function = |name, gives, level, ok: bool, signature: &str| Item {
+        name,
+        gives,
+        level,
+        ok,
+        detail: None,
+        grant: (!ok)
+            .then(|| format!("grant execute on function pg_catalog.{signature} to {role};")),
+    };
+    let monitor = |name, gives, ok: bool| Item {
+        name,
+        gives,
+        level: Some(Level::Monitor),
+        ok,
+        detail: None,
+        grant: (!ok).then(|| {
+            // A member that may not has lost the grant that initdb made in this database.
+            if may.monitor {
+                format!("grant execute on function pg_catalog.{name} to pg_monitor;")
+            } else {
+                format!("grant pg_monitor to {role};")
+            }
+        }),
+    };
+    let (read_only, lock_free) = (Some(Level::ReadOnly), Some(Level::LockFree));
+    let mut items = vec![
+        connect,
+        function(
+            "pg_relation_size",
+            "sizes of relations (method functions)",
+            read_only,
+            may.relation_size,
+            "pg_relation_size(regclass, text)",
+        ),
+        function(
+            "pg_database_size",
+            "totals of databases",
+            read_only,
+            may.database_size,
+            "pg_database_size(oid)",
+        ),
+        monitor("pg_ls_waldir()", "bytes of WAL", may.ls_waldir),
+        monitor(
+            "pg_ls_archive_statusdir()",
+            "segments waiting to be archived",
+            may.ls_archive_statusdir,
+        ),
+        monitor(
+            "pg_ls_tmpdir(oid)",
+            "bytes of temporary files",
+            may.ls_tmpdir,
+        ),
+        monitor(
+            "pg_ls_logdir()",
+            "bytes of the server's logs",
+            may.ls_logdir,
+        ),
+        function(
+            "pg_ls_dir",
+            "sizes without any lock on a table (method files)",
+            lock_free,
+            may.ls_dir,
+            "pg_ls_dir(text, boolean, boolean)",
+        ),
+        function(
+            "pg_stat_file",
+            "sizes without any lock on a table (method files)",
+            lock_free,
+            may.stat_file,
+            "pg_stat_file(text, boolean)",
+        ),
+        function(
+            "pg_control_system",
+            "files of further tablespaces (method files)",
+            lock_free,
+            may.control_system,
+            "pg_control_system()",
+        ),
+        column_statistics(session, &role).await?,
+    ];
+    if session.server().major() >= 14 {
+        items.push(Item {
+            name: "pg_backend_memory_contexts",
+            gives: "what a visit costs the server in memory",
+            level: None,
+            ok: may.backend_memory,
+            detail: None,
+            grant: (!may.backend_memory).then(|| {
+                if session.server().major() >= 15 && !may.read_all_stats {
+                    format!("grant pg_read_all_stats to {role};")
+                } else {
+                    format!(
+                        "grant select on pg_catalog.pg_backend_memory_contexts to {role}; \
+                         grant execute on function pg_catalog.pg_get_backend_memory_contexts() to {role};"
+                    )
+                }
+            }),
+        });
+    }
+    let can_size = may.relation_size && may.database_size;
+    Ok(DatabaseDiagnosis {
+        database: session.database().to_owned(),
+        method: if may.may_read_files() {
+            Some(Method::Files)
+        } else {
+            may.relation_size.then_some(Method::Functions)
+        },
+        level: can_size.then(|| highest(&items)),
+        items,
+    })
+}
+
+/// Column statistics are shown of tables that the role may select from, and only of those.
+async fn column_statistics(session: &Session, role: &str) -> Result<Item, VisitError> {
+    let row = session
+        .one(include_str!("doctor/statistics.sql"), &[])
+        .await?;
+    let tables: i64 = session.read(&row, "tables")?;
+    let visible: i64 = session.read(&row, "visible")?;
+    let ok = visible == tables;
+    let has_group = session.server().major() >= 14;
+    Ok(Item {
+        name: "pg_stats",
+        gives: "widths of columns and estimates of bloat in explain",
+        level: None,
+        ok,
+        detail: Some(format!(
+            "statistics of {visible} of {tables} tables; the rest needs SELECT on them, which also shows their rows"
+        )),
+        grant: (!ok && has_group).then(|| format!("grant pg_read_all_data to {role};")),
+    })
+}
+
+fn closed(name: String, error: &VisitError, user: Option<&str>) -> DatabaseDiagnosis {
+    let grant = match (error, user) {
+        (VisitError::PermissionDenied { .. }, Some(user)) => Some(format!(
+            "grant connect on database {} to {};",
+            quote(&name),
+            quote(user)
+        )),
+        _ => None,
+    };
+    DatabaseDiagnosis {
+        database: name,
+        method: None,
+        level: None,
+        items: vec![Item {
+            name: "CONNECT",
+            gives: "everything about this database",
+            level: Some(Level::ReadOnly),
+            ok: false,
+            detail: Some(error.to_string()),
+            grant,
+        }],
+    }
+}
+
+/// The highest level of which nothing is missing.
+fn highest(items: &[Item]) -> Level {
+    [Level::LockFree, Level::Monitor]
+        .into_iter()
+        .find(|level| !items.iter().any(|item| item.is_missing(*level)))
+        .unwrap_or(Level::ReadOnly)
+}
+
+/// Quoted whatever the name is: what is pasted on one version must hold on every other.
+fn quote(name: &str) -> String {
+    let plain = quote_ident(name, 18);
+    if plain.starts_with('"') {
+        plain
+    } else {
+        format!("\"{plain}\"")
+    }
+}

@@ -1,0 +1,5 @@
+-- listing the databases to look at: no locks; one pass over pg_database
+select d.datname::text as name
+from pg_database d
+where d.datallowconn and not d.datistemplate and d.datconnlimit <> -2
+order by d.datname
