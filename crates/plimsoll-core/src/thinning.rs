@@ -130,8 +130,9 @@ mod tests {
             })
             .collect();
         let dropped = plan(&samples, &Retention::default(), now).len();
-        // younger than two days: 192; the first of each of the 288 hours after them; no more
-        assert_eq!(samples.len() - dropped, 192 + 288);
+        // younger than two days: 192; the first of each of the 289 hours that the twelve days after
+        // them touch (of the oldest only three quarters are left); no more
+        assert_eq!(samples.len() - dropped, 192 + 289);
         // what is left is stable
         let gone: HashSet<_> = plan(&samples, &Retention::default(), now)
             .into_iter()
