@@ -1,1 +1,14 @@
-//! (being built)
+//! Everything long-running: the schedule, the HTTP API, the page.
+//!
+//! **Invariant:** no SQL here. Snapshots come from `plimsoll-postgres`, history from the store, and
+//! [`answer`] turns both into what is printed, for the API and the command line alike.
+
+pub mod answer;
+pub mod clock;
+pub mod http;
+mod run;
+pub mod schedule;
+pub mod settings;
+pub mod watch;
+
+pub use crate::run::{RunError, run};

@@ -1,0 +1,283 @@
+//! What can be asked: words and times as people write them, parsed once.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use plimsoll_core::name;
+use plimsoll_core::sample::SampleKind;
+use plimsoll_core::snapshot::TableKind;
+
+/// The order of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// Largest first; unknown sizes last.
+    #[default]
+    Size,
+    /// By schema, then name.
+    Name,
+    /// Most rows first; unknown counts last.
+    Rows,
+    /// What grew most since the sample a week ago (or the oldest there is); unknown last.
+    Growth,
+}
+
+/// Which kinds of relations are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Kinds {
+    /// What people call a table: table, matview, partitioned.
+    #[default]
+    Listed,
+    /// All of them.
+    All,
+    /// These.
+    Only(Vec<TableKind>),
+}
+
+/// Which kinds of samples are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleKinds(
+    /// Empty means all.
+    pub Vec<SampleKind>,
+);
+
+/// A word that means nothing here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not {expected}")]
+pub struct AskError {
+    /// What was written.
+    pub given: String,
+    /// What may be written.
+    pub expected: String,
+}
+
+impl AskError {
+    /// `given` is not `expected`.
+    pub fn new(given: &str, expected: impl fmt::Display) -> Self {
+        Self {
+            given: given.to_owned(),
+            expected: expected.to_string(),
+        }
+    }
+}
+
+impl FromStr for Sort {
+    type Err = AskError;
+
+    fn from_str(text: &str) -> Result<Self, AskError> {
+        Ok(match text {
+            "size" => Self::Size,
+            "name" => Self::Name,
+            "rows" => Self::Rows,
+            "growth" => Self::Growth,
+            _ => return Err(AskError::new(text, "one of size, name, rows, growth")),
+        })
+    }
+}
+
+/// Every kind of relation.
+const TABLE_KINDS: [TableKind; 6] = [
+    TableKind::Table,
+    TableKind::Matview,
+    TableKind::Partitioned,
+    TableKind::Catalog,
+    TableKind::Sequence,
+    TableKind::Temporary,
+];
+
+impl FromStr for Kinds {
+    type Err = AskError;
+
+    fn from_str(text: &str) -> Result<Self, AskError> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let kind = |word: &str| {
+            TABLE_KINDS.into_iter().find(|kind| kind.as_str() == word).ok_or_else(|| {
+                AskError::new(
+                    word,
+                    "all, or a list of table, matview, partitioned, catalog, sequence, temporary",
+                )
+            })
+        };
+        text.split(',')
+            .map(|word| kind(word.trim()))
+            .collect::<Result<_, _>>()
+            .map(Self::Only)
+    }
+}
+
+impl Kinds {
+    /// Whether relations of this kind are listed.
+    pub fn include(&self, kind: TableKind) -> bool {
+        match self {
+            Self::Listed => kind.is_listed(),
+            Self::All => true,
+            Self::Only(kinds) => kinds.contains(&kind),
+        }
+    }
+}
+
+impl Default for SampleKinds {
+    fn default() -> Self {
+        Self(vec![SampleKind::Daily, SampleKind::Manual])
+    }
+}
+
+impl FromStr for SampleKinds {
+    type Err = AskError;
+
+    fn from_str(text: &str) -> Result<Self, AskError> {
+        if text == "all" {
+            return Ok(Self(Vec::new()));
+        }
+        let kind = |word: &str| {
+            word.parse()
+                .map_err(|_| AskError::new(word, "all, or a list of daily, manual, watch"))
+        };
+        text.split(',')
+            .map(|word| kind(word.trim()))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+/// How dense a history is read: `all`, `hour` or `day`.
+pub fn step(text: &str) -> Result<plimsoll_store::Step, AskError> {
+    Ok(match text {
+        "all" => plimsoll_store::Step::All,
+        "hour" => plimsoll_store::Step::Hour,
+        "day" => plimsoll_store::Step::Day,
+        _ => return Err(AskError::new(text, "one of all, hour, day")),
+    })
+}
+
+/// A point in time: RFC 3339, a date (its midnight, UTC), or an age such as `7d` before `now`.
+pub fn since(text: &str, now: Timestamp) -> Result<Timestamp, AskError> {
+    let wrong = || {
+        AskError::new(
+            text,
+            "a time such as 2026-01-31T00:00:00Z, a date such as 2026-01-31, or an age such as 7d or 12h",
+        )
+    };
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    if let Ok(date) = text.parse::<jiff::civil::Date>() {
+        let midnight = date
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .map_err(|_| wrong())?;
+        return Ok(midnight.timestamp());
+    }
+    let span: Span = text.parse().map_err(|_| wrong())?;
+    let age = span
+        .to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| wrong())?;
+    if age < SignedDuration::ZERO {
+        return Err(wrong());
+    }
+    now.checked_sub(age).map_err(|_| wrong())
+}
+
+/// The key in `table_sizes` of a table as SQL would name it: `orders`, `sales.orders`,
+/// `"Sales"."Orders"`. Unquoted names fold to lower case, and stand for `public` without a schema.
+pub fn table_key(text: &str, major: u32) -> Result<String, AskError> {
+    let wrong = || {
+        AskError::new(
+            text,
+            "a table's name such as orders, sales.orders or \"Sales\".\"Orders\"",
+        )
+    };
+    let (first, rest) = identifier(text).ok_or_else(wrong)?;
+    let (schema, table) = match rest.strip_prefix('.') {
+        None if rest.is_empty() => ("public".to_owned(), first),
+        None => return Err(wrong()),
+        Some(rest) => match identifier(rest) {
+            Some((second, "")) => (first, second),
+            _ => return Err(wrong()),
+        },
+    };
+    Ok(name::table_key(&schema, &table, major))
+}
+
+/// One identifier as SQL reads it, and what follows it.
+fn identifier(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(['.', '"']).unwrap_or(text.len());
+        let (name, rest) = text.split_at(end);
+        return (!name.is_empty()).then(|| (name.to_lowercase(), rest));
+    };
+    let mut name = String::new();
+    let mut rest = quoted;
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        name.push_str(before);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return (!name.is_empty()).then_some((name, after)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_sql_reads_them() {
+        for (text, key) in [
+            ("orders", Some("orders")),
+            ("Orders", Some("orders")),
+            ("\"Orders\"", Some("\"Orders\"")),
+            ("public.orders", Some("orders")),
+            ("sales.orders", Some("sales.orders")),
+            ("\"a.b\".\"c\"\"d\"", Some("\"a.b\".\"c\"\"d\"")),
+            ("", None),
+            ("a.b.c", None),
+            ("a.", None),
+            ("\"open", None),
+            ("\"a\"b", None),
+        ] {
+            assert_eq!(table_key(text, 15).ok().as_deref(), key, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_absolute_or_ages() {
+        let now: Timestamp = "2026-02-01T12:00:00Z".parse().unwrap();
+        for (text, expect) in [
+            ("2026-01-31T00:00:00Z", Some("2026-01-31T00:00:00Z")),
+            ("2026-01-31T02:00:00+02:00", Some("2026-01-31T00:00:00Z")),
+            ("2026-01-31", Some("2026-01-31T00:00:00Z")),
+            ("7d", Some("2026-01-25T12:00:00Z")),
+            ("12h", Some("2026-02-01T00:00:00Z")),
+            ("-7d", None),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            let expect = expect.map(|t| t.parse::<Timestamp>().unwrap());
+            assert_eq!(since(text, now).ok(), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn kinds_are_a_list_or_all() {
+        assert_eq!("all".parse(), Ok(Kinds::All));
+        assert_eq!(
+            "table, catalog".parse(),
+            Ok(Kinds::Only(vec![TableKind::Table, TableKind::Catalog]))
+        );
+        assert!("tables".parse::<Kinds>().is_err());
+        assert_eq!("all".parse(), Ok(SampleKinds(vec![])));
+        assert!(
+            "daily,weekly"
+                .parse::<SampleKinds>()
+                .unwrap_err()
+                .to_string()
+                .contains("`weekly`")
+        );
+    }
+}

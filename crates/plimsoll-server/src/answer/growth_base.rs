@@ -1,0 +1,37 @@
+//! What growth is counted from: the sizes of about a week ago.
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::sample::SampleKind;
+use plimsoll_store::{DatabaseKey, SampleQuery, Step, Store, StoreError};
+
+use super::sizes::Growth;
+
+/// The sizes in the first daily sample of the last seven days, if there is one.
+pub async fn growth_base(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    now: Timestamp,
+) -> Result<Option<Growth>, StoreError> {
+    let query = SampleQuery {
+        of: of.clone(),
+        kinds: vec![SampleKind::Daily],
+        since: now
+            .checked_sub(SignedDuration::from_hours(7 * 24 + 12))
+            .ok(),
+        step: Step::Day,
+        limit: 8,
+    };
+    let page = store.samples(&query).await?;
+    let Some(oldest) = page.samples.last() else {
+        return Ok(None);
+    };
+    let before = store
+        .table_sizes(oldest, None, None)
+        .await?
+        .into_iter()
+        .collect();
+    Ok(Some(Growth {
+        since: oldest.sampled_at,
+        before,
+    }))
+}

@@ -1,0 +1,185 @@
+//! The history of a database: its samples, newest first, each with its tables' sizes.
+
+use jiff::Timestamp;
+use plimsoll_core::sample::{SampleHeader, SampleKind};
+use plimsoll_store::{DatabaseKey, SampleQuery, Step, Store, StoreError};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use super::ask::SampleKinds;
+use super::schema;
+
+/// How many samples are given unless asked otherwise.
+pub const DEFAULT_LIMIT: usize = 30;
+
+/// How many samples can be asked for at once.
+pub const LARGEST_LIMIT: usize = 1000;
+
+/// What is asked of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// At most so many samples, newest first.
+    pub limit: usize,
+    /// Of these kinds.
+    pub kinds: SampleKinds,
+    /// Not older than this.
+    pub since: Option<Timestamp>,
+    /// One sample an hour or a day only.
+    pub step: Step,
+    /// Only this table in `table_sizes`, by its key.
+    pub table: Option<String>,
+    /// Only the so many largest tables of each sample.
+    pub tables: Option<usize>,
+}
+
+impl Default for HistoryQuery {
+    fn default() -> Self {
+        Self {
+            limit: DEFAULT_LIMIT,
+            kinds: SampleKinds::default(),
+            since: None,
+            step: Step::All,
+            table: None,
+            tables: None,
+        }
+    }
+}
+
+/// Samples of a database, newest first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HistoryAnswer {
+    /// The configured name of the instance.
+    pub instance: String,
+    /// The database.
+    pub database: String,
+    /// The samples.
+    pub samples: Vec<SampleAnswer>,
+    /// How many match without the limit.
+    pub total: u64,
+}
+
+/// One sample.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SampleAnswer {
+    /// Unique within the store.
+    pub id: i64,
+    /// When its visit began.
+    pub sampled_at: Timestamp,
+    /// Why it was taken.
+    #[schema(schema_with = schema::sample_kind)]
+    pub kind: SampleKind,
+    /// `pg_database_size`.
+    pub total_bytes: u64,
+    /// How many tables `table_sizes` has without a limit.
+    pub table_count: u64,
+    /// Whether the demo made it up.
+    pub is_demo: bool,
+    /// Bytes by table (toast and indexes included): the key is the table's name, quoted as SQL
+    /// needs it, with its schema unless that is `public`.
+    #[schema(value_type = std::collections::BTreeMap<String, u64>)]
+    pub table_sizes: TableSizes,
+}
+
+/// Sizes by key, written as a JSON object in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TableSizes(pub Vec<(String, u64)>);
+
+impl Serialize for TableSizes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, bytes) in &self.0 {
+            map.serialize_entry(key, bytes)?;
+        }
+        map.end()
+    }
+}
+
+/// The samples that match, without their tables: those are read one sample at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryPage {
+    of: DatabaseKey,
+    /// Newest first.
+    pub headers: Vec<SampleHeader>,
+    /// How many match without the limit.
+    pub total: u64,
+    table: Option<String>,
+    tables: Option<usize>,
+}
+
+/// Finds the samples that match.
+pub async fn history(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    query: &HistoryQuery,
+) -> Result<HistoryPage, StoreError> {
+    let page = store
+        .samples(&SampleQuery {
+            of: of.clone(),
+            kinds: query.kinds.0.clone(),
+            since: query.since,
+            step: query.step,
+            limit: query.limit,
+        })
+        .await?;
+    Ok(HistoryPage {
+        of: of.clone(),
+        headers: page.samples,
+        total: page.total,
+        table: query.table.clone(),
+        tables: query.tables,
+    })
+}
+
+impl HistoryPage {
+    /// The answer without its samples.
+    pub fn head(&self) -> HistoryAnswer {
+        HistoryAnswer {
+            instance: self.of.instance.clone(),
+            database: self.of.database.clone(),
+            samples: Vec::new(),
+            total: self.total,
+        }
+    }
+
+    /// The sample at a place in `headers`, with its tables.
+    pub async fn sample(
+        &self,
+        store: &dyn Store,
+        header: &SampleHeader,
+    ) -> Result<SampleAnswer, StoreError> {
+        let sizes = store
+            .table_sizes(header, self.tables, self.table.as_deref())
+            .await?;
+        Ok(with_sizes(header, sizes))
+    }
+
+    /// The whole answer, for those who have the memory.
+    pub async fn answer(&self, store: &dyn Store) -> Result<HistoryAnswer, StoreError> {
+        let mut answer = self.head();
+        for header in &self.headers {
+            answer.samples.push(self.sample(store, header).await?);
+        }
+        Ok(answer)
+    }
+}
+
+/// One sample with all its tables.
+pub async fn sample(store: &dyn Store, header: &SampleHeader) -> Result<SampleAnswer, StoreError> {
+    Ok(with_sizes(
+        header,
+        store.table_sizes(header, None, None).await?,
+    ))
+}
+
+fn with_sizes(header: &SampleHeader, sizes: Vec<(String, u64)>) -> SampleAnswer {
+    SampleAnswer {
+        id: header.id,
+        sampled_at: header.sampled_at,
+        kind: header.kind,
+        total_bytes: header.total_bytes,
+        table_count: header.table_count,
+        is_demo: header.is_demo,
+        table_sizes: TableSizes(sizes),
+    }
+}

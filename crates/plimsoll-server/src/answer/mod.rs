@@ -1,0 +1,15 @@
+//! What is answered, by the API and by the command line alike: shapes, and pure functions to them.
+//!
+//! Fields never change their type: what is absent is null. Bytes are integers, times RFC 3339 UTC.
+
+pub mod ask;
+pub mod chunks;
+pub mod cleanup;
+pub mod databases;
+pub mod growth_base;
+pub mod history;
+pub mod instance;
+pub mod jobs;
+mod schema;
+pub mod sizes;
+pub mod table;

@@ -1,0 +1,98 @@
+//! How the domain's own words appear in the specification: strings with their allowed values.
+
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+
+fn words(description: &str, words: &[&str]) -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .enum_values(Some(words.iter().copied()))
+        .description(Some(description))
+        .build()
+}
+
+fn words_or_null(description: &str, allowed: &[&str]) -> Object {
+    let mut object = words(description, allowed);
+    object.schema_type = SchemaType::Array(vec![Type::String, Type::Null]);
+    if let Some(values) = &mut object.enum_values {
+        values.push(serde_json::Value::Null);
+    }
+    object
+}
+
+pub(crate) fn status() -> Object {
+    words(
+        "Why the number is or is not a measured one: the worst of the table's parts",
+        &["ok", "dropped", "locked", "timed_out", "denied"],
+    )
+}
+
+pub(crate) fn size_source() -> Object {
+    words(
+        "What the number is: the least certain of the table's parts; `size_bytes` is null only for `none`",
+        &["measured", "last_good", "relpages", "none"],
+    )
+}
+
+pub(crate) fn table_kind() -> Object {
+    words(
+        "What kind of relation it is",
+        &[
+            "table",
+            "matview",
+            "partitioned",
+            "catalog",
+            "sequence",
+            "temporary",
+        ],
+    )
+}
+
+pub(crate) fn persistence() -> Object {
+    words(
+        "`pg_class.relpersistence`",
+        &["permanent", "unlogged", "temporary"],
+    )
+}
+
+pub(crate) fn method() -> Object {
+    words(
+        "How the sizes were read",
+        &["files", "functions", "changes+functions"],
+    )
+}
+
+pub(crate) fn row_count_source() -> Object {
+    words(
+        "Where the row count comes from",
+        &["statistics", "estimate", "unknown"],
+    )
+}
+
+pub(crate) fn sample_kind() -> Object {
+    words("Why the sample was taken", &["daily", "watch", "manual"])
+}
+
+pub(crate) fn unattributed_cause() -> Object {
+    words(
+        "Why the files belong to no relation",
+        &["server_files", "uncommitted", "orphaned", "temporary"],
+    )
+}
+
+pub(crate) fn capacity_source() -> Object {
+    words_or_null("Where the capacity comes from", &["config", "statvfs"])
+}
+
+pub(crate) fn wal_holder() -> Object {
+    words(
+        "What keeps the WAL",
+        &["slot", "archiving", "wal_keep_size"],
+    )
+}
+
+pub(crate) fn job_outcome() -> Object {
+    words_or_null(
+        "How the last run ended",
+        &["ok", "failed", "skipped", "cancelled"],
+    )
+}

@@ -1,0 +1,402 @@
+//! The sizes of a database's tables, from its latest snapshot.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use plimsoll_core::Oid;
+use plimsoll_core::size::{SizeSource, Status};
+use plimsoll_core::size_text;
+use plimsoll_core::snapshot::{Cost, Method, RowCountSource, Snapshot, Table, TableKind};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ask::{Kinds, Sort};
+use super::chunks;
+use super::schema;
+
+/// What is asked of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SizesQuery {
+    /// At most so many tables; all of them when absent.
+    pub limit: Option<usize>,
+    /// Without the first so many.
+    pub offset: usize,
+    /// Only tables of this schema.
+    pub schema: Option<String>,
+    /// Only tables in whose `schema.table` this text occurs, whatever its case.
+    pub search: Option<String>,
+    /// In this order.
+    pub sort: Sort,
+    /// Only these kinds.
+    pub kinds: Kinds,
+}
+
+/// How much tables grew since a sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Growth {
+    /// When that sample was taken.
+    pub since: Timestamp,
+    /// Sizes then, by key of `table_sizes`.
+    pub before: HashMap<String, u64>,
+}
+
+/// The sizes of a database's tables.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SizesAnswer {
+    /// The configured name of the instance.
+    pub instance: String,
+    /// The database.
+    pub database: String,
+    /// Its tables, in the order that was asked for.
+    pub tables: Vec<TableAnswer>,
+    /// How many tables match, whatever `limit` and `offset`.
+    pub tables_total: u64,
+    /// `pg_database_size`: the sum of attributed, unattributed and unmeasured bytes.
+    pub total_bytes: u64,
+    /// `total_bytes` as `pg_size_pretty` prints it.
+    pub total_human: String,
+    /// Bytes that have an owner, estimates included.
+    pub attributed_bytes: u64,
+    /// Of these, the estimates (last good values and `relpages`).
+    pub estimated_bytes: u64,
+    /// Bytes that belong to no relation.
+    pub unattributed_bytes: u64,
+    /// The unattributed bytes by cause; empty where the method cannot tell.
+    pub unattributed: Vec<UnattributedAnswer>,
+    /// Bytes of relations that could not be read, not told apart.
+    pub unmeasured_bytes: u64,
+    /// How the sizes were read.
+    #[schema(schema_with = schema::method)]
+    pub method: Method,
+    /// When every relation was last read.
+    pub full_sweep_at: Option<Timestamp>,
+    /// When the visit began.
+    pub measured_at: Timestamp,
+    /// How long it took.
+    pub took_ms: u64,
+    /// Since when `growth_bytes` counts; null unless sorted by growth.
+    pub growth_since: Option<Timestamp>,
+    /// What the visit cost the server.
+    pub cost: CostAnswer,
+}
+
+/// One table: its toast and indexes included, every byte once.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TableAnswer {
+    /// The table's name, raw.
+    pub table_name: String,
+    /// Its schema's name, raw.
+    pub schema_name: String,
+    /// What kind of relation it is.
+    #[schema(schema_with = schema::table_kind)]
+    pub kind: TableKind,
+    /// As `pg_total_relation_size`; null when nothing is known. 0 for a partitioned parent.
+    pub size_bytes: Option<u64>,
+    /// `size_bytes` as `pg_size_pretty` prints it.
+    pub size_human: Option<String>,
+    /// Live rows, as the server's statistics say.
+    pub row_count: Option<u64>,
+    /// Where `row_count` comes from.
+    #[schema(schema_with = schema::row_count_source)]
+    pub row_count_source: RowCountSource,
+    /// All forks of the table itself.
+    pub heap_bytes: Option<u64>,
+    /// Its toast table with that one's index.
+    pub toast_bytes: Option<u64>,
+    /// Its indexes.
+    pub index_bytes: Option<u64>,
+    /// For a parent (of partitions or of plain inheritance): itself and all below it. Else null.
+    pub set_bytes: Option<u64>,
+    /// What it grew by since `growth_since`; null unless sorted by growth, and for a new table.
+    pub growth_bytes: Option<i64>,
+    /// Why the number is or is not a measured one.
+    #[schema(schema_with = schema::status)]
+    pub status: Status,
+    /// What the number is.
+    #[schema(schema_with = schema::size_source)]
+    pub size_source: SizeSource,
+    /// When a last good value was measured.
+    pub last_good_at: Option<Timestamp>,
+}
+
+/// Bytes of the database's folder that belong to no relation.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct UnattributedAnswer {
+    /// Why they belong to none.
+    #[schema(schema_with = schema::unattributed_cause)]
+    pub cause: plimsoll_core::snapshot::UnattributedCause,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many files they are.
+    pub files: u64,
+    /// Some of them, as paths relative to the data directory.
+    pub examples: Vec<String>,
+}
+
+/// What a visit cost the watched server.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CostAnswer {
+    /// Statements sent.
+    pub statements: u64,
+    /// Connections opened.
+    pub connections: u32,
+    /// Milliseconds spent waiting for the server's answers.
+    pub server_ms: u64,
+    /// Most locks on user relations held at the moments the visit looked.
+    pub user_relation_locks: u64,
+    /// Largest memory of one backend.
+    pub backend_memory_bytes: Option<u64>,
+    /// Why `backend_memory_bytes` is null.
+    pub backend_memory_unknown: Option<String>,
+    /// Bytes of rows received.
+    pub bytes_received: u64,
+}
+
+impl From<&Cost> for CostAnswer {
+    fn from(cost: &Cost) -> Self {
+        Self {
+            statements: cost.statements,
+            connections: cost.connections,
+            server_ms: cost.server_ms,
+            user_relation_locks: cost.user_relation_locks,
+            backend_memory_bytes: cost.backend_memory_bytes,
+            backend_memory_unknown: cost.backend_memory_unknown.clone(),
+            bytes_received: cost.bytes_received,
+        }
+    }
+}
+
+/// A page of a snapshot's tables: which, and in which order. Rows are made when they are read.
+#[derive(Debug, Clone)]
+pub struct SizesPage {
+    snapshot: Arc<Snapshot>,
+    rows: Vec<usize>,
+    tables_total: u64,
+    set_bytes: HashMap<Oid, u64>,
+    growth: Option<Growth>,
+}
+
+/// Selects and orders a snapshot's tables.
+pub fn sizes(snapshot: &Arc<Snapshot>, query: &SizesQuery, growth: Option<Growth>) -> SizesPage {
+    let tables = &snapshot.tables;
+    let search = query.search.as_deref().map(str::to_lowercase);
+    let mut rows: Vec<usize> = (0..tables.len())
+        .filter(|&row| matches(&tables[row], query, search.as_deref()))
+        .collect();
+    let tables_total = rows.len() as u64;
+    let set_bytes = set_bytes(tables);
+    let page = SizesPage {
+        snapshot: Arc::clone(snapshot),
+        rows: Vec::new(),
+        tables_total,
+        set_bytes,
+        growth,
+    };
+    let name = |row: usize| {
+        (
+            &*tables[row].schema_name,
+            &*tables[row].table_name,
+            tables[row].oid,
+        )
+    };
+    match query.sort {
+        Sort::Name => rows.sort_by_cached_key(|&row| {
+            let (schema, table, oid) = name(row);
+            (schema.to_owned(), table.to_owned(), oid)
+        }),
+        // None is the smallest value, so reversed it comes last.
+        Sort::Size => by_number(
+            &mut rows,
+            |row| tables[row].size().bytes.map(i128::from),
+            name,
+        ),
+        Sort::Rows => by_number(
+            &mut rows,
+            |row| tables[row].rows.count.map(i128::from),
+            name,
+        ),
+        Sort::Growth => {
+            by_number(
+                &mut rows,
+                |row| page.growth_bytes(&tables[row]).map(i128::from),
+                name,
+            );
+        }
+    }
+    let limit = query.limit.unwrap_or(usize::MAX);
+    let rows = rows.into_iter().skip(query.offset).take(limit).collect();
+    SizesPage { rows, ..page }
+}
+
+fn by_number<'a>(
+    rows: &mut [usize],
+    number: impl Fn(usize) -> Option<i128>,
+    name: impl Fn(usize) -> (&'a str, &'a str, Oid),
+) {
+    let mut keyed: Vec<_> = rows
+        .iter()
+        .map(|&row| (Reverse(number(row)), row))
+        .collect();
+    keyed.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| name(a.1).cmp(&name(b.1))));
+    for (slot, (_, row)) in rows.iter_mut().zip(keyed) {
+        *slot = row;
+    }
+}
+
+fn matches(table: &Table, query: &SizesQuery, search: Option<&str>) -> bool {
+    query.kinds.include(table.kind)
+        && query
+            .schema
+            .as_deref()
+            .is_none_or(|schema| *table.schema_name == *schema)
+        && search.is_none_or(|text| {
+            format!("{}.{}", table.schema_name, table.table_name)
+                .to_lowercase()
+                .contains(text)
+        })
+}
+
+/// For each parent its own bytes and those of everything below it, however deep.
+fn set_bytes(tables: &[Table]) -> HashMap<Oid, u64> {
+    let mut sets: HashMap<Oid, u64> = HashMap::new();
+    let parents: HashMap<Oid, Oid> = tables
+        .iter()
+        .filter_map(|t| Some((t.oid, t.parent_oid?)))
+        .collect();
+    if parents.is_empty() {
+        return partitioned_without_partitions(tables).collect();
+    }
+    let own: HashMap<Oid, u64> = tables
+        .iter()
+        .map(|t| (t.oid, t.size().bytes.unwrap_or(0)))
+        .collect();
+    for table in tables.iter().filter(|table| table.parent_oid.is_some()) {
+        let bytes = own.get(&table.oid).copied().unwrap_or(0);
+        let mut parent = parents.get(&table.oid).copied();
+        // PostgreSQL allows no circle, but two reads of a changing catalog might show one.
+        for _ in 0..1000 {
+            let Some(oid) = parent else { break };
+            let set = sets
+                .entry(oid)
+                .or_insert_with(|| own.get(&oid).copied().unwrap_or(0));
+            *set = set.saturating_add(bytes);
+            parent = parents.get(&oid).copied();
+        }
+    }
+    for (oid, bytes) in partitioned_without_partitions(tables) {
+        sets.entry(oid).or_insert(bytes);
+    }
+    sets
+}
+
+fn partitioned_without_partitions(tables: &[Table]) -> impl Iterator<Item = (Oid, u64)> {
+    tables
+        .iter()
+        .filter(|t| t.kind == TableKind::Partitioned)
+        .map(|t| (t.oid, 0))
+}
+
+impl SizesPage {
+    /// The answer without its rows.
+    pub fn head(&self) -> SizesAnswer {
+        let snapshot = &*self.snapshot;
+        let totals = snapshot.totals;
+        SizesAnswer {
+            instance: snapshot.instance.to_string(),
+            database: snapshot.database.to_string(),
+            tables: Vec::new(),
+            tables_total: self.tables_total,
+            total_bytes: totals.total_bytes,
+            total_human: size_text::pretty(totals.total_bytes),
+            attributed_bytes: totals.attributed_bytes,
+            estimated_bytes: totals.estimated_bytes,
+            unattributed_bytes: totals.unattributed_bytes,
+            unattributed: unattributed(snapshot),
+            unmeasured_bytes: totals.unmeasured_bytes,
+            method: snapshot.method,
+            full_sweep_at: snapshot.full_sweep_at,
+            measured_at: snapshot.measured_at,
+            took_ms: snapshot.took_ms,
+            growth_since: self.growth.as_ref().map(|growth| growth.since),
+            cost: CostAnswer::from(&snapshot.cost),
+        }
+    }
+
+    /// Its rows, each made when it is read.
+    pub fn rows(&self) -> impl Iterator<Item = TableAnswer> {
+        self.rows
+            .iter()
+            .map(|&row| self.row(&self.snapshot.tables[row]))
+    }
+
+    /// The whole answer, for those who have the memory.
+    pub fn answer(&self) -> SizesAnswer {
+        SizesAnswer {
+            tables: self.rows().collect(),
+            ..self.head()
+        }
+    }
+
+    /// The answer as JSON, piece by piece.
+    pub fn into_json(
+        self,
+    ) -> Result<impl Iterator<Item = Result<Vec<u8>, serde_json::Error>>, serde_json::Error> {
+        let head = self.head();
+        let mut at = 0;
+        let rows = std::iter::from_fn(move || {
+            let row = *self.rows.get(at)?;
+            at += 1;
+            Some(self.row(&self.snapshot.tables[row]))
+        });
+        chunks::with_rows(&head, "tables", rows)
+    }
+
+    fn row(&self, table: &Table) -> TableAnswer {
+        let size = table.size();
+        TableAnswer {
+            table_name: table.table_name.to_string(),
+            schema_name: table.schema_name.to_string(),
+            kind: table.kind,
+            size_bytes: size.bytes,
+            size_human: size.bytes.map(size_text::pretty),
+            row_count: table.rows.count,
+            row_count_source: table.rows.source,
+            heap_bytes: table.heap.size.bytes,
+            toast_bytes: table.toast_size().bytes,
+            index_bytes: table.index_size().bytes,
+            set_bytes: self.set_bytes.get(&table.oid).copied(),
+            growth_bytes: self.growth_bytes(table),
+            status: size.status,
+            size_source: size.source,
+            last_good_at: size.last_good_at,
+        }
+    }
+
+    fn growth_bytes(&self, table: &Table) -> Option<i64> {
+        let growth = self.growth.as_ref()?;
+        let major = self.snapshot.server.major();
+        let key = plimsoll_core::name::table_key(&table.schema_name, &table.table_name, major);
+        let before = i64::try_from(*growth.before.get(&key)?).ok()?;
+        Some(
+            i64::try_from(table.size().bytes?)
+                .ok()?
+                .saturating_sub(before),
+        )
+    }
+}
+
+/// What belongs to no relation, as answers show it.
+pub fn unattributed(snapshot: &Snapshot) -> Vec<UnattributedAnswer> {
+    snapshot
+        .unattributed
+        .iter()
+        .map(|files| UnattributedAnswer {
+            cause: files.cause,
+            bytes: files.bytes,
+            files: files.files,
+            examples: files.examples.clone(),
+        })
+        .collect()
+}

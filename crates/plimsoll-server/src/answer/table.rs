@@ -1,0 +1,231 @@
+//! Where one table's bytes are, and how they came there.
+
+use jiff::Timestamp;
+use plimsoll_core::Oid;
+use plimsoll_core::name::table_key;
+use plimsoll_core::size::{Size, SizeSource, Status};
+use plimsoll_core::size_text;
+use plimsoll_core::snapshot::{Persistence, RowCountSource, Snapshot, Table, TableKind};
+use plimsoll_store::{DatabaseKey, Store, StoreError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::history::{HistoryQuery, history};
+use super::schema;
+
+/// One table's parts and history.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TableBreakdown {
+    /// The configured name of the instance.
+    pub instance: String,
+    /// The database.
+    pub database: String,
+    /// The table's name, raw.
+    pub table_name: String,
+    /// Its schema's name, raw.
+    pub schema_name: String,
+    /// Its key in `table_sizes`.
+    pub table_key: String,
+    /// `pg_class.oid`.
+    pub oid: Oid,
+    /// What kind of relation it is.
+    #[schema(schema_with = schema::table_kind)]
+    pub kind: TableKind,
+    /// Whether it is logged.
+    #[schema(schema_with = schema::persistence)]
+    pub persistence: Persistence,
+    /// `pg_am.amname`.
+    pub access_method: Option<String>,
+    /// Its tablespace's name, where it has storage and the name is known.
+    pub tablespace: Option<String>,
+    /// As `pg_total_relation_size`.
+    pub size: PartAnswer,
+    /// All forks of the table itself.
+    pub heap: PartAnswer,
+    /// Its toast table with that one's index; null without one.
+    pub toast: Option<PartAnswer>,
+    /// Its indexes, largest first.
+    pub indexes: Vec<IndexAnswer>,
+    /// Live rows, as the server's statistics say.
+    pub row_count: Option<u64>,
+    /// Where `row_count` comes from.
+    #[schema(schema_with = schema::row_count_source)]
+    pub row_count_source: RowCountSource,
+    /// Rows that were deleted or replaced and whose space is not free yet.
+    pub dead_rows: Option<u64>,
+    /// The table that it is a partition of or inherits from, as its key in `table_sizes`.
+    pub parent: Option<String>,
+    /// The tables directly below it, largest first.
+    pub children: Vec<ChildAnswer>,
+    /// Its size over time, oldest first.
+    pub series: Vec<PointAnswer>,
+    /// When the visit began.
+    pub measured_at: Timestamp,
+}
+
+/// Some bytes, and how far they can be trusted.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PartAnswer {
+    /// Null when nothing is known.
+    pub size_bytes: Option<u64>,
+    /// `size_bytes` as `pg_size_pretty` prints it.
+    pub size_human: Option<String>,
+    /// Why the number is or is not a measured one.
+    #[schema(schema_with = schema::status)]
+    pub status: Status,
+    /// What the number is.
+    #[schema(schema_with = schema::size_source)]
+    pub size_source: SizeSource,
+    /// When a last good value was measured.
+    pub last_good_at: Option<Timestamp>,
+}
+
+/// One index.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct IndexAnswer {
+    /// Its name, raw.
+    pub index_name: String,
+    /// `pg_am.amname`.
+    pub access_method: String,
+    /// False while it is built, and for what a failed CREATE INDEX CONCURRENTLY left.
+    pub is_valid: bool,
+    /// Its bytes.
+    pub size: PartAnswer,
+}
+
+/// A table below another.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ChildAnswer {
+    /// The table's name, raw.
+    pub table_name: String,
+    /// Its schema's name, raw.
+    pub schema_name: String,
+    /// What kind of relation it is.
+    #[schema(schema_with = schema::table_kind)]
+    pub kind: TableKind,
+    /// Its bytes.
+    pub size: PartAnswer,
+}
+
+/// A size at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PointAnswer {
+    /// When it was sampled.
+    pub sampled_at: Timestamp,
+    /// The table's bytes then.
+    pub size_bytes: u64,
+}
+
+impl From<&Size> for PartAnswer {
+    fn from(size: &Size) -> Self {
+        Self {
+            size_bytes: size.bytes,
+            size_human: size.bytes.map(size_text::pretty),
+            status: size.status,
+            size_source: size.source,
+            last_good_at: size.last_good_at,
+        }
+    }
+}
+
+/// The parts of a table, without its series; none if the snapshot has no such table.
+pub fn breakdown(snapshot: &Snapshot, schema: &str, name: &str) -> Option<TableBreakdown> {
+    let fits = |table: &&Table| *table.schema_name == *schema && *table.table_name == *name;
+    let table = snapshot.tables.iter().find(fits)?;
+    let key = |t: &Table| table_key(&t.schema_name, &t.table_name, snapshot.server.major());
+    let mut indexes: Vec<_> = table
+        .indexes
+        .iter()
+        .map(|index| IndexAnswer {
+            index_name: index.index_name.to_string(),
+            access_method: index.access_method.to_string(),
+            is_valid: index.is_valid,
+            size: PartAnswer::from(&index.storage.size),
+        })
+        .collect();
+    indexes.sort_by(|a, b| {
+        (b.size.size_bytes, &a.index_name).cmp(&(a.size.size_bytes, &b.index_name))
+    });
+    let mut children: Vec<_> = snapshot
+        .tables
+        .iter()
+        .filter(|child| child.parent_oid == Some(table.oid))
+        .map(|child| ChildAnswer {
+            table_name: child.table_name.to_string(),
+            schema_name: child.schema_name.to_string(),
+            kind: child.kind,
+            size: PartAnswer::from(&child.size()),
+        })
+        .collect();
+    children.sort_by(|a, b| {
+        (b.size.size_bytes, &a.schema_name, &a.table_name).cmp(&(
+            a.size.size_bytes,
+            &b.schema_name,
+            &b.table_name,
+        ))
+    });
+    let tablespace = snapshot
+        .facts
+        .tablespaces
+        .iter()
+        .find(|space| space.oid == table.heap.tablespace)
+        .map(|space| space.name.clone());
+    Some(TableBreakdown {
+        instance: snapshot.instance.to_string(),
+        database: snapshot.database.to_string(),
+        table_name: table.table_name.to_string(),
+        schema_name: table.schema_name.to_string(),
+        table_key: key(table),
+        oid: table.oid,
+        kind: table.kind,
+        persistence: table.persistence,
+        access_method: table.access_method.as_deref().map(str::to_owned),
+        tablespace,
+        size: PartAnswer::from(&table.size()),
+        heap: PartAnswer::from(&table.heap.size),
+        toast: table
+            .toast
+            .is_some()
+            .then(|| PartAnswer::from(&table.toast_size())),
+        indexes,
+        row_count: table.rows.count,
+        row_count_source: table.rows.source,
+        dead_rows: table.rows.dead,
+        parent: table
+            .parent_oid
+            .and_then(|parent| snapshot.tables.iter().find(|t| t.oid == parent))
+            .map(key),
+        children,
+        series: Vec::new(),
+        measured_at: snapshot.measured_at,
+    })
+}
+
+/// A table's size over time, oldest first, in the samples that know it.
+pub async fn series(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    key: &str,
+    query: &HistoryQuery,
+) -> Result<Vec<PointAnswer>, StoreError> {
+    let query = HistoryQuery {
+        table: Some(key.to_owned()),
+        ..query.clone()
+    };
+    let page = history(store, of, &query).await?;
+    let mut points = Vec::with_capacity(page.headers.len());
+    for header in page.headers.iter().rev() {
+        let sample = page.sample(store, header).await?;
+        points.extend(
+            sample
+                .table_sizes
+                .0
+                .into_iter()
+                .map(|(_, size_bytes)| PointAnswer {
+                    sampled_at: sample.sampled_at,
+                    size_bytes,
+                }),
+        );
+    }
+    Ok(points)
+}

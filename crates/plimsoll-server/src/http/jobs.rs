@@ -1,0 +1,26 @@
+//! `GET /api/jobs`
+
+use axum::Json;
+use axum::extract::State;
+
+use super::params::{Nothing, Query};
+use super::{Problem, Shared};
+use crate::answer::jobs::JobsAnswer;
+use crate::schedule;
+
+/// The scheduled jobs: when each runs next, and how it went last.
+#[utoipa::path(
+    get, path = "/api/jobs", tag = "watch", operation_id = "jobs",
+    responses(
+        (status = 200, body = JobsAnswer, description = "The scheduled jobs"),
+        (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
+    )
+)]
+pub(super) async fn jobs(
+    State(app): State<Shared>,
+    Query(Nothing): Query<Nothing>,
+) -> Result<Json<JobsAnswer>, Problem> {
+    Ok(Json(
+        schedule::jobs(&app.watch, &app.settings.schedule).await?,
+    ))
+}

@@ -1,0 +1,244 @@
+//! What the server needs to know, ready to use. The binary fills it in from its configuration.
+
+mod cron;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plimsoll_core::thinning::Retention;
+use plimsoll_postgres::{DatabaseUrl, VisitOptions};
+
+pub use cron::{Cron, CronError};
+
+/// Everything the server is told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the page and the API answer.
+    pub listen: SocketAddr,
+    /// The servers that are watched.
+    pub instances: Vec<Watched>,
+    /// When what runs.
+    pub schedule: Schedule,
+    /// How long samples are kept.
+    pub retention: Retention,
+    /// How much one client may ask.
+    pub requests: RequestLimits,
+    /// How many visits to different databases may be under way at once.
+    pub visits_side_by_side: usize,
+}
+
+/// One watched server.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// The key of its history.
+    pub instance: Arc<str>,
+    /// Where it is and how to get in.
+    pub url: DatabaseUrl,
+    /// Which of its databases are watched.
+    pub databases: Databases,
+    /// Of those, not these.
+    pub exclude: BTreeSet<String>,
+    /// How a visit behaves.
+    pub visit: VisitOptions,
+    /// How many bytes may be used, where the configuration says so.
+    pub capacity: Vec<ConfiguredCapacity>,
+}
+
+/// Which databases of a server are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Databases {
+    /// The one that the URL names.
+    OfUrl,
+    /// These.
+    Listed(Vec<String>),
+    /// Every one that takes connections and is no template; new ones are found, dropped ones end.
+    All,
+}
+
+/// A `[[capacity]]` entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfiguredCapacity {
+    /// Of which tablespace; the whole instance when absent.
+    pub tablespace: Option<String>,
+    /// How many bytes may be used.
+    pub bytes: u64,
+}
+
+/// When the jobs run, in UTC.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// `cleanup`.
+    pub cleanup: Cron,
+    /// `sample_storage_sizes`.
+    pub sample: Cron,
+    /// `watch`.
+    pub watch: Cron,
+    /// Each run starts up to so much later, by chance.
+    pub jitter: Duration,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            cleanup: Cron::known("0 2 * * *"),
+            sample: Cron::known("0 3 * * *"),
+            watch: Cron::known("*/15 * * * *"),
+            jitter: Duration::ZERO,
+        }
+    }
+}
+
+/// How much clients may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Largest body of a request.
+    pub body_bytes: usize,
+    /// How long an answer may take to begin. A visit that it waited for goes on.
+    pub timeout: Duration,
+    /// How many requests are worked on at once; more are turned away with 503.
+    pub concurrency: usize,
+    /// How many connections are open at once; more wait.
+    pub connections: usize,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 64 * 1024,
+            timeout: Duration::from_secs(150),
+            concurrency: 64,
+            connections: 512,
+        }
+    }
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// There is nothing to watch.
+    #[error(
+        "no database is named: set DATABASE_URL, or write an [[instance]] with its url into plimsoll.toml"
+    )]
+    NothingToWatch,
+    /// Two instances have the same key.
+    #[error(
+        "two instances are named \"{0}\": the name is the key of the history, so each needs its own"
+    )]
+    SameName(String),
+    /// An instance without a name.
+    #[error("an instance has an empty name: the name is the key of its history")]
+    EmptyName,
+    /// Open to others without a way to tell who asks.
+    #[error(
+        "refusing to listen on {0}: others could reach it, and there are no access tokens yet. Listen on 127.0.0.1 or [::1], and put a reverse proxy that authenticates in front"
+    )]
+    OpenToOthers(SocketAddr),
+    /// Nothing could ever be done.
+    #[error("{0} is 0: nothing could be done; leave it out for the default")]
+    Zero(&'static str),
+}
+
+impl Settings {
+    /// Settings with every default, for what is named.
+    pub fn new(listen: SocketAddr, instances: Vec<Watched>) -> Self {
+        Self {
+            listen,
+            instances,
+            schedule: Schedule::default(),
+            retention: Retention::default(),
+            requests: RequestLimits::default(),
+            visits_side_by_side: 4,
+        }
+    }
+
+    /// Says what makes the settings unusable.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        if self.instances.is_empty() {
+            return Err(SettingsError::NothingToWatch);
+        }
+        let mut names = BTreeSet::new();
+        for watched in &self.instances {
+            if watched.instance.trim().is_empty() {
+                return Err(SettingsError::EmptyName);
+            }
+            if !names.insert(&watched.instance) {
+                return Err(SettingsError::SameName(watched.instance.to_string()));
+            }
+        }
+        if !self.listen.ip().to_canonical().is_loopback() {
+            return Err(SettingsError::OpenToOthers(self.listen));
+        }
+        for (number, name) in [
+            (
+                self.visits_side_by_side,
+                "the number of visits side by side",
+            ),
+            (self.requests.concurrency, "the number of requests at once"),
+            (
+                self.requests.connections,
+                "the number of connections at once",
+            ),
+        ] {
+            if number == 0 {
+                return Err(SettingsError::Zero(name));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Watched {
+    /// An instance of which the database that the URL names is watched, with every default.
+    pub fn new(instance: &str, url: DatabaseUrl) -> Self {
+        Self {
+            instance: instance.into(),
+            url,
+            databases: Databases::OfUrl,
+            exclude: BTreeSet::new(),
+            visit: VisitOptions::default(),
+            capacity: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(listen: &str, names: &[&str]) -> Settings {
+        let url: DatabaseUrl = "postgres://u@localhost/app".parse().unwrap();
+        let instances = names
+            .iter()
+            .map(|name| Watched::new(name, url.clone()))
+            .collect();
+        Settings::new(listen.parse().unwrap(), instances)
+    }
+
+    #[test]
+    fn only_this_machine_is_let_in_while_there_are_no_tokens() {
+        for (listen, fine) in [
+            ("127.0.0.1:8000", true),
+            ("[::1]:0", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("0.0.0.0:8000", false),
+            ("[::]:8000", false),
+            ("192.168.1.4:8000", false),
+        ] {
+            assert_eq!(
+                settings(listen, &["a"]).validate().is_ok(),
+                fine,
+                "{listen}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_instance_has_its_own_key() {
+        let error = |names: &[&str]| settings("127.0.0.1:1", names).validate().unwrap_err();
+        assert_eq!(error(&[]), SettingsError::NothingToWatch);
+        assert_eq!(error(&["a", "b", "a"]), SettingsError::SameName("a".into()));
+        assert_eq!(error(&[" "]), SettingsError::EmptyName);
+    }
+}

@@ -1,0 +1,356 @@
+//! Which databases are watched, and the latest snapshot of each.
+
+mod database;
+mod last_good;
+mod record;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use plimsoll_core::instance::DatabaseTotal;
+use plimsoll_postgres::{Target, VisitError};
+use plimsoll_store::{DatabaseKey, Store, StoreError};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::settings::{Databases, Settings, Watched};
+
+pub use database::{Failure, WatchedDatabase, fresh_for};
+pub use last_good::fill_last_good;
+pub use record::{record, record_on_request};
+
+/// Every watched server, with the means to visit it.
+///
+/// **Invariant:** at most one visit to a database is under way, however many ask.
+pub struct Watch {
+    instances: Vec<WatchedInstance>,
+    parts: Arc<Parts>,
+}
+
+/// What every visit needs.
+pub(crate) struct Parts {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn Store>,
+    /// Bounds how many visits are under way at once.
+    pub(crate) slots: Semaphore,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+/// One watched server and those of its databases that are known by now.
+pub struct WatchedInstance {
+    /// What the settings say about it.
+    pub settings: Watched,
+    databases: RwLock<BTreeMap<String, Arc<WatchedDatabase>>>,
+}
+
+/// Why there is no snapshot.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WatchError {
+    /// The visit failed.
+    #[error(transparent)]
+    Visit(#[from] VisitError),
+    /// The snapshot could not be kept, or what is kept could not be read.
+    #[error("the store: {0}")]
+    Store(Arc<StoreError>),
+    /// The server is being shut down.
+    #[error("Plimsoll is shutting down; ask again when it is up")]
+    Stopping,
+}
+
+impl From<StoreError> for WatchError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+/// Why a request does not name one watched database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// No instance has this name.
+    #[error("no instance is named \"{name}\"; watched are: {}", .known.join(", "))]
+    UnknownInstance {
+        /// The name that was asked for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// No watched database has this name.
+    #[error("no watched database is named \"{name}\"; watched are: {}", .known.join(", "))]
+    UnknownDatabase {
+        /// The name that was asked for.
+        name: String,
+        /// Those that there are, as `instance/database`.
+        known: Vec<String>,
+    },
+    /// Several fit.
+    #[error(
+        "several databases fit: {}; name one with ?instance= and &database=", .fitting.join(", ")
+    )]
+    Ambiguous {
+        /// Those that fit, as `instance/database`.
+        fitting: Vec<String>,
+    },
+    /// Several instances fit.
+    #[error("several instances are watched: {}; name one with ?instance=", .fitting.join(", "))]
+    AmbiguousInstance {
+        /// Those that fit.
+        fitting: Vec<String>,
+    },
+    /// Nothing is known of the instance's databases yet.
+    #[error("no database of \"{0}\" is known yet; /readyz says why")]
+    NoneYet(String),
+}
+
+impl Watch {
+    /// Knows the databases that the settings name; the others are found by visiting.
+    pub fn new(
+        settings: &Settings,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let parts = Arc::new(Parts {
+            clock,
+            store,
+            slots: Semaphore::new(settings.visits_side_by_side.max(1)),
+            tasks,
+            stop,
+        });
+        let instances = settings
+            .instances
+            .iter()
+            .cloned()
+            .map(WatchedInstance::new)
+            .collect();
+        Self { instances, parts }
+    }
+
+    /// The watched servers.
+    pub fn instances(&self) -> &[WatchedInstance] {
+        &self.instances
+    }
+
+    /// The clock that visits are dated by.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.parts.clock
+    }
+
+    /// Where the history is kept.
+    pub fn store(&self) -> &dyn Store {
+        &*self.parts.store
+    }
+
+    /// Every watched database that is known by now, by instance and name.
+    pub fn databases(&self) -> Vec<Arc<WatchedDatabase>> {
+        self.instances
+            .iter()
+            .flat_map(WatchedInstance::databases)
+            .collect()
+    }
+
+    /// The instance of this name; without a name, the only one.
+    pub fn select_instance(&self, name: Option<&str>) -> Result<&WatchedInstance, SelectError> {
+        let known = || {
+            self.instances
+                .iter()
+                .map(|i| i.settings.instance.to_string())
+                .collect()
+        };
+        match (name, &*self.instances) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(SelectError::AmbiguousInstance { fitting: known() }),
+            (Some(name), all) => all
+                .iter()
+                .find(|instance| &*instance.settings.instance == name)
+                .ok_or_else(|| SelectError::UnknownInstance {
+                    name: name.to_owned(),
+                    known: known(),
+                }),
+        }
+    }
+
+    /// The one watched database that fits.
+    pub fn select(
+        &self,
+        instance: Option<&str>,
+        database: Option<&str>,
+    ) -> Result<Arc<WatchedDatabase>, SelectError> {
+        if let Some(name) = instance {
+            self.select_instance(Some(name))?;
+        }
+        let of_instance: Vec<_> = self
+            .databases()
+            .into_iter()
+            .filter(|db| instance.is_none_or(|name| db.key().instance == name))
+            .collect();
+        let mut fitting: Vec<_> = of_instance
+            .iter()
+            .filter(|db| database.is_none_or(|name| db.key().database == name))
+            .collect();
+        let paths = |dbs: &[&Arc<WatchedDatabase>]| {
+            dbs.iter()
+                .map(|db| format!("{}/{}", db.key().instance, db.key().database))
+                .collect()
+        };
+        match (fitting.pop(), fitting.is_empty(), database) {
+            (Some(only), true, _) => Ok(Arc::clone(only)),
+            (Some(last), false, _) => {
+                fitting.push(last);
+                Err(SelectError::Ambiguous {
+                    fitting: paths(&fitting),
+                })
+            }
+            (None, _, Some(name)) => Err(SelectError::UnknownDatabase {
+                name: name.to_owned(),
+                known: paths(&of_instance.iter().collect::<Vec<_>>()),
+            }),
+            (None, _, None) => Err(SelectError::NoneYet(
+                instance.unwrap_or("any instance").to_owned(),
+            )),
+        }
+    }
+
+    /// Its latest snapshot while that is fresh; otherwise a new one, or that of the visit that is
+    /// under way.
+    ///
+    /// Fresh is what is younger than `max_age`; without it, than [`fresh_for`] says.
+    pub async fn snapshot(
+        &self,
+        database: &Arc<WatchedDatabase>,
+        max_age: Option<jiff::SignedDuration>,
+    ) -> Result<Arc<plimsoll_core::snapshot::Snapshot>, WatchError> {
+        let snapshot = database.fresh(&self.parts, max_age).await?;
+        self.learn_databases(&snapshot);
+        Ok(snapshot)
+    }
+
+    /// A snapshot of a visit that began at `since` or later.
+    pub async fn snapshot_since(
+        &self,
+        database: &Arc<WatchedDatabase>,
+        since: jiff::Timestamp,
+    ) -> Result<Arc<plimsoll_core::snapshot::Snapshot>, WatchError> {
+        let snapshot = database.since(&self.parts, since).await?;
+        self.learn_databases(&snapshot);
+        Ok(snapshot)
+    }
+
+    /// Every visit sees which databases its server has: no other statement is needed to find them.
+    fn learn_databases(&self, snapshot: &plimsoll_core::snapshot::Snapshot) {
+        let instance = self
+            .instances
+            .iter()
+            .find(|i| *i.settings.instance == *snapshot.instance);
+        if let Some(instance) = instance {
+            instance.learn(&snapshot.facts.databases);
+        }
+    }
+}
+
+impl WatchedInstance {
+    fn new(settings: Watched) -> Self {
+        let instance = Self {
+            databases: RwLock::default(),
+            settings,
+        };
+        let names = match &instance.settings.databases {
+            Databases::OfUrl | Databases::All => vec![instance.database_of_url()],
+            Databases::Listed(names) => names
+                .iter()
+                .filter(|name| !instance.settings.exclude.contains(*name))
+                .cloned()
+                .collect(),
+        };
+        let databases = names
+            .into_iter()
+            .map(|name| (name.clone(), instance.watched(&name)))
+            .collect();
+        Self {
+            databases: RwLock::new(databases),
+            ..instance
+        }
+    }
+
+    /// Those of its databases that are known by now, by name.
+    pub fn databases(&self) -> Vec<Arc<WatchedDatabase>> {
+        let databases = self
+            .databases
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        databases.values().cloned().collect()
+    }
+
+    /// The database to ask for what concerns the whole server: the URL's if it is watched.
+    pub fn any_database(&self) -> Option<Arc<WatchedDatabase>> {
+        let databases = self
+            .databases
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        databases
+            .get(&self.database_of_url())
+            .or_else(|| databases.values().next())
+            .cloned()
+    }
+
+    /// libpq's rule: without a database the URL means the one of the role's name.
+    fn database_of_url(&self) -> String {
+        let url = &self.settings.url;
+        url.database()
+            .or_else(|| url.user())
+            .unwrap_or("postgres")
+            .to_owned()
+    }
+
+    fn watched(&self, name: &str) -> Arc<WatchedDatabase> {
+        let key = DatabaseKey {
+            instance: self.settings.instance.to_string(),
+            database: name.to_owned(),
+        };
+        let target = Target {
+            instance: Arc::clone(&self.settings.instance),
+            url: self.settings.url.with_database(name),
+        };
+        Arc::new(WatchedDatabase::new(
+            key,
+            target,
+            self.settings.visit.clone(),
+        ))
+    }
+
+    /// Takes up new databases and lets go of dropped ones, where all are watched.
+    fn learn(&self, seen: &[DatabaseTotal]) {
+        if self.settings.databases != Databases::All || seen.is_empty() {
+            return;
+        }
+        let wanted: Vec<&str> = seen
+            .iter()
+            .filter(|db| db.allows_connections && !db.is_template)
+            .map(|db| db.name.as_str())
+            .filter(|name| !self.settings.exclude.contains(*name))
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let mut databases = self
+            .databases
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        databases.retain(|name, _| {
+            let stays = wanted.contains(&name.as_str());
+            if !stays {
+                tracing::info!(instance = %self.settings.instance, database = %name, "storage.database.gone");
+            }
+            stays
+        });
+        for name in wanted {
+            if !databases.contains_key(name) {
+                tracing::info!(instance = %self.settings.instance, database = %name, "storage.database.found");
+                databases.insert(name.to_owned(), self.watched(name));
+            }
+        }
+    }
+}
