@@ -119,6 +119,8 @@ impl Server {
             ("synchronous_commit", "off"),
             ("full_page_writes", "off"),
             ("huge_pages", "off"),
+            // In the data directory, so that they go with it even after the postmaster was killed.
+            ("dynamic_shared_memory_type", "mmap"),
             ("timezone", "UTC"),
             ("log_timezone", "UTC"),
         ];

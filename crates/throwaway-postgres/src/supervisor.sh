@@ -18,6 +18,10 @@ clean_up() {
         wait "$postmaster"
     fi
     cd /
+    # A killed postmaster leaves its lock file, whose seventh line ends with the id of a segment of
+    # shared memory that nobody else would remove.
+    segment=$(sed -n '7s/^.* //p' "$folder/data/postmaster.pid")
+    [ -n "$segment" ] && ipcrm -m "$segment"
     # Children of a killed postmaster may still be writing.
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         rm -rf "$folder" && break

@@ -110,12 +110,29 @@ fn after_a_panic_both_are_gone() {
 }
 
 #[test]
-fn after_the_postmaster_was_killed_its_folder_is_gone() {
+fn after_the_postmaster_was_killed_its_folder_and_memory_are_gone() {
     let server = Server::start(&Options::default()).unwrap();
     let folder = server.folder().to_path_buf();
+    // Key and id of the one segment of System V shared memory that each postmaster has.
+    let lock = fs::read_to_string(server.data_dir().join("postmaster.pid")).unwrap();
+    let segment = lock
+        .lines()
+        .nth(6)
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .to_owned();
+    let has_segment = || {
+        let all = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+        all.lines()
+            .any(|line| line.split_whitespace().nth(1) == Some(segment.as_str()))
+    };
+    assert!(has_segment());
     signal(server.postmaster_pid().unwrap(), "KILL");
     drop(server);
     assert!(!folder.exists());
+    assert!(!has_segment());
 }
 
 /// Root's servers run as somebody else; a user's run as that user. Both clean up.

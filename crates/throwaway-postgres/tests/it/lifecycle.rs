@@ -16,6 +16,7 @@ on_every_major! {
         let version = one(server, "select current_setting('server_version_num')");
         assert_eq!(version.parse::<u32>().unwrap() / 10_000, server.major());
         assert_eq!(one(server, "select current_setting('max_prepared_transactions')"), "20");
+        assert_eq!(one(server, "show dynamic_shared_memory_type"), "mmap");
         assert_eq!(one(server, "select 'näme', null, 'b'"), "näme");
 
         let error = server.sql("postgres", "select 1/0").unwrap_err().to_string();
