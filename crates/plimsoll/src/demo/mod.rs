@@ -7,6 +7,7 @@ use throwaway_postgres::{Options, Server, Session, StartError};
 pub(crate) mod history;
 pub(crate) mod inserts;
 mod past;
+pub(crate) mod record;
 
 /// The database that the demo watches.
 pub(crate) const DATABASE: &str = "shop";

@@ -297,3 +297,53 @@ fn each_table_has_a_past_of_its_own() {
         .count();
     assert_eq!(fell, 1);
 }
+
+#[tokio::test]
+async fn the_store_takes_it_as_demo_data_and_leaves_room_for_the_first_real_sample() {
+    use plimsoll_core::sample::SampleKind;
+    use plimsoll_store::{DatabaseKey, Recorded, Recording, SampleQuery, Step};
+
+    let now = nows()[0];
+    let present = present(now);
+    let folder = tempfile::tempdir().unwrap();
+    let store = plimsoll_store::open(&format!(
+        "sqlite:{}",
+        folder.path().join("history.db").display()
+    ))
+    .unwrap();
+    store.migrate().await.unwrap();
+    let recorded = super::super::record::record_history(store.as_ref(), &present, now)
+        .await
+        .unwrap();
+    assert_eq!(recorded, usize::from(DAYS));
+
+    // What the schedule takes when it starts: the latest 03:00.
+    let recording = Recording {
+        kind: SampleKind::Daily,
+        scheduled_for: Some("2026-11-24T03:00:00Z".parse().unwrap()),
+        is_demo: false,
+    };
+    let first_real = store.record(&present, recording).await.unwrap();
+    assert!(matches!(first_real, Recorded::New(_)));
+
+    let query = SampleQuery {
+        of: DatabaseKey {
+            instance: "demo".to_owned(),
+            database: "shop".to_owned(),
+        },
+        kinds: vec![SampleKind::Daily],
+        since: None,
+        step: Step::All,
+        limit: 1000,
+    };
+    let page = store.samples(&query).await.unwrap();
+    assert_eq!(page.samples.len(), usize::from(DAYS) + 1);
+    assert_eq!(
+        page.samples.iter().filter(|sample| !sample.is_demo).count(),
+        1
+    );
+    let oldest = page.samples.last().unwrap();
+    let sizes = store.table_sizes(oldest, None, None).await.unwrap();
+    assert!(sizes.iter().any(|(key, _)| key == "audit.log"));
+    assert!(!sizes.iter().any(|(key, _)| key == "notifications"));
+}
