@@ -9,7 +9,12 @@ use secrecy::SecretString;
 
 /// A PostgreSQL storage monitor: how much disk every table uses, what grows, when the disk is full.
 #[derive(Debug, Parser)]
-#[command(name = "plimsoll", version, max_term_width = 100, propagate_version = false)]
+#[command(
+    name = "plimsoll",
+    version,
+    max_term_width = 100,
+    propagate_version = false
+)]
 #[command(after_help = "Exit codes: 0 fine, 1 a finding (doctor, check-config), 2 an error.")]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -25,10 +30,22 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE", env = "PLIMSOLL_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// The database to watch: postgres://user:password@host:port/database?sslmode=...
-    #[arg(long, global = true, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "DATABASE_URL",
+        hide_env_values = true
+    )]
     pub(crate) database_url: Option<SecretString>,
     /// Where the history is kept: sqlite:PATH or postgres://...
-    #[arg(long, global = true, value_name = "URL", env = "PLIMSOLL_STORE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "PLIMSOLL_STORE",
+        hide_env_values = true
+    )]
     pub(crate) store: Option<SecretString>,
     /// Of the configured instances, the one with this name
     #[arg(long, global = true, value_name = "NAME")]
@@ -45,6 +62,23 @@ pub(crate) struct Global {
     /// Log more: -v what is done, -vv every statement's cost
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+#[cfg(test)]
+impl Global {
+    /// As if only these were given, whatever the environment holds.
+    pub(crate) fn for_test(config: Option<PathBuf>, database_url: Option<&str>) -> Self {
+        Self {
+            config,
+            database_url: database_url.map(SecretString::from),
+            store: Some("sqlite:/nowhere/plimsoll.db".into()),
+            instance: None,
+            database: None,
+            output: OutputFormat::Table,
+            log_format: None,
+            verbose: 0,
+        }
+    }
 }
 
 /// What is printed on standard output.
@@ -150,9 +184,27 @@ pub(crate) struct History {
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// Print SQL that makes a role for each level of access, safe to paste into psql
+    /// Print SQL that makes a role, safe to paste into psql; for each level unless --level names one
     #[arg(long)]
     pub(crate) grants: bool,
+    /// What the role is wanted to see [default: monitor]
+    #[arg(long, value_enum)]
+    pub(crate) level: Option<Level>,
+    /// With --grants: the role's name
+    #[arg(long, value_name = "NAME", default_value = plimsoll_postgres::doctor::ROLE)]
+    pub(crate) role: String,
+}
+
+/// How much a role may see; each level holds the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Level {
+    /// Sizes of relations, and of the databases that it may connect to
+    ReadOnly,
+    /// pg_monitor: every database, tablespaces, WAL, temporary files, logs
+    Monitor,
+    /// Two functions more in each database: sizing without any lock
+    LockFree,
 }
 
 #[cfg(test)]

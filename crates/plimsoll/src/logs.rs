@@ -26,8 +26,11 @@ pub(crate) fn start(format: Option<LogFormat>, verbose: u8, is_service: bool) {
         .and_then(|text| EnvFilter::try_new(text).ok())
         .unwrap_or_else(|| EnvFilter::new(default));
     let is_terminal = io::stderr().is_terminal();
-    let format =
-        format.unwrap_or(if is_terminal { LogFormat::Text } else { LogFormat::Json });
+    let format = format.unwrap_or(if is_terminal {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
+    });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -37,6 +40,10 @@ pub(crate) fn start(format: Option<LogFormat>, verbose: u8, is_service: bool) {
         .with_target(false);
     match format {
         LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .init(),
     }
 }

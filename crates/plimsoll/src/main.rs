@@ -1,6 +1,62 @@
 //! The binary: arguments to exit code.
 
-#[cfg(test)]
-mod demo;
+use std::process::ExitCode;
 
-fn main() {}
+use clap::Parser;
+
+mod args;
+mod commands;
+mod config;
+mod context;
+mod demo;
+mod logs;
+mod output;
+mod progress;
+
+use args::{Cli, Command};
+use commands::Finding;
+use context::Context;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let is_service = matches!(cli.command, Command::Serve(_));
+    logs::start(cli.global.log_format, cli.global.verbose, is_service);
+    match run(cli) {
+        Ok(Finding::None) => ExitCode::SUCCESS,
+        Ok(Finding::Some) => ExitCode::from(1),
+        Err(error) => {
+            // Standard error may be closed; the exit code still tells.
+            let _ = output::complain(&format!("plimsoll: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Finding> {
+    // These need neither a runtime nor a configuration that can be read.
+    match cli.command {
+        Command::Completions { shell } => return commands::completions::run(shell),
+        Command::CheckConfig => return commands::check_config::run(&cli.global),
+        _ => {}
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build()?;
+    let outcome = runtime.block_on(async {
+        let context = Context::new(cli.global)?;
+        match cli.command {
+            Command::Demo(args) => commands::demo::run(&context, &args).await,
+            Command::Serve(args) => commands::serve::run(context, &args).await,
+            Command::Sizes(args) => commands::sizes::run(&context, args).await,
+            Command::Sample => commands::sample::run(&context).await,
+            Command::History(args) => commands::history::run(&context, args).await,
+            Command::Doctor(args) => commands::doctor::run(&context, &args).await,
+            Command::Migrate => commands::migrate::run(&context).await,
+            Command::CheckConfig | Command::Completions { .. } => Ok(Finding::None),
+        }
+    });
+    // A thread that still waits for a hanging disk or server must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    outcome
+}

@@ -29,9 +29,14 @@ impl FromStr for Length {
             )
         };
         let span: Span = text.parse().map_err(|_| wrong())?;
-        let length =
-            span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-        if length.is_negative() { Err(wrong()) } else { Ok(Self(length)) }
+        let length = span
+            .to_duration(SpanRelativeTo::days_are_24_hours())
+            .map_err(|_| wrong())?;
+        if length.is_negative() {
+            Err(wrong())
+        } else {
+            Ok(Self(length))
+        }
     }
 }
 

@@ -117,7 +117,11 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<File, String> {
 
 /// From serde's "unknown field `a`, expected one of `b`, `c`": the known key nearest to the unknown.
 fn nearest_key(message: &str) -> Option<&str> {
-    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let mut quoted = message
+        .strip_prefix("unknown field ")?
+        .split('`')
+        .skip(1)
+        .step_by(2);
     let unknown = quoted.next()?;
     quoted
         .map(|known| (strsim::damerau_levenshtein(unknown, known), known))
@@ -152,9 +156,11 @@ mod tests {
 
     #[test]
     fn a_secret_is_not_in_the_debug_text() {
-        let file =
-            parse("[[instance]]\nname=\"a\"\nurl=\"postgres://u:hush@h/d\"\n", Path::new("x"))
-                .unwrap();
+        let file = parse(
+            "[[instance]]\nname=\"a\"\nurl=\"postgres://u:hush@h/d\"\n",
+            Path::new("x"),
+        )
+        .unwrap();
         assert!(!format!("{file:?}").contains("hush"));
     }
 }

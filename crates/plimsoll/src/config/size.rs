@@ -11,8 +11,14 @@ use serde::de::{self, Visitor};
 pub(crate) struct Bytes(pub(crate) u64);
 
 /// The units of `postgresql.conf` (documentation, "Parameter Names and Values"), and PB.
-const UNITS: [(&str, u32); 6] =
-    [("B", 0), ("kB", 10), ("MB", 20), ("GB", 30), ("TB", 40), ("PB", 50)];
+const UNITS: [(&str, u32); 6] = [
+    ("B", 0),
+    ("kB", 10),
+    ("MB", 20),
+    ("GB", 30),
+    ("TB", 40),
+    ("PB", 50),
+];
 
 impl FromStr for Bytes {
     type Err = String;
@@ -24,8 +30,9 @@ impl FromStr for Bytes {
             )
         };
         let text_trimmed = text.trim();
-        let digits_end =
-            text_trimmed.find(|c: char| !c.is_ascii_digit()).unwrap_or(text_trimmed.len());
+        let digits_end = text_trimmed
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text_trimmed.len());
         let (number, unit) = text_trimmed.split_at(digits_end);
         let number: u64 = number.parse().map_err(|_| wrong())?;
         let unit = match unit.trim() {
@@ -55,7 +62,9 @@ impl<'de> Deserialize<'de> for Bytes {
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Bytes, E> {
-                u64::try_from(number).map(Bytes).map_err(|_| E::custom("a size is not negative"))
+                u64::try_from(number)
+                    .map(Bytes)
+                    .map_err(|_| E::custom("a size is not negative"))
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Bytes, E> {

@@ -18,6 +18,11 @@ pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
     }
 }
 
+/// Says on standard error what went wrong.
+pub(crate) fn complain(text: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "{text}")
+}
+
 /// Prints an answer as JSON, indented for people who look at it on a terminal.
 pub(crate) fn json(answer: &impl Serialize) -> io::Result<()> {
     print(|out| {
@@ -44,7 +49,7 @@ pub(crate) fn table(
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> io::Result<()> {
     let mut table = Table::new();
-    table.load_preset(NOTHING);
+    table.load_style(NOTHING);
     if io::stdout().is_terminal() {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
@@ -78,7 +83,11 @@ pub(crate) fn printable(text: &str) -> String {
     if text.chars().any(char::is_control) {
         text.chars()
             .flat_map(|c| {
-                if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }
+                if c.is_control() {
+                    c.escape_default().collect::<Vec<_>>()
+                } else {
+                    vec![c]
+                }
             })
             .collect()
     } else {
@@ -111,7 +120,12 @@ mod tests {
 
     #[test]
     fn thousands_are_told_apart() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(thousands(number), text);
         }
     }
@@ -122,7 +136,10 @@ mod tests {
         table(
             &mut out,
             &[Column::Left("table"), Column::Right("size")],
-            [vec!["events".into(), "10 MB".into()], vec!["a".into(), "8192 bytes".into()]],
+            [
+                vec!["events".into(), "10 MB".into()],
+                vec!["a".into(), "8192 bytes".into()],
+            ],
         )
         .unwrap();
         assert_eq!(

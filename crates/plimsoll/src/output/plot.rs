@@ -13,12 +13,18 @@ const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇'
 ///
 /// The lowest line is not zero when the series moves little: its size says so.
 pub(crate) fn draw(points: &[(Timestamp, u64)], width: usize) -> Vec<String> {
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
+    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+        return Vec::new();
+    };
     let columns = resample(points, width.clamp(10, 200));
     let low = columns.iter().copied().min().unwrap_or(0);
     let high = columns.iter().copied().max().unwrap_or(0);
     // A series that moves by less than half of its size is shown from near its smallest value.
-    let floor = if low < high - low { 0 } else { low - (high - low) / 8 };
+    let floor = if low < high - low {
+        0
+    } else {
+        low - (high - low) / 8
+    };
     let range = (high - floor).max(1);
     let steps: Vec<usize> = columns
         .iter()
@@ -29,7 +35,11 @@ pub(crate) fn draw(points: &[(Timestamp, u64)], width: usize) -> Vec<String> {
         })
         .collect();
     let labels = [size_text::pretty(high), size_text::pretty(floor)];
-    let label_width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    let label_width = labels
+        .iter()
+        .map(|label| label.chars().count())
+        .max()
+        .unwrap_or(0);
     let mut lines: Vec<String> = (0..HEIGHT)
         .rev()
         .map(|row| {
@@ -42,7 +52,9 @@ pub(crate) fn draw(points: &[(Timestamp, u64)], width: usize) -> Vec<String> {
                 .iter()
                 .map(|&step| EIGHTHS[step.saturating_sub(row * 8).min(8)])
                 .collect();
-            format!("{label:>label_width$} ┤{cells}").trim_end().to_owned()
+            format!("{label:>label_width$} ┤{cells}")
+                .trim_end()
+                .to_owned()
         })
         .collect();
     let (from, to) = (first.0.strftime("%Y-%m-%d"), last.0.strftime("%Y-%m-%d"));

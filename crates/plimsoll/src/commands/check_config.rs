@@ -1,0 +1,119 @@
+//! `plimsoll check-config`: what the configuration means, or what is wrong with it (exit code 1).
+
+use std::io::Write;
+
+use plimsoll_server::settings::{Databases, Watched};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+
+use super::Finding;
+use crate::args::{Global, OutputFormat};
+use crate::config::{self, Config};
+use crate::output;
+
+#[derive(Serialize)]
+struct Answer {
+    ok: bool,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+    store: Option<String>,
+    instances: Vec<Instance>,
+}
+
+#[derive(Serialize)]
+struct Instance {
+    name: String,
+    /// Without its password.
+    url: String,
+    databases: String,
+}
+
+pub(crate) fn run(global: &Global) -> anyhow::Result<Finding> {
+    let answer = match config::resolve(global) {
+        Ok(config) => check(&config),
+        Err(error) => Answer {
+            ok: false,
+            problems: vec![format!("{error:#}")],
+            warnings: Vec::new(),
+            store: None,
+            instances: Vec::new(),
+        },
+    };
+    if global.output == OutputFormat::Json {
+        output::json(&answer)?;
+    } else {
+        output::print(|out| print(out, &answer))?;
+    }
+    Ok(if answer.ok {
+        Finding::None
+    } else {
+        Finding::Some
+    })
+}
+
+fn check(config: &Config) -> Answer {
+    let mut problems = Vec::new();
+    if let Err(error) = config.settings.validate() {
+        problems.push(error.to_string());
+    }
+    let store_url = config.store_url.expose_secret();
+    if let Err(error) = plimsoll_store::open(store_url) {
+        problems.push(error.to_string());
+    }
+    Answer {
+        ok: problems.is_empty(),
+        problems,
+        warnings: config.warnings.clone(),
+        store: Some(store_text(store_url)),
+        instances: config.settings.instances.iter().map(instance).collect(),
+    }
+}
+
+fn instance(watched: &Watched) -> Instance {
+    let mut databases = match &watched.databases {
+        Databases::OfUrl => "the one of the URL".to_owned(),
+        Databases::Listed(names) => names.join(", "),
+        Databases::All => "all".to_owned(),
+    };
+    if !watched.exclude.is_empty() {
+        let names: Vec<_> = watched.exclude.iter().map(String::as_str).collect();
+        databases.push_str(&format!(", not {}", names.join(", ")));
+    }
+    Instance {
+        name: watched.instance.to_string(),
+        url: watched.url.to_string(),
+        databases,
+    }
+}
+
+/// The store's URL without a password.
+fn store_text(url: &str) -> String {
+    if url.starts_with("sqlite:") {
+        return url.to_owned();
+    }
+    url.parse::<plimsoll_postgres::DatabaseUrl>()
+        .map_or_else(|_| "(unreadable)".to_owned(), |url| url.to_string())
+}
+
+fn print(out: &mut dyn Write, answer: &Answer) -> std::io::Result<()> {
+    for problem in &answer.problems {
+        writeln!(out, "problem: {problem}")?;
+    }
+    for warning in &answer.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    for instance in &answer.instances {
+        writeln!(
+            out,
+            "watches \"{}\": {}, databases: {}",
+            instance.name, instance.url, instance.databases
+        )?;
+    }
+    if let Some(store) = &answer.store {
+        writeln!(out, "keeps the history in {store}")?;
+    }
+    if answer.ok {
+        writeln!(out, "The configuration is fine.")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! `plimsoll history`: the samples of a database, or the plot of one table.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::bail;
+use jiff::Timestamp;
+use plimsoll_core::size_text;
+use plimsoll_server::answer::ask;
+use plimsoll_server::answer::history::{
+    HistoryAnswer, HistoryQuery, LARGEST_LIMIT, SampleAnswer, history,
+};
+
+use super::Finding;
+use crate::args;
+use crate::context::Context;
+use crate::output::{self, Column, plot, thousands};
+
+/// The newest major whose key words are quoted in keys; the store's keys follow the server's own.
+const NEWEST_MAJOR: u32 = 18;
+
+pub(crate) async fn run(context: &Context, args: args::History) -> anyhow::Result<Finding> {
+    if !(1..=LARGEST_LIMIT).contains(&args.limit) {
+        bail!(
+            "--limit is a number from 1 to {LARGEST_LIMIT}, not {}",
+            args.limit
+        );
+    }
+    let table = args
+        .table
+        .as_deref()
+        .map(|name| ask::table_key(name, NEWEST_MAJOR))
+        .transpose()?;
+    let query = HistoryQuery {
+        limit: args.limit,
+        kinds: args.kind.parse()?,
+        since: args
+            .since
+            .map(|text| ask::since(&text, Timestamp::now()))
+            .transpose()?,
+        step: ask::step(&args.step)?,
+        table: table.clone(),
+        tables: None,
+    };
+    let store = context.migrated_store().await?;
+    let answer = history(&*store, &context.key()?, &query)
+        .await?
+        .answer(&*store)
+        .await?;
+    if context.wants_json() {
+        output::json(&answer)?;
+    } else {
+        output::print(|out| match &table {
+            Some(key) => print_table(out, &answer, key),
+            None => print_samples(out, &answer),
+        })?;
+    }
+    Ok(Finding::None)
+}
+
+fn print_samples(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> {
+    if answer.samples.is_empty() {
+        return nothing(out, answer);
+    }
+    // Newest first: what a sample grew by is counted from the one below it.
+    let older = answer.samples.iter().skip(1).map(Some).chain([None]);
+    output::table(
+        out,
+        &[
+            Column::Right("ID"),
+            Column::Left("SAMPLED AT (UTC)"),
+            Column::Left("KIND"),
+            Column::Right("TOTAL"),
+            Column::Right("CHANGE"),
+            Column::Right("TABLES"),
+        ],
+        answer.samples.iter().zip(older).map(|(sample, older)| {
+            vec![
+                sample.id.to_string(),
+                sample.sampled_at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+                if sample.is_demo {
+                    format!("{} (demo)", sample.kind)
+                } else {
+                    sample.kind.to_string()
+                },
+                size_text::pretty(sample.total_bytes),
+                older.map_or_else(String::new, |older| change(sample, older)),
+                thousands(sample.table_count),
+            ]
+        }),
+    )?;
+    if (answer.samples.len() as u64) < answer.total {
+        writeln!(
+            out,
+            "({} of {} samples)",
+            answer.samples.len(),
+            answer.total
+        )?;
+    }
+    Ok(())
+}
+
+fn change(sample: &SampleAnswer, older: &SampleAnswer) -> String {
+    let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+    size_text::pretty_signed(signed(sample.total_bytes) - signed(older.total_bytes))
+}
+
+fn print_table(out: &mut dyn Write, answer: &HistoryAnswer, key: &str) -> io::Result<()> {
+    let points: Vec<(Timestamp, u64)> = answer
+        .samples
+        .iter()
+        .rev()
+        .filter_map(|sample| {
+            let (_, bytes) = sample.table_sizes.0.iter().find(|(name, _)| name == key)?;
+            Some((sample.sampled_at, *bytes))
+        })
+        .collect();
+    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+        return nothing(out, answer);
+    };
+    let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+    writeln!(
+        out,
+        "{}: {} now, {} since {} ({} samples)",
+        output::printable(key),
+        size_text::pretty(last.1),
+        size_text::pretty_signed(signed(last.1) - signed(first.1)),
+        first.0.strftime("%Y-%m-%d %H:%M UTC"),
+        points.len(),
+    )?;
+    let width = if io::stdout().is_terminal() {
+        console_width().saturating_sub(16)
+    } else {
+        64
+    };
+    for line in plot::draw(&points, width) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn console_width() -> usize {
+    comfy_table::Table::new().width().map_or(80, usize::from)
+}
+
+fn nothing(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> {
+    writeln!(
+        out,
+        "No samples of {} on {} match; `plimsoll sample` takes one, `plimsoll serve` one a day.",
+        output::printable(&answer.database),
+        output::printable(&answer.instance)
+    )
+}

@@ -1,0 +1,28 @@
+//! `plimsoll migrate`: brings the store's schema up to date.
+
+use serde::Serialize;
+
+use super::Finding;
+use crate::context::Context;
+use crate::output;
+
+#[derive(Serialize)]
+struct Answer {
+    applied: Vec<String>,
+}
+
+pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
+    let applied = context.store()?.migrate().await?;
+    if context.wants_json() {
+        output::json(&Answer { applied })?;
+    } else if applied.is_empty() {
+        output::print(|out| writeln!(out, "The store is up to date."))?;
+    } else {
+        output::print(|out| {
+            applied
+                .iter()
+                .try_for_each(|name| writeln!(out, "applied {name}"))
+        })?;
+    }
+    Ok(Finding::None)
+}

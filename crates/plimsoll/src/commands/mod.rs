@@ -1,0 +1,18 @@
+//! One file a command: takes what was asked, calls what does it, prints the answer.
+
+pub(crate) mod check_config;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod history;
+pub(crate) mod migrate;
+pub(crate) mod sample;
+pub(crate) mod serve;
+pub(crate) mod sizes;
+
+/// Whether a command found something that its user should act on: exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finding {
+    None,
+    Some,
+}

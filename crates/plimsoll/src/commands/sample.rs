@@ -1,0 +1,45 @@
+//! `plimsoll sample`: measures a database now and keeps the result in the history.
+
+use plimsoll_core::sample::SampleKind;
+use plimsoll_core::size_text;
+use plimsoll_server::answer::history::sample;
+
+use super::Finding;
+use crate::context::Context;
+use crate::output::{self, thousands};
+
+pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
+    // A store that cannot be written is better noticed before the server is visited.
+    let store = context.migrated_store().await?;
+    let snapshot = context.visit().await?;
+    let recorded = store
+        .record_sample(&snapshot, SampleKind::Manual, None)
+        .await?;
+    let header = recorded.header();
+    tracing::info!(
+        instance = header.instance,
+        database = header.database,
+        kind = header.kind.as_str(),
+        sample_id = header.id,
+        total_bytes = header.total_bytes,
+        table_count = header.table_count,
+        took_ms = snapshot.took_ms,
+        "storage.sampling.recorded"
+    );
+    if context.wants_json() {
+        output::json(&sample(&*store, header).await?)?;
+    } else {
+        output::print(|out| {
+            writeln!(
+                out,
+                "Sample {} of {} at {}: {} in {} tables",
+                header.id,
+                output::printable(&header.database),
+                header.sampled_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+                size_text::pretty(header.total_bytes),
+                thousands(header.table_count),
+            )
+        })?;
+    }
+    Ok(Finding::None)
+}

@@ -1,0 +1,190 @@
+//! `plimsoll sizes`: measures a database now and prints every table's size.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use plimsoll_core::size::{SizeSource, Status};
+use plimsoll_core::size_text;
+use plimsoll_server::answer::ask::Sort;
+use plimsoll_server::answer::growth_base::growth_base;
+use plimsoll_server::answer::sizes::{SizesAnswer, SizesQuery, TableAnswer, sizes};
+
+use super::Finding;
+use crate::args;
+use crate::context::Context;
+use crate::output::{self, Column, thousands};
+
+pub(crate) async fn run(context: &Context, args: args::Sizes) -> anyhow::Result<Finding> {
+    let query = SizesQuery {
+        limit: args.limit,
+        offset: args.offset,
+        schema: args.schema,
+        search: args.search,
+        sort: args.sort.parse()?,
+        kinds: args
+            .kind
+            .map(|kinds| kinds.parse())
+            .transpose()?
+            .unwrap_or_default(),
+    };
+    let growth = match query.sort {
+        Sort::Growth => growth_base(&*context.store()?, &context.key()?, Timestamp::now()).await?,
+        _ => None,
+    };
+    let snapshot = Arc::new(context.visit().await?);
+    let page = sizes(&snapshot, &query, growth);
+    if context.wants_json() {
+        let pieces = page.into_json()?;
+        output::print(|out| {
+            for piece in pieces {
+                out.write_all(&piece?)?;
+            }
+            writeln!(out)
+        })?;
+    } else {
+        output::print(|out| print(out, &page.answer()))?;
+    }
+    Ok(Finding::None)
+}
+
+/// The table, and below it how the database's total comes about.
+pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()> {
+    let with_growth = answer.growth_since.is_some();
+    let with_status = answer
+        .tables
+        .iter()
+        .any(|t| t.status != Status::Ok || t.size_source != SizeSource::Measured);
+    let mut columns = vec![
+        Column::Left("TABLE"),
+        Column::Right("SIZE"),
+        Column::Right("ROWS"),
+        Column::Right("HEAP"),
+        Column::Right("TOAST"),
+        Column::Right("INDEXES"),
+    ];
+    if with_growth {
+        columns.push(Column::Right("GROWTH"));
+    }
+    if with_status {
+        columns.push(Column::Left("STATUS"));
+    }
+    output::table(
+        out,
+        &columns,
+        answer.tables.iter().map(|table| {
+            let mut row = vec![
+                name(table),
+                // A parent of partitions has no bytes of its own: its set has.
+                pretty(if table.size_bytes == Some(0) {
+                    table.set_bytes.or(table.size_bytes)
+                } else {
+                    table.size_bytes
+                }),
+                table.row_count.map_or_else(unknown, thousands),
+                pretty(table.heap_bytes),
+                pretty(table.toast_bytes),
+                pretty(table.index_bytes),
+            ];
+            if with_growth {
+                row.push(
+                    table
+                        .growth_bytes
+                        .map_or_else(unknown, size_text::pretty_signed),
+                );
+            }
+            if with_status {
+                row.push(status(table));
+            }
+            row
+        }),
+    )?;
+    let shown = answer.tables.len() as u64;
+    if shown < answer.tables_total {
+        writeln!(out, "({shown} of {} tables)", answer.tables_total)?;
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "Database {} on {}",
+        output::printable(&answer.database),
+        output::printable(&answer.instance)
+    )?;
+    for (name, bytes, remark) in [
+        ("total", answer.total_bytes, ""),
+        ("in relations", answer.attributed_bytes, ""),
+        (
+            "of these estimated",
+            answer.estimated_bytes,
+            "not read now: last good values or relpages",
+        ),
+        ("in no relation", answer.unattributed_bytes, ""),
+        (
+            "not measured",
+            answer.unmeasured_bytes,
+            "of relations that could not be read",
+        ),
+    ] {
+        if bytes > 0 || remark.is_empty() {
+            let remark = if remark.is_empty() {
+                String::new()
+            } else {
+                format!("  ({remark})")
+            };
+            writeln!(out, "  {name:<19}{:>10}{remark}", size_text::pretty(bytes))?;
+        }
+    }
+    writeln!(
+        out,
+        "Measured {} by {} in {} ms",
+        answer.measured_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        answer.method.as_str(),
+        answer.took_ms
+    )
+}
+
+fn name(table: &TableAnswer) -> String {
+    let mark = if table.set_bytes.is_some() {
+        " (set)"
+    } else {
+        ""
+    };
+    if table.schema_name == "public" {
+        format!("{}{mark}", table.table_name)
+    } else {
+        format!("{}.{}{mark}", table.schema_name, table.table_name)
+    }
+}
+
+fn pretty(bytes: Option<u64>) -> String {
+    bytes.map_or_else(unknown, size_text::pretty)
+}
+
+fn unknown() -> String {
+    "?".to_owned()
+}
+
+/// Why the number is not simply a measured one.
+fn status(table: &TableAnswer) -> String {
+    let status = match table.status {
+        Status::Ok => "",
+        Status::Dropped => "dropped",
+        Status::Locked => "locked",
+        Status::TimedOut => "timed out",
+        Status::Denied => "denied",
+    };
+    let source = match table.size_source {
+        SizeSource::Measured => "",
+        SizeSource::LastGood => "last good",
+        SizeSource::Relpages => "relpages",
+        SizeSource::None => "size unknown",
+    };
+    let at = table.last_good_at.map_or_else(String::new, |at| {
+        format!(" of {}", at.strftime("%Y-%m-%d %H:%M UTC"))
+    });
+    match (status, source) {
+        (status, "") => status.to_owned(),
+        ("", source) => format!("{source}{at}"),
+        (status, source) => format!("{status}, {source}{at}"),
+    }
+}

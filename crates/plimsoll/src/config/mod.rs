@@ -1,0 +1,310 @@
+//! What the command line, the environment and `plimsoll.toml` together mean.
+//!
+//! The command line goes before the environment, and both before the file.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use plimsoll_core::thinning::Retention;
+use plimsoll_postgres::{DatabaseUrl, MethodChoice, VisitOptions};
+use plimsoll_server::settings::{ConfiguredCapacity, Databases, Schedule, Settings, Watched};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::args::Global;
+
+mod duration;
+mod file;
+mod size;
+
+/// Where the page and the API answer unless told otherwise.
+pub(crate) const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);
+
+/// Everything that was configured, ready to use.
+pub(crate) struct Config {
+    /// What is watched, when, and how.
+    pub(crate) settings: Settings,
+    /// Where the history is kept: a URL that may hold a password.
+    pub(crate) store_url: SecretString,
+    /// Things that are allowed but hardly meant.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Puts the configuration together. With nothing to watch, `settings.instances` is empty.
+pub(crate) fn resolve(global: &Global) -> anyhow::Result<Config> {
+    let file = match &global.config {
+        Some(path) => read(path)?,
+        None => file::File::default(),
+    };
+    let mut warnings = Vec::new();
+    let visit = visit_options(&file.visit)?;
+    let mut instances = Vec::new();
+    if let Some(url) = &global.database_url {
+        if !file.instance.is_empty() {
+            warnings.push(format!(
+                "--database-url (or DATABASE_URL) takes the place of the {} [[instance]] in the configuration",
+                file.instance.len()
+            ));
+        }
+        instances.push(of_url(url, &visit)?);
+    } else {
+        for instance in &file.instance {
+            instances.push(watched(instance, &visit)?);
+        }
+    }
+    add_capacities(&file.capacity, &mut instances)?;
+    let listen = file.server.listen.unwrap_or(DEFAULT_LISTEN);
+    let mut settings = Settings::new(listen, instances);
+    settings.schedule = schedule(file.schedule);
+    settings.retention = retention(&file.history);
+    if settings.retention.hourly_for < settings.retention.all_for {
+        warnings.push(
+            "history.hourly_for is shorter than history.all_for, so it has no effect".to_owned(),
+        );
+    }
+    let store_url = match global.store.clone().or(file.store.url) {
+        Some(url) => url,
+        None => default_store()?,
+    };
+    Ok(Config {
+        settings,
+        store_url,
+        warnings,
+    })
+}
+
+fn read(path: &Path) -> anyhow::Result<file::File> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("reading the configuration {}", path.display()))?;
+    file::parse(&text, path).map_err(|error| anyhow!(error))
+}
+
+/// The single instance that `--database-url` names; its key is the server's address, so that two
+/// servers' histories in one store stay apart.
+fn of_url(url: &SecretString, visit: &VisitOptions) -> anyhow::Result<Watched> {
+    let url: DatabaseUrl = url
+        .expose_secret()
+        .parse()
+        .context("--database-url (or DATABASE_URL)")?;
+    let name = url.host_text();
+    let mut watched = Watched::new(&name, url);
+    watched.visit = visit.clone();
+    Ok(watched)
+}
+
+fn watched(instance: &file::Instance, visit: &VisitOptions) -> anyhow::Result<Watched> {
+    let name = &instance.name;
+    let context = || format!("the instance \"{name}\"");
+    let url = match (&instance.url, &instance.url_file) {
+        (Some(url), None) => url.expose_secret().to_owned(),
+        (None, Some(path)) => std::fs::read_to_string(path)
+            .with_context(|| format!("reading {}", path.display()))
+            .with_context(context)?
+            .trim()
+            .to_owned(),
+        _ => bail!("the instance \"{name}\" needs one of `url` and `url_file`"),
+    };
+    let url: DatabaseUrl = url.parse().with_context(context)?;
+    let mut watched = Watched::new(name, url);
+    watched.databases = match &*instance.databases {
+        [] => Databases::OfUrl,
+        [all] if all == "*" => Databases::All,
+        names if names.iter().any(|name| name == "*") => {
+            bail!("the instance \"{name}\": `databases` is [\"*\"] or a list of names, not both")
+        }
+        names => Databases::Listed(names.to_vec()),
+    };
+    watched.exclude = instance.exclude.iter().cloned().collect();
+    watched.visit = VisitOptions {
+        method: match instance.method.unwrap_or(file::Method::Auto) {
+            file::Method::Auto => MethodChoice::Auto,
+            file::Method::Files => MethodChoice::Files,
+            file::Method::Functions => MethodChoice::Functions,
+            file::Method::Changes => MethodChoice::Changes,
+        },
+        parallel: instance.parallel.unwrap_or(1),
+        ..visit.clone()
+    };
+    if !(1..=2).contains(&watched.visit.parallel) {
+        bail!(
+            "the instance \"{name}\": `parallel` is 1 or 2 connections, not {}",
+            watched.visit.parallel
+        );
+    }
+    Ok(watched)
+}
+
+fn visit_options(visit: &file::Visit) -> anyhow::Result<VisitOptions> {
+    let default = VisitOptions::default();
+    let options = VisitOptions {
+        lock_timeout: visit
+            .lock_timeout
+            .map_or(default.lock_timeout, duration::Length::std),
+        statement_timeout: visit
+            .statement_timeout
+            .map_or(default.statement_timeout, duration::Length::std),
+        connect_timeout: visit
+            .connect_timeout
+            .map_or(default.connect_timeout, duration::Length::std),
+        deadline: visit
+            .deadline
+            .map_or(default.deadline, duration::Length::std),
+        full_sweep_every: visit
+            .full_sweep_every
+            .map_or(default.full_sweep_every, duration::Length::std),
+        ..default
+    };
+    // PostgreSQL reads a time limit of 0 as none at all, which a visit never is.
+    for (name, limit) in [
+        ("lock_timeout", options.lock_timeout),
+        ("statement_timeout", options.statement_timeout),
+        ("connect_timeout", options.connect_timeout),
+        ("deadline", options.deadline),
+    ] {
+        if limit.as_millis() == 0 {
+            bail!("visit.{name} must be at least 1ms: a visit is never without limits");
+        }
+    }
+    Ok(options)
+}
+
+fn add_capacities(capacities: &[file::Capacity], instances: &mut [Watched]) -> anyhow::Result<()> {
+    for capacity in capacities {
+        let configured = ConfiguredCapacity {
+            tablespace: capacity.tablespace.clone(),
+            bytes: capacity.bytes.0,
+        };
+        let instance = match (&capacity.instance, &mut *instances) {
+            (None, [only]) => only,
+            // A configuration without instances takes them from the command line, or has no use here.
+            (None, []) => continue,
+            (None, _) => bail!("a [[capacity]] needs `instance`, since several are watched"),
+            (Some(name), all) => match all.iter_mut().find(|i| *i.instance == **name) {
+                Some(instance) => instance,
+                None => bail!("a [[capacity]] names the instance \"{name}\", which is not watched"),
+            },
+        };
+        instance.capacity.push(configured);
+    }
+    Ok(())
+}
+
+fn schedule(schedule: file::Schedule) -> Schedule {
+    let default = Schedule::default();
+    Schedule {
+        cleanup: schedule.cleanup.map_or(default.cleanup, |cron| cron.0),
+        sample: schedule.sample.map_or(default.sample, |cron| cron.0),
+        watch: schedule.watch.map_or(default.watch, |cron| cron.0),
+        jitter: schedule
+            .jitter
+            .map_or(default.jitter, duration::Length::std),
+    }
+}
+
+fn retention(history: &file::History) -> Retention {
+    let default = Retention::default();
+    Retention {
+        daily_samples: history.daily_samples.unwrap_or(default.daily_samples),
+        all_for: history.all_for.map_or(default.all_for, |length| length.0),
+        hourly_for: history
+            .hourly_for
+            .map_or(default.hourly_for, |length| length.0),
+    }
+}
+
+/// `plimsoll/plimsoll.db` in the user's data folder, as the XDG base directory specification has it.
+fn default_store() -> anyhow::Result<SecretString> {
+    let set = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let data = set("XDG_DATA_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| set("HOME").map(|home| home.join(".local/share")))
+        .ok_or_else(|| anyhow!("neither HOME nor XDG_DATA_HOME is set, so there is no data folder: name the store with --store sqlite:PATH"))?;
+    let path = data.join("plimsoll/plimsoll.db");
+    let path = path.to_str().ok_or_else(|| {
+        anyhow!("the data folder's name is not UTF-8: name the store with --store sqlite:PATH")
+    })?;
+    Ok(format!("sqlite:{path}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_file(text: &str) -> anyhow::Result<Config> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plimsoll.toml");
+        std::fs::write(&path, text).unwrap();
+        resolve(&Global::for_test(Some(path), None))
+    }
+
+    fn error(text: &str) -> String {
+        format!("{:#}", with_file(text).err().expect("a mistake"))
+    }
+
+    #[test]
+    fn the_example_is_a_configuration_with_the_defaults() {
+        let config = with_file(include_str!("../../../../plimsoll.example.toml")).unwrap();
+        let default = Settings::new(DEFAULT_LISTEN, Vec::new());
+        assert_eq!(config.settings.schedule, default.schedule);
+        assert_eq!(config.settings.retention, default.retention);
+        assert_eq!(config.settings.listen, default.listen);
+        let instance = &config.settings.instances[0];
+        assert_eq!(instance.databases, Databases::All);
+        assert_eq!(instance.capacity[0].bytes, 500 << 30);
+        assert_eq!(config.warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let instance = |rest: &str| format!("[[instance]]\nname = \"a\"\n{rest}\n");
+        for (text, expect) in [
+            (instance(""), "needs one of `url` and `url_file`"),
+            (instance("url = \"mysql://h/d\""), "the instance \"a\""),
+            (instance("url = \"postgres://h/d\"\nparallel = 8"), "1 or 2"),
+            (
+                instance("url = \"postgres://h/d\"\ndatabases = [\"*\", \"b\"]"),
+                "not both",
+            ),
+            (
+                instance("url = \"postgres://h/d\"\nmethod = \"magic\""),
+                "magic",
+            ),
+            (
+                "[visit]\nlock_timeout = \"0s\"\n".to_owned(),
+                "never without limits",
+            ),
+            (
+                format!(
+                    "{}[[capacity]]\ninstance = \"b\"\nbytes = \"1GB\"\n",
+                    instance("url = \"postgres://h/d\"")
+                ),
+                "not watched",
+            ),
+        ] {
+            let error = error(&text);
+            assert!(error.contains(expect), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_file_and_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plimsoll.toml");
+        std::fs::write(
+            &path,
+            "[[instance]]\nname = \"a\"\nurl = \"postgres://h/d\"\n",
+        )
+        .unwrap();
+        let global = Global::for_test(Some(path), Some("postgres://u:hush@elsewhere/app"));
+        let config = resolve(&global).unwrap();
+        assert_eq!(config.settings.instances.len(), 1);
+        assert_eq!(&*config.settings.instances[0].instance, "elsewhere:5432");
+        assert_eq!(config.warnings.len(), 1);
+        assert!(!format!("{:?}{:?}", config.settings, global).contains("hush"));
+    }
+}

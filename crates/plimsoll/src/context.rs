@@ -1,0 +1,158 @@
+//! What every command works with: the configuration, the store, the one database that is meant.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use jiff::Timestamp;
+use plimsoll_core::snapshot::Snapshot;
+use plimsoll_postgres::{Memory, Target, visit};
+use plimsoll_server::settings::{Databases, Watched};
+use plimsoll_server::watch::fill_last_good;
+use plimsoll_store::{DatabaseKey, Store};
+use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::{Global, OutputFormat};
+use crate::config::{self, Config};
+use crate::progress::Spinner;
+
+/// What every command works with.
+pub(crate) struct Context {
+    pub(crate) config: Config,
+    global: Global,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global) -> anyhow::Result<Self> {
+        let config = config::resolve(&global)?;
+        for warning in &config.warnings {
+            tracing::warn!(warning, "config.warning");
+        }
+        Ok(Self { config, global })
+    }
+
+    /// Whether JSON is to be printed.
+    pub(crate) fn wants_json(&self) -> bool {
+        self.global.output == OutputFormat::Json
+    }
+
+    /// The store, as it is: not migrated.
+    pub(crate) fn store(&self) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(plimsoll_store::open(self.config.store_url.expose_secret())?)
+    }
+
+    /// The store, its schema brought up to date.
+    pub(crate) async fn migrated_store(&self) -> anyhow::Result<Arc<dyn Store>> {
+        let store = self.store()?;
+        for name in store.migrate().await? {
+            tracing::info!(migration = name, "store.migrated");
+        }
+        Ok(store)
+    }
+
+    /// The one watched server that is meant.
+    pub(crate) fn instance(&self) -> anyhow::Result<&Watched> {
+        let instances = &self.config.settings.instances;
+        let names = || {
+            instances
+                .iter()
+                .map(|i| i.instance.to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        match (&self.global.instance, &**instances) {
+            (_, []) => bail!(plimsoll_server::settings::SettingsError::NothingToWatch),
+            (None, [only]) => Ok(only),
+            (None, _) => bail!(
+                "several instances are configured ({}): name one with --instance",
+                names()
+            ),
+            (Some(name), all) => match all.iter().find(|i| *i.instance == **name) {
+                Some(instance) => Ok(instance),
+                None => bail!("no instance is named \"{name}\"; there are: {}", names()),
+            },
+        }
+    }
+
+    /// The one watched database that is meant, and how to visit it.
+    pub(crate) fn target(&self) -> anyhow::Result<(Target, &Watched)> {
+        let watched = self.instance()?;
+        let name = match (&self.global.database, &watched.databases) {
+            (Some(name), _) => name.clone(),
+            (None, Databases::Listed(names)) => match &**names {
+                [only] => only.clone(),
+                _ => bail!(
+                    "several databases of \"{}\" are watched ({}): name one with --database",
+                    watched.instance,
+                    names.join(", ")
+                ),
+            },
+            (None, _) => database_of(watched),
+        };
+        let url = watched.url.with_database(&name);
+        Ok((
+            Target {
+                instance: Arc::clone(&watched.instance),
+                url,
+            },
+            watched,
+        ))
+    }
+
+    /// The history's key of that database.
+    pub(crate) fn key(&self) -> anyhow::Result<DatabaseKey> {
+        let (target, watched) = self.target()?;
+        Ok(DatabaseKey {
+            instance: watched.instance.to_string(),
+            database: target
+                .url
+                .database()
+                .map_or_else(|| database_of(watched), str::to_owned),
+        })
+    }
+
+    /// Visits that database now. What could not be read gets its last good value from the history,
+    /// where there is one.
+    pub(crate) async fn visit(&self) -> anyhow::Result<Snapshot> {
+        let (target, watched) = self.target()?;
+        let spinner = Spinner::new();
+        let cancel = CancellationToken::new();
+        let now = Timestamp::now();
+        let mut memory = Memory::default();
+        let visiting = visit(&target, &watched.visit, &mut memory, &spinner, &cancel, now);
+        let snapshot = {
+            tokio::pin!(visiting);
+            tokio::select! {
+                snapshot = &mut visiting => snapshot,
+                // The visit ends its statement on the server before it returns.
+                _ = tokio::signal::ctrl_c() => {
+                    cancel.cancel();
+                    visiting.await
+                }
+            }
+        };
+        drop(spinner);
+        let mut snapshot = snapshot.with_context(|| format!("visiting {}", target.url))?;
+        if let Err(error) = self.fill_last_good(&mut snapshot).await {
+            tracing::debug!(%error, "storage.last_good.unavailable");
+        }
+        Ok(snapshot)
+    }
+
+    async fn fill_last_good(&self, snapshot: &mut Snapshot) -> anyhow::Result<()> {
+        let key = DatabaseKey {
+            instance: snapshot.instance.to_string(),
+            database: snapshot.database.to_string(),
+        };
+        Ok(fill_last_good(snapshot, &key, &*self.store()?).await?)
+    }
+}
+
+/// libpq's rule: without a database the URL means the one of the role's name.
+fn database_of(watched: &Watched) -> String {
+    let url = &watched.url;
+    url.database()
+        .or_else(|| url.user())
+        .unwrap_or("postgres")
+        .to_owned()
+}
