@@ -10,8 +10,9 @@ pub const REQUIRE_ALL_MAJORS: &str = "PLIMSOLL_REQUIRE_ALL_MAJORS";
 
 /// The server of a major that this process's tests share, started on first use.
 ///
-/// Tests make their own databases, with names of their own, so that they can run side by side. Its
-/// settings suit tests: prepared transactions, `wal_level` logical, many locks, no autovacuum.
+/// Tests make their own databases, with names of their own, so that they can run side by side. A test
+/// that stops or crashes a server starts one of its own, with [`options`]. The settings suit tests:
+/// prepared transactions, `wal_level` logical, many locks, no autovacuum.
 ///
 /// # Panics
 /// If the major is not installed, or its server cannot be started.

@@ -13,6 +13,7 @@ fn one(server: &Server, sql: &str) -> String {
 
 on_every_major! {
     fn starts_answers_and_comes_back(server: &Server) {
+        let server = &Server::start(&test::options(server.installation())).unwrap();
         let version = one(server, "select current_setting('server_version_num')");
         assert_eq!(version.parse::<u32>().unwrap() / 10_000, server.major());
         assert_eq!(one(server, "select current_setting('max_prepared_transactions')"), "20");
