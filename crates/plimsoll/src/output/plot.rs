@@ -99,7 +99,7 @@ mod tests {
     fn a_rising_series_rises() {
         let lines = draw(&days(&(0..100).map(|n| n * 1000).collect::<Vec<_>>()), 40);
         assert_eq!(lines.len(), HEIGHT + 1);
-        assert!(lines[0].starts_with("97 kB ┤"), "{lines:#?}");
+        assert!(lines[0].starts_with("  97 kB ┤"), "{lines:#?}");
         assert!(lines[0].ends_with('█'), "{lines:#?}");
         assert!(lines[HEIGHT - 1].contains("0 bytes ┤▁"), "{lines:#?}");
         assert!(lines[HEIGHT].contains("1970-01-01"), "{lines:#?}");

@@ -1,0 +1,100 @@
+//! The demo shows what the README promises, and leaves nothing behind.
+
+use std::process::Command;
+
+use throwaway_postgres::{Installation, StartError};
+
+use crate::serve::Service;
+use crate::support::{Home, Ran};
+
+/// Whether a demo can be had here at all; CI requires every major.
+fn is_possible() -> Result<(), StartError> {
+    match Installation::find(None) {
+        Ok(_) => Ok(()),
+        Err(error) if std::env::var_os("PLIMSOLL_REQUIRE_ALL_MAJORS").is_some() => {
+            panic!("{error}")
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The demo, with temporary files in a folder of its own.
+fn demo(home: &Home, args: &[&str]) -> Command {
+    // short: a socket's path has some 100 characters
+    let tmp = home.path("t");
+    std::fs::create_dir_all(&tmp).unwrap();
+    std::fs::set_permissions(&tmp, std::os::unix::fs::PermissionsExt::from_mode(0o1777)).unwrap();
+    std::fs::set_permissions(
+        home.path("t").parent().unwrap(),
+        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+    )
+    .unwrap();
+    let mut command = home.plimsoll();
+    command.env("TMPDIR", tmp).args(args);
+    command
+}
+
+/// Files in its temporary folder, and processes that name it.
+fn left_behind(home: &Home) -> Vec<String> {
+    let tmp = home.path("t");
+    let mut left: Vec<String> = std::fs::read_dir(&tmp)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().display().to_string())
+        .collect();
+    let needle = tmp.display().to_string();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(&needle) {
+            left.push(line);
+        }
+    }
+    left
+}
+
+#[test]
+fn once_prints_the_sizes_and_ends() {
+    if is_possible().is_err() {
+        return;
+    }
+    let home = Home::new();
+    let ran = Ran::of(&mut demo(&home, &["demo", "--once"]));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for word in ["events", "orders", "documents", "job_queue", "total"] {
+        assert!(ran.out.contains(word), "no {word}: {}", ran.out);
+    }
+    assert_eq!(left_behind(&home), Vec::<String>::new());
+}
+
+#[test]
+fn it_serves_months_of_marked_history_grows_and_removes_everything() {
+    if is_possible().is_err() {
+        return;
+    }
+    for signal in ["-INT", "-TERM"] {
+        let home = Home::new();
+        let service = Service::start(&mut demo(&home, &["demo", "--listen", "127.0.0.1:0"]));
+        let (_, history) = service.get("/api/storage/history?limit=1000&kind=daily");
+        let samples = history["samples"].as_array().unwrap();
+        assert!(samples.len() >= 120, "{} samples", samples.len());
+        let made_up = samples
+            .iter()
+            .filter(|sample| sample["is_demo"] == true)
+            .count();
+        assert!(made_up >= 119, "{made_up} are marked");
+        let total = || {
+            service.get("/api/storage/sizes?max_age=0").1["total_bytes"]
+                .as_u64()
+                .unwrap()
+        };
+        let at_first = total();
+        let mut looks = 0;
+        while total() == at_first {
+            looks += 1;
+            assert!(looks < 600, "it does not grow");
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        assert_eq!(service.stop(signal).0, Some(0));
+        assert_eq!(left_behind(&home), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,11 @@
+//! The built program as its users run it: a child process, against real servers.
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+
+mod demo;
+mod failures;
+mod locks;
+mod output;
+mod readme;
+mod serve;
+mod store;
+mod support;
