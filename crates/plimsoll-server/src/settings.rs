@@ -201,6 +201,22 @@ impl Watched {
             capacity: Vec::new(),
         }
     }
+
+    /// The `[[capacity]]` entries as the visit takes them.
+    pub fn capacity(&self) -> plimsoll_postgres::ConfiguredCapacity {
+        let mut configured = plimsoll_postgres::ConfiguredCapacity::default();
+        for entry in &self.capacity {
+            match &entry.tablespace {
+                None => configured.instance_bytes = Some(entry.bytes),
+                Some(name) => {
+                    configured
+                        .tablespace_bytes
+                        .insert(name.clone(), entry.bytes);
+                }
+            }
+        }
+        configured
+    }
 }
 
 #[cfg(test)]

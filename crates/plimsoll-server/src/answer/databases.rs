@@ -40,7 +40,7 @@ pub struct DatabaseAnswer {
     /// How many tables it has.
     pub tables_total: Option<u64>,
     /// How its sizes were read.
-    #[schema(schema_with = schema::method)]
+    #[schema(schema_with = schema::method_or_null)]
     pub method: Option<Method>,
     /// When the last successful visit began.
     pub measured_at: Option<Timestamp>,
@@ -100,7 +100,7 @@ impl WatchError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Visit(error) => error.code(),
-            Self::Store(_) => "store_unavailable",
+            Self::Store(error) => error.code(),
             Self::Stopping => "shutting_down",
         }
     }

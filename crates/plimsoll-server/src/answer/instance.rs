@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 
 use super::schema;
 use super::sizes::CostAnswer;
-use crate::settings::ConfiguredCapacity;
 
 /// What a server's disk holds.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -159,8 +158,8 @@ pub struct WalRetentionAnswer {
     pub safe_wal_bytes: Option<i64>,
 }
 
-/// What a snapshot and the configuration say of a server's disk.
-pub fn instance(snapshot: &Snapshot, configured: &[ConfiguredCapacity]) -> InstanceAnswer {
+/// What a snapshot says of a server's disk.
+pub fn instance(snapshot: &Snapshot) -> InstanceAnswer {
     let facts = &snapshot.facts;
     let databases: Vec<_> = facts
         .databases
@@ -183,8 +182,7 @@ pub fn instance(snapshot: &Snapshot, configured: &[ConfiguredCapacity]) -> Insta
             size_bytes: value(&space.bytes),
             size_human: value(&space.bytes).map(size_text::pretty),
             size_unknown: reason(&space.bytes),
-            capacity: configured_for(configured, Some(&space.name))
-                .unwrap_or_else(|| seen(&space.capacity)),
+            capacity: seen(&space.capacity),
         })
         .collect();
     InstanceAnswer {
@@ -197,16 +195,7 @@ pub fn instance(snapshot: &Snapshot, configured: &[ConfiguredCapacity]) -> Insta
         temporary_unknown: reason(&facts.temporary_bytes),
         log_bytes: value(&facts.log_bytes),
         log_unknown: reason(&facts.log_bytes),
-        // The data directory lies where the default tablespace does.
-        capacity: configured_for(configured, None).unwrap_or_else(|| {
-            tablespaces
-                .iter()
-                .find(|space| space.name == "pg_default")
-                .map_or_else(
-                    || absent("the tablespaces were not looked at"),
-                    |space| space.capacity.clone(),
-                )
-        }),
+        capacity: seen(&facts.capacity),
         tablespaces,
         seen_through: snapshot.database.to_string(),
         measured_at: snapshot.measured_at,
@@ -263,20 +252,6 @@ fn wal(wal: &plimsoll_core::instance::Wal) -> WalAnswer {
     }
 }
 
-fn configured_for(
-    configured: &[ConfiguredCapacity],
-    tablespace: Option<&str>,
-) -> Option<CapacityAnswer> {
-    configured
-        .iter()
-        .find(|entry| entry.tablespace.as_deref() == tablespace)
-        .map(|entry| CapacityAnswer {
-            capacity_bytes: Some(entry.bytes),
-            source: Some(CapacitySource::Config),
-            ..CapacityAnswer::default()
-        })
-}
-
 fn seen(figure: &Figure<Capacity>) -> CapacityAnswer {
     match figure {
         Figure::Known(capacity) => CapacityAnswer {
@@ -287,13 +262,9 @@ fn seen(figure: &Figure<Capacity>) -> CapacityAnswer {
             path: capacity.path.clone(),
             capacity_unknown: None,
         },
-        Figure::Absent(reason) => absent(reason),
-    }
-}
-
-fn absent(reason: &str) -> CapacityAnswer {
-    CapacityAnswer {
-        capacity_unknown: Some(reason.to_owned()),
-        ..CapacityAnswer::default()
+        Figure::Absent(reason) => CapacityAnswer {
+            capacity_unknown: Some(reason.clone()),
+            ..CapacityAnswer::default()
+        },
     }
 }

@@ -61,6 +61,13 @@ pub(crate) fn method() -> Object {
     )
 }
 
+pub(crate) fn method_or_null() -> Object {
+    words_or_null(
+        "How the sizes were read",
+        &["files", "functions", "changes+functions"],
+    )
+}
+
 pub(crate) fn row_count_source() -> Object {
     words(
         "Where the row count comes from",

@@ -27,6 +27,7 @@ pub struct TableBreakdown {
     /// Its key in `table_sizes`.
     pub table_key: String,
     /// `pg_class.oid`.
+    #[schema(value_type = u32)]
     pub oid: Oid,
     /// What kind of relation it is.
     #[schema(schema_with = schema::table_kind)]

@@ -58,8 +58,5 @@ pub(super) async fn instance(
         .max_age
         .map(|seconds| SignedDuration::from_secs(i64::from(seconds)));
     let snapshot = app.watch.snapshot(&database, max_age).await?;
-    Ok(Json(instance::instance(
-        &snapshot,
-        &watched.settings.capacity,
-    )))
+    Ok(Json(instance::instance(&snapshot)))
 }

@@ -1,28 +1,167 @@
-//! `GET /`: a plain page for people.
+//! `GET /`: a plain page for people, made on the server; it works without scripts.
 
+mod chart;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse};
+use plimsoll_core::snapshot::Snapshot;
+use utoipa::IntoParams;
 
-/// The page.
-#[utoipa::path(
-    get, path = "/", tag = "page", operation_id = "page",
-    responses((status = 200, description = "A page for people", content_type = "text/html", body = String))
-)]
-pub(super) async fn page() -> Html<String> {
-    Html("<!doctype html><title>Plimsoll</title>".to_owned())
+use super::params::{FromParams, Of, Params, Query, names_of};
+use super::{Problem, Shared};
+use crate::answer::ask::Sort;
+use crate::answer::history::{HistoryQuery, history};
+use crate::answer::sizes::{SizesQuery, sizes};
+use crate::schedule;
+use crate::watch::WatchedDatabase;
+
+/// How many tables stand on a page.
+const TABLES_A_PAGE: usize = 100;
+
+/// How many samples the curve is drawn from.
+const SAMPLES_DRAWN: usize = 90;
+
+/// How long the page waits for a visit; it shows what is known by then.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Which tables the page shows.
+#[derive(Debug, Clone, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageParams {
+    /// Only tables in whose `schema.table` this text occurs.
+    search: Option<String>,
+    /// `size` (the default), `name` or `rows`.
+    #[param(pattern = "^(size|name|rows)$")]
+    sort: Option<String>,
+    /// Which page of tables, from 1.
+    #[param(minimum = 1, maximum = 100_000)]
+    page: Option<usize>,
 }
 
-/// How it looks.
+impl FromParams for PageParams {
+    fn names() -> Vec<String> {
+        names_of::<Self>()
+    }
+
+    fn read(params: &Params) -> Result<Self, Problem> {
+        params.word::<Sort>("sort")?;
+        Ok(Self {
+            search: params.owned("search").filter(|text| !text.is_empty()),
+            sort: params.owned("sort"),
+            page: params.number("page", 1, 100_000)?,
+        })
+    }
+}
+
+/// The page: sizes of a database's tables, its recent history, and the jobs.
+#[utoipa::path(
+    get, path = "/", tag = "page", operation_id = "page",
+    params(Of, PageParams),
+    responses(
+        (status = 200, description = "A page for people", content_type = "text/html", body = String),
+        (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
+    )
+)]
+pub(super) async fn page(
+    State(app): State<Shared>,
+    Query((of, asked)): Query<(Of, PageParams)>,
+) -> Result<Html<String>, Problem> {
+    let all = app.watch.databases();
+    let asks_for_one = of.instance.is_some() || of.database.is_some();
+    let markup = match &*all {
+        [only] if !asks_for_one => database_page(&app, only, &asked).await?,
+        _ if !asks_for_one => view::list(&crate::answer::databases::databases(&app.watch)),
+        _ => {
+            let database = app
+                .watch
+                .select(of.instance.as_deref(), of.database.as_deref())?;
+            database_page(&app, &database, &asked).await?
+        }
+    };
+    Ok(Html(markup.into_string()))
+}
+
+async fn database_page(
+    app: &Shared,
+    database: &Arc<WatchedDatabase>,
+    asked: &PageParams,
+) -> Result<maud::Markup, Problem> {
+    let (snapshot, trouble) = look(app, database).await;
+    let offset = (asked.page.unwrap_or(1) - 1) * TABLES_A_PAGE;
+    let query = SizesQuery {
+        limit: Some(TABLES_A_PAGE),
+        offset,
+        search: asked.search.clone(),
+        sort: asked
+            .sort
+            .as_deref()
+            .and_then(|sort| sort.parse().ok())
+            .unwrap_or_default(),
+        ..SizesQuery::default()
+    };
+    let past = HistoryQuery {
+        limit: SAMPLES_DRAWN,
+        ..HistoryQuery::default()
+    };
+    let page = view::Page {
+        key: database.key(),
+        several: app.watch.databases().len() > 1,
+        sizes: snapshot
+            .as_ref()
+            .map(|snapshot| sizes(snapshot, &query, None).answer()),
+        largest_bytes: snapshot.as_deref().map_or(0, largest),
+        trouble,
+        asked,
+        offset,
+        history: history(app.watch.store(), database.key(), &past).await?,
+        jobs: schedule::jobs(&app.watch, &app.settings.schedule).await?,
+        now: app.watch.clock().now(),
+    };
+    Ok(view::database(&page))
+}
+
+/// The snapshot to show, and what is wrong with it.
+async fn look(
+    app: &Shared,
+    database: &Arc<WatchedDatabase>,
+) -> (Option<Arc<Snapshot>>, Option<String>) {
+    let looked = tokio::time::timeout(LONGEST_WAIT, app.watch.snapshot(database, None)).await;
+    match looked {
+        Ok(Ok(snapshot)) => (Some(snapshot), None),
+        Ok(Err(error)) => (database.latest(), Some(error.to_string())),
+        Err(_) => (
+            database.latest(),
+            Some("A visit is under way; reload to see its result.".to_owned()),
+        ),
+    }
+}
+
+/// The size that bars are drawn against.
+fn largest(snapshot: &Snapshot) -> u64 {
+    let listed = snapshot
+        .tables
+        .iter()
+        .filter(|table| table.kind.is_listed());
+    listed
+        .filter_map(|table| table.size().bytes)
+        .max()
+        .unwrap_or(0)
+}
+
+/// How the page looks.
 #[utoipa::path(
     get, path = "/style.css", tag = "page", operation_id = "style",
     responses((status = 200, description = "The page's style", content_type = "text/css", body = String))
 )]
 pub(super) async fn style() -> impl IntoResponse {
-    (
-        [
-            (CONTENT_TYPE, "text/css; charset=utf-8"),
-            (CACHE_CONTROL, "max-age=3600"),
-        ],
-        "",
-    )
+    let headers = [
+        (CONTENT_TYPE, "text/css; charset=utf-8"),
+        (CACHE_CONTROL, "max-age=300"),
+    ];
+    (headers, include_str!("page/style.css"))
 }

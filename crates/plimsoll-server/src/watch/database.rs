@@ -7,10 +7,13 @@ use futures_util::future::{BoxFuture, Shared};
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
-use plimsoll_postgres::{Memory, Silent, Target, VisitError, VisitOptions, visit};
+use plimsoll_postgres::{
+    ConfiguredCapacity, Memory, Silent, Target, VisitError, VisitOptions, visit,
+};
 use plimsoll_store::DatabaseKey;
 
 use super::{Parts, WatchError, fill_last_good};
+use crate::settings::Watched;
 
 /// For how long a failed visit answers for others that ask: a server that is down is not knocked at
 /// by every request.
@@ -21,6 +24,7 @@ pub struct WatchedDatabase {
     key: DatabaseKey,
     target: Target,
     options: VisitOptions,
+    capacity: ConfiguredCapacity,
     state: Mutex<State>,
     memory: tokio::sync::Mutex<Memory>,
     /// The last sample that was taken on request; held while one is being taken.
@@ -62,11 +66,12 @@ pub fn fresh_for(snapshot: &Snapshot) -> SignedDuration {
 }
 
 impl WatchedDatabase {
-    pub(super) fn new(key: DatabaseKey, target: Target, options: VisitOptions) -> Self {
+    pub(super) fn new(key: DatabaseKey, target: Target, watched: &Watched) -> Self {
         Self {
             key,
             target,
-            options,
+            options: watched.visit.clone(),
+            capacity: watched.capacity(),
             state: Mutex::default(),
             memory: tokio::sync::Mutex::default(),
             on_request: tokio::sync::Mutex::default(),
@@ -218,6 +223,7 @@ impl WatchedDatabase {
         if let Err(error) = fill_last_good(&mut snapshot, &self.key, &*parts.store).await {
             tracing::warn!(instance, database, error = %error, "storage.last_good.unavailable");
         }
+        self.capacity.apply(&mut snapshot.facts);
         log_visit(&self.key, &snapshot);
         Ok(Arc::new(snapshot))
     }

@@ -314,11 +314,7 @@ impl WatchedInstance {
             instance: Arc::clone(&self.settings.instance),
             url: self.settings.url.with_database(name),
         };
-        Arc::new(WatchedDatabase::new(
-            key,
-            target,
-            self.settings.visit.clone(),
-        ))
+        Arc::new(WatchedDatabase::new(key, target, &self.settings))
     }
 
     /// Takes up new databases and lets go of dropped ones, where all are watched.
