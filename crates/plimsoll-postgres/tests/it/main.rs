@@ -23,4 +23,5 @@ macro_rules! on_own_server {
 mod connect;
 mod doctor;
 mod facts;
+mod pgbouncer;
 mod tls;
