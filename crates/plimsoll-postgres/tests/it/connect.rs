@@ -29,6 +29,31 @@ fn at_work(server: &Server) -> String {
     server.sql("postgres", sql).unwrap()[0][0].clone().unwrap()
 }
 
+/// Until nothing of ours runs on the server. What is not stopped there would sleep for a minute.
+pub(crate) async fn wait_until_idle(server: &Server) {
+    let started = Instant::now();
+    while at_work(server) != "0" {
+        assert!(started.elapsed() < Duration::from_secs(30), "it still runs");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A session whose deadline is near: as near as this host, however busy, lets it be opened.
+pub(crate) async fn open_with_a_near_deadline(url: &DatabaseUrl) -> Session {
+    let mut left = Duration::from_millis(500);
+    loop {
+        let limits = Limits {
+            deadline: Instant::now() + left,
+            ..limits()
+        };
+        match Session::open(url, &limits, &CancellationToken::new()).await {
+            Ok(session) => return session,
+            Err(error) => assert_eq!(error.code(), "timed_out", "{error}"),
+        }
+        left *= 2;
+    }
+}
+
 fn signal(name: &str, pid: &str) {
     let status = Command::new("kill")
         .args([&format!("-{name}"), pid])
@@ -88,7 +113,7 @@ on_every_major! {
         let cost = session.cost();
         assert!(cost.statements >= 12 && cost.connections == 1 && cost.bytes_received > 100, "{cost:?}");
         session.close().await;
-        assert_eq!(at_work(server), "0");
+        wait_until_idle(server).await;
     }
 
     async fn a_hostile_search_path_changes_nothing(server: &Server) {
@@ -119,7 +144,7 @@ on_every_major! {
         server.sql("locked", "create table t (a int)").unwrap();
         let mut holder = server.session("locked").unwrap();
         holder.run("begin; lock table t in access exclusive mode").unwrap();
-        let limits = Limits { statement_timeout: Duration::from_millis(400), ..limits() };
+        let limits = Limits { statement_timeout: Duration::from_secs(2), ..limits() };
         let url = server.url("locked").parse().unwrap();
         let session = Session::open(&url, &limits, &CancellationToken::new()).await.unwrap();
         let sql = "-- sizing t: waits\nselect pg_relation_size('public.t'::regclass)";
@@ -146,14 +171,13 @@ on_every_major! {
         };
         let (result, ()) = futures_util::future::join(running, stopping).await;
         assert_eq!(result.unwrap_err().code(), "cancelled");
-        assert_eq!(at_work(server), "0");
+        wait_until_idle(server).await;
         assert_eq!(session.rows("select 1", &[]).await.unwrap_err().code(), "cancelled");
 
-        let limits = Limits { deadline: Instant::now() + Duration::from_millis(500), ..limits() };
-        let session = Session::open(&url, &limits, &CancellationToken::new()).await.unwrap();
+        let session = open_with_a_near_deadline(&url).await;
         let error = session.rows("select pg_sleep(60)", &[]).await.unwrap_err();
         assert_eq!(error.code(), "timed_out", "{error}");
-        assert_eq!(at_work(server), "0");
+        wait_until_idle(server).await;
 
         // Dropped in the middle, without anybody waiting for it.
         let session = open(&server.url("postgres")).await.unwrap();
@@ -165,9 +189,7 @@ on_every_major! {
             }
         }
         drop(session);
-        while at_work(server) != "0" {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        wait_until_idle(server).await;
     }
 
     async fn a_long_answer_is_handed_over_row_by_row(server: &Server) {
@@ -203,6 +225,7 @@ on_own_server! {
     each_refusal_has_its_code_and_no_password => refusals,
     a_server_that_hangs_or_restarts_ends_the_session_in_time => hangs_and_restarts,
     a_server_that_recovers_is_starting => starting,
+    trap_30_what_replay_cancels_is_tried_again => replay_conflict,
 }
 
 async fn refusals(installation: &Installation) {
@@ -341,22 +364,17 @@ async fn hangs_and_restarts(installation: &Installation) {
     let url: DatabaseUrl = server.url("postgres").parse().unwrap();
 
     // The backend stands still: neither answers nor obeys a cancel request.
-    let limits = Limits {
-        deadline: Instant::now() + Duration::from_millis(800),
-        ..limits()
-    };
-    let session = Session::open(&url, &limits, &CancellationToken::new())
-        .await
-        .unwrap();
-    let pid = backend_pid(&session).await;
+    let session = open_with_a_near_deadline(&url).await;
+    let sql = "select pid from pg_stat_activity where application_name = 'plimsoll'";
+    let pid = server.sql("postgres", sql).unwrap()[0][0].clone().unwrap();
     signal("STOP", &pid);
     let started = Instant::now();
     let error = session.rows("select 1", &[]).await.unwrap_err();
     assert_eq!(error.code(), "timed_out", "{error}");
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(60));
     let closing = Instant::now();
     session.close().await;
-    assert!(closing.elapsed() < Duration::from_secs(10));
+    assert!(closing.elapsed() < Duration::from_secs(60));
     signal("CONT", &pid);
 
     // The postmaster stands still: connections are accepted by the kernel, and nobody answers.
@@ -438,6 +456,41 @@ async fn starting(installation: &Installation) {
     assert_eq!(error.code(), "server_starting", "{error}");
 }
 
+async fn replay_conflict(installation: &Installation) {
+    let primary = Server::start(&test::options(installation)).unwrap();
+    let eager = [("max_standby_streaming_delay".to_owned(), "0".to_owned())];
+    let standby = primary.standby(&eager).unwrap();
+    primary
+        .sql(
+            "postgres",
+            "create table t as select generate_series(1, 1000) a",
+        )
+        .unwrap();
+    standby.wait_for(&primary).unwrap();
+    let session = open(&standby.url("postgres")).await.unwrap();
+    let (mut rows, sql) = (0, "select pg_sleep(2), count(*) from public.t");
+    let running = session.stream(sql, &[], |_| {
+        rows += 1;
+        Ok(())
+    });
+    let vacuuming = async {
+        while at_work(&standby) == "0" {
+            tokio::task::yield_now().await;
+        }
+        primary.sql("postgres", "delete from t").unwrap();
+        primary.sql("postgres", "vacuum t").unwrap();
+        tokio::task::block_in_place(|| standby.wait_for(&primary).unwrap());
+    };
+    let (result, ()) = futures_util::future::join(running, vacuuming).await;
+    result.unwrap();
+    assert_eq!(rows, 1);
+    assert!(
+        standby
+            .log()
+            .contains("canceling statement due to conflict with recovery")
+    );
+}
+
 #[tokio::test]
 async fn a_server_that_never_answers_costs_the_connect_timeout() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -455,7 +508,7 @@ async fn a_server_that_never_answers_costs_the_connect_timeout() {
             .await
             .unwrap_err();
         assert_eq!(error.code(), "timed_out", "{error}");
-        assert!(started.elapsed() < Duration::from_secs(10));
+        assert!(started.elapsed() < Duration::from_secs(60));
         assert!(!format!("{error} {error:?}").contains("hunter2"));
     }
 }

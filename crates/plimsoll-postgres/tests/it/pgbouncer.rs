@@ -5,12 +5,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use plimsoll_core::instance::Figure;
-use plimsoll_postgres::{DatabaseUrl, Limits, Session, facts};
+use plimsoll_postgres::{DatabaseUrl, Session, facts};
 use throwaway_postgres::{Installation, Server, test};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::connect::limits;
+use crate::connect::{limits, open_with_a_near_deadline, wait_until_idle};
 
 on_own_server! {
     through_pgbouncer_settings_hold_and_stay_behind_nowhere => through_pgbouncer,
@@ -141,16 +141,8 @@ async fn through_pgbouncer(installation: &Installation) {
     assert!(matches!(&found.capacity, Figure::Absent(reason) if reason.contains("Unix socket")));
 
     // The request to cancel finds the backend through PgBouncer.
-    let limits = Limits {
-        deadline: Instant::now() + Duration::from_millis(500),
-        ..limits()
-    };
-    let session = Session::open(&url, &limits, &cancel).await.unwrap();
+    let session = open_with_a_near_deadline(&url).await;
     let error = session.rows("select pg_sleep(60)", &[]).await.unwrap_err();
     assert_eq!(error.code(), "timed_out");
-    let sql = "select count(*) from pg_stat_activity where query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()";
-    assert_eq!(
-        server.sql("postgres", sql).unwrap()[0][0].as_deref(),
-        Some("0")
-    );
+    wait_until_idle(&server).await;
 }

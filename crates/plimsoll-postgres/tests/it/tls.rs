@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use plimsoll_postgres::{DatabaseUrl, Limits, Session, VisitError};
+use plimsoll_postgres::{DatabaseUrl, Session, VisitError};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     date_time_ymd,
@@ -12,7 +12,7 @@ use throwaway_postgres::{Installation, Server, test};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::connect::limits;
+use crate::connect::{limits, open_with_a_near_deadline, wait_until_idle};
 
 on_own_server! {
     every_sslmode_means_what_it_means_in_libpq => modes,
@@ -310,20 +310,10 @@ async fn modes(installation: &Installation) {
     // A deadline is kept over TLS as well: the request to cancel goes there encrypted.
     let url = format!("{either} host=localhost sslmode=verify-full {ca}");
     let url = DatabaseUrl::parse_with(&url, &|_| None).unwrap();
-    let limits = Limits {
-        deadline: Instant::now() + Duration::from_millis(500),
-        ..limits()
-    };
-    let session = Session::open(&url, &limits, &CancellationToken::new())
-        .await
-        .unwrap();
+    let session = open_with_a_near_deadline(&url).await;
     let error = session.rows("select pg_sleep(60)", &[]).await.unwrap_err();
     assert_eq!(error.code(), "timed_out");
-    let sql = "select count(*) from pg_stat_activity where application_name = 'plimsoll' and state <> 'idle'";
-    assert_eq!(
-        server.sql("postgres", sql).unwrap()[0][0].as_deref(),
-        Some("0")
-    );
+    wait_until_idle(&server).await;
 
     // The store's way in: it may write.
     let (client, task) = url
