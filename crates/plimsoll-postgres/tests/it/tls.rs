@@ -9,7 +9,6 @@ use rcgen::{
     date_time_ymd,
 };
 use throwaway_postgres::{Installation, Server, test};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::connect::{limits, open_with_a_near_deadline, wait_until_idle};
