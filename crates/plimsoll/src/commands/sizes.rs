@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
+use plimsoll_core::snapshot::TableKind;
 use plimsoll_server::answer::ask::Sort;
 use plimsoll_server::answer::growth_base::growth_base;
 use plimsoll_server::answer::sizes::{SizesAnswer, SizesQuery, TableAnswer, sizes};
@@ -73,19 +74,28 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
         out,
         &columns,
         answer.tables.iter().map(|table| {
-            let mut row = vec![
-                name(table),
-                // A parent of partitions has no bytes of its own: its set has.
-                pretty(if table.size_bytes == Some(0) {
-                    table.set_bytes.or(table.size_bytes)
-                } else {
-                    table.size_bytes
-                }),
-                table.row_count.map_or_else(unknown, thousands),
-                pretty(table.heap_bytes),
-                pretty(table.toast_bytes),
-                pretty(table.index_bytes),
-            ];
+            // A parent of partitions has no bytes of its own: its set has.
+            let is_set = table.kind == TableKind::Partitioned;
+            let mut row = if is_set {
+                let blank = String::new;
+                vec![
+                    name(table),
+                    pretty(table.set_bytes),
+                    blank(),
+                    blank(),
+                    blank(),
+                    blank(),
+                ]
+            } else {
+                vec![
+                    name(table),
+                    pretty(table.size_bytes),
+                    table.row_count.map_or_else(unknown, thousands),
+                    pretty(table.heap_bytes),
+                    pretty(table.toast_bytes),
+                    pretty(table.index_bytes),
+                ]
+            };
             if with_growth {
                 row.push(
                     table

@@ -16,8 +16,8 @@ on_every_major! {
             create table parts (day date) partition by range (day);
             create table parts_2026 partition of parts for values from ('2026-01-01') to ('2027-01-01');
             insert into parts select '2026-05-05' from generate_series(1, 3000);
-            vacuum analyze;
         "#).unwrap();
+        server.sql(&database, "vacuum analyze").unwrap();
         let (home, url) = (Home::new(), server.url(&database));
 
         let sizes = home.run(&url, &["--output", "json", "sizes"]).json();

@@ -109,8 +109,8 @@ on_every_major! {
         let database = new_database(server, "serve");
         server.sql(&database, "
             create table events (id bigint primary key, body text);
-            insert into events select i, repeat('x', 200) from generate_series(1, 3000) i;
-            vacuum analyze").unwrap();
+            insert into events select i, repeat('x', 200) from generate_series(1, 3000) i").unwrap();
+        server.sql(&database, "vacuum analyze").unwrap();
         let (home, url) = (Home::new(), server.url(&database));
         let service = Service::start(home.on(&url).args(["--log-format", "json", "serve", "--listen", "127.0.0.1:0"]));
 

@@ -94,7 +94,7 @@ on_every_major! {
         if let Some(read_only) = &read_only {
             let ran = Ran::of(read_only.plimsoll(&home, &url).arg("sample"));
             ran.failed_saying(&["plimsoll.db"]);
-            assert!(ran.err.contains("read-only") || ran.err.contains("permission"), "{ran:?}");
+            assert!(ran.err.contains("cannot be written"), "{ran:?}");
         }
         drop(read_only);
 
@@ -241,7 +241,7 @@ on_every_major! {
             assert!(kept < 2000, "the disk never fills");
             // only what changed costs: so everything changes
             server.sql(&database, &format!(
-                "do $$ begin for i in 1..{TABLES} loop execute format('insert into t%s select coalesce(max(id), 0) + g from t%s, generate_series(1, 500) g group by g', i, i); end loop; end $$"
+                "do $$ begin for i in 1..{TABLES} loop execute format('insert into t%s select g + {kept} * 1000 from generate_series(1, 300) g', i); end loop; end $$"
             )).unwrap();
         };
         assert!(kept >= 1, "{failed:?}");
