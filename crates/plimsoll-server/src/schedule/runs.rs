@@ -155,9 +155,10 @@ async fn thin(scheduler: &Scheduler, of: &BTreeSet<DatabaseKey>, outcome: Outcom
     if dropped == 0 {
         return outcome;
     }
+    let samples = if dropped == 1 { "sample" } else { "samples" };
     tracing::info!(samples_dropped = dropped, "storage.thinning.done");
     Outcome {
-        message: format!("{}, {dropped} old samples dropped", outcome.message),
+        message: format!("{}, {dropped} old {samples} dropped", outcome.message),
         ..outcome
     }
 }

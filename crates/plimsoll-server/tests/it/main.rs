@@ -1,4 +1,10 @@
 //! Tests of the server as a whole: its specification, its routes and its schedule on real servers.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod bounds;
 mod openapi;
+mod routes;
+mod running;
+mod schedule;
+mod service;
+mod visits;

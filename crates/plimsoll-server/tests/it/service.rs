@@ -1,0 +1,134 @@
+//! The real router over a real database and an SQLite store in a temporary folder.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use jiff::Timestamp;
+use plimsoll_server::clock::ManualClock;
+use plimsoll_server::http::{App, router};
+use plimsoll_server::schedule::Scheduler;
+use plimsoll_server::settings::{Settings, Watched};
+use plimsoll_server::watch::Watch;
+use plimsoll_store::Store;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+/// Noon, so that nothing is due at the start.
+pub(crate) const NOON: &str = "2026-03-10T12:00:00Z";
+
+pub(crate) struct Service {
+    pub(crate) router: Router,
+    pub(crate) watch: Arc<Watch>,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) folder: Arc<TempDir>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Service {
+    pub(crate) async fn of(instances: Vec<Watched>) -> Self {
+        Self::with(Settings::new("127.0.0.1:8000".parse().unwrap(), instances)).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::sharing(settings, folder).await
+    }
+
+    /// A second process, as it were: its own everything, but the same store file.
+    pub(crate) async fn sharing(settings: Settings, folder: Arc<TempDir>) -> Self {
+        let store =
+            plimsoll_store::open(&format!("sqlite:{}/store.db", folder.path().display())).unwrap();
+        store.migrate().await.unwrap();
+        let clock = Arc::new(ManualClock::new(at(NOON)));
+        let stop = CancellationToken::new();
+        let watch = Arc::new(Watch::new(
+            &settings,
+            Arc::clone(&store),
+            clock.clone(),
+            TaskTracker::new(),
+            stop.clone(),
+        ));
+        let scheduler = Scheduler::new(Arc::clone(&watch), &settings, stop.clone());
+        let router = router(Arc::new(App {
+            watch: Arc::clone(&watch),
+            settings,
+        }));
+        Self {
+            router,
+            watch,
+            scheduler,
+            store,
+            clock,
+            stop,
+            folder,
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str) -> Answer {
+        self.send(Request::post(path)).await
+    }
+
+    pub(crate) async fn send(&self, request: axum::http::request::Builder) -> Answer {
+        let request = request.body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    /// The JSON of a route that must answer 200.
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.json()
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Checks that it is a problem with this status and code; gives its text.
+    pub(crate) fn problem(&self, status: u16, code: &str) -> String {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        let body = self.json();
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["status"], status);
+        body["detail"].as_str().unwrap().to_owned()
+    }
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(crate) fn watched(name: &str, url: &str) -> Watched {
+    Watched::new(name, url.parse().unwrap())
+}
