@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::http::{App, router};
+use crate::http::{App, router, serve};
 use crate::schedule::Scheduler;
 use crate::settings::{Settings, SettingsError};
 use crate::watch::Watch;
@@ -26,14 +26,6 @@ pub enum RunError {
     /// The store could not be brought up to date.
     #[error("preparing the store: {0}")]
     Store(#[from] StoreError),
-    /// The listening socket failed.
-    #[error("serving on {listen}: {reason}")]
-    Serve {
-        /// Where it listened.
-        listen: String,
-        /// What the operating system said.
-        reason: std::io::Error,
-    },
 }
 
 /// Serves the API and the page on `listener` and runs the schedule, until `shutdown` is cancelled;
@@ -49,7 +41,6 @@ pub async fn run(
     for name in store.migrate().await? {
         tracing::info!(migration = name, "store.migrated");
     }
-    // Ended together with the HTTP server, also when that one fails by itself.
     let stop = shutdown.child_token();
     let tasks = TaskTracker::new();
     let watch = Arc::new(Watch::new(
@@ -63,10 +54,10 @@ pub async fn run(
     scheduler.spawn(&tasks);
 
     let listen = settings.listen.to_string();
+    let connections = settings.requests.connections;
     let app = router(Arc::new(App { watch, settings }));
     tracing::info!(listen, "server.started");
-    let served = serve(listener, app, stop.clone()).await;
-    stop.cancel();
+    serve(listener, app, connections, stop.clone()).await;
     tasks.close();
     if tokio::time::timeout(LONGEST_STOP, tasks.wait())
         .await
@@ -75,23 +66,5 @@ pub async fn run(
         tracing::warn!("server.stopped_with_work_under_way");
     }
     tracing::info!("server.stopped");
-    served.map_err(|reason| RunError::Serve { listen, reason })
-}
-
-/// Open connections get a few seconds to finish after the stop.
-async fn serve(
-    listener: TcpListener,
-    app: axum::Router,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    let graceful = axum::serve(listener, app)
-        .with_graceful_shutdown(stop.clone().cancelled_owned())
-        .into_future();
-    tokio::select! {
-        served = graceful => served,
-        () = async {
-            stop.cancelled().await;
-            tokio::time::sleep(LONGEST_STOP / 3).await;
-        } => Ok(()),
-    }
+    Ok(())
 }

@@ -13,6 +13,7 @@ mod openapi;
 mod page;
 mod params;
 mod problem;
+mod serve;
 mod sizes;
 mod stream;
 mod tables;
@@ -34,6 +35,7 @@ use crate::watch::Watch;
 
 pub use openapi::specification;
 pub use problem::Problem;
+pub(crate) use serve::serve;
 
 /// What every handler works on.
 pub struct App {

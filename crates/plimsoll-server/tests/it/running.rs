@@ -52,3 +52,48 @@ async fn it_stops_in_time_while_a_watched_server_hangs() {
         .unwrap()
         .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_wait_their_turn() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut settings = Settings::new(
+        address,
+        vec![watched("main", "postgres://u@127.0.0.1:1/app")],
+    );
+    settings.requests.connections = 1;
+    let folder = tempfile::tempdir().unwrap();
+    let store = plimsoll_store::open(&format!("sqlite:{}/s.db", folder.path().display())).unwrap();
+    let shutdown = CancellationToken::new();
+    let clock = Arc::new(SystemClock);
+    let running = tokio::spawn(plimsoll_server::run(
+        settings,
+        store,
+        clock,
+        listener,
+        shutdown.clone(),
+    ));
+    let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    let mut first = TcpStream::connect(address).await.unwrap();
+    first.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 15];
+    first.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+
+    let mut second = TcpStream::connect(address).await.unwrap();
+    second.write_all(request.as_bytes()).await.unwrap();
+    let early = tokio::time::timeout(Duration::from_millis(300), second.read_u8()).await;
+    assert!(
+        early.is_err(),
+        "the first connection still holds the only place"
+    );
+    drop(first);
+    second.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    shutdown.cancel();
+    tokio::time::timeout(Duration::from_secs(10), running)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}
