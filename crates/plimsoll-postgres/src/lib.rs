@@ -3,13 +3,22 @@
 //! **Invariant:** the only crate that knows `pg_catalog`, and it never writes.
 
 mod capacity;
+mod catalog;
+mod changes;
 mod connect;
+mod cost;
 mod databases;
 pub mod doctor;
 mod error;
 mod facts;
+mod files;
+mod functions;
+mod locks;
 pub mod privileges;
+mod raw_text;
+mod rows;
 mod session;
+mod sizes;
 mod tls;
 mod url;
 mod visit;

@@ -1,14 +1,15 @@
 //! One visit, from connecting to the finished snapshot.
 
+mod memory;
+mod run;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use plimsoll_core::snapshot::Snapshot;
-use tokio_util::sync::CancellationToken;
-
-use crate::error::VisitError;
 use crate::url::DatabaseUrl;
+
+pub use crate::visit::memory::Memory;
+pub use crate::visit::run::visit;
 
 /// One database to visit.
 #[derive(Debug, Clone)]
@@ -40,7 +41,8 @@ pub struct VisitOptions {
     pub method: MethodChoice,
     /// Connections used side by side by *functions*: 1 or 2.
     pub parallel: u8,
-    /// How long a statement of ours may wait for a lock.
+    /// How long a statement of ours may wait for a lock. Short, because who asks for a lock that
+    /// conflicts waits behind us as long as we wait.
     pub lock_timeout: Duration,
     /// How long one statement of ours may run.
     pub statement_timeout: Duration,
@@ -57,7 +59,7 @@ impl Default for VisitOptions {
         Self {
             method: MethodChoice::Auto,
             parallel: 1,
-            lock_timeout: Duration::from_millis(100),
+            lock_timeout: Duration::from_millis(5),
             statement_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             deadline: Duration::from_secs(120),
@@ -65,11 +67,6 @@ impl Default for VisitOptions {
         }
     }
 }
-
-/// What a visit remembers for the next one to the same database: counters and sizes for *changes*,
-/// files seen without an owner.
-#[derive(Debug, Default)]
-pub struct Memory {}
 
 /// Where a visit has come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,22 +93,4 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn at(&self, _phase: Phase) {}
-}
-
-/// Visits a database once. `now` becomes the snapshot's `measured_at`.
-///
-/// Cancelling stops the running statement on the server and returns an error.
-#[allow(clippy::unused_async)]
-pub async fn visit(
-    _target: &Target,
-    _options: &VisitOptions,
-    _memory: &mut Memory,
-    _progress: &dyn Progress,
-    _cancel: &CancellationToken,
-    _now: Timestamp,
-) -> Result<Snapshot, VisitError> {
-    Err(VisitError::Unreachable {
-        server: String::new(),
-        reason: "being built".to_owned(),
-    })
 }

@@ -81,7 +81,7 @@ on_every_major! {
             ("transaction_read_only", "on"),
             ("transaction_isolation", "read committed"),
             ("search_path", "pg_catalog, pg_temp"),
-            ("lock_timeout", "100ms"),
+            ("lock_timeout", "5ms"),
             ("statement_timeout", "30s"),
             ("idle_in_transaction_session_timeout", "30s"),
             ("work_mem", "32MB"),

@@ -24,4 +24,7 @@ mod connect;
 mod doctor;
 mod facts;
 mod pgbouncer;
+mod sizing;
+mod sizing_whole;
 mod tls;
+mod traps_locks;

@@ -1,0 +1,314 @@
+//! What the catalog says exists: every relation with storage, compactly, and who owns it.
+//!
+//! 100,000 tables are 400,000 relations, so a relation here is 56 bytes and its name a slice of one
+//! long text; the tables of the snapshot are made of it at the end.
+
+mod assemble;
+mod names;
+
+use std::collections::HashMap;
+
+use plimsoll_core::Oid;
+use plimsoll_core::snapshot::Persistence;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use crate::catalog::names::Names;
+use crate::error::VisitError;
+use crate::raw_text::{Char, RawText};
+use crate::session::Session;
+
+/// How often a catalog that somebody rewrites (`vacuum full pg_class`) is asked again, and how long
+/// after the time before.
+const LOCKED_CATALOG_TRIES: u32 = 20;
+const LOCKED_CATALOG_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// Every relation of the database, and the names around them.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    relations: Vec<Relation>,
+    /// Every relation's name, one after the other.
+    text: String,
+    slots: HashMap<Oid, Slot>,
+    names: Names,
+    /// The first parent of each table that inherits or is a partition.
+    parents: HashMap<Oid, Oid>,
+    default_tablespace: Oid,
+    snapshot: String,
+}
+
+/// A relation's place in [`Catalog::relations`].
+pub(crate) type Slot = u32;
+
+/// One row of `pg_class`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Relation {
+    pub oid: Oid,
+    pub kind: Kind,
+    pub persistence: Persistence,
+    /// `indisvalid`; true for what is no index.
+    pub is_valid: bool,
+    /// 0 where there is no storage.
+    pub filenode: Oid,
+    /// The database's default resolved; 0 where there is no storage.
+    pub tablespace: Oid,
+    /// What the last VACUUM or ANALYZE saw.
+    pub pages: u32,
+    /// `reltuples`: -1, and before PostgreSQL 14 also 0, where it was never counted.
+    pub tuples: f32,
+    /// A table's toast table, or 0.
+    pub toast: Oid,
+    /// An index's table, or 0.
+    pub table: Oid,
+    namespace: Oid,
+    pub access_method: Oid,
+    name_at: u32,
+    name_len: u16,
+}
+
+/// `pg_class.relkind`, as far as it has storage or owns what has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Table,
+    Matview,
+    Partitioned,
+    Sequence,
+    Toast,
+    Index,
+}
+
+impl Kind {
+    fn of(relkind: u8) -> Option<Self> {
+        Some(match relkind {
+            b'r' => Self::Table,
+            b'm' => Self::Matview,
+            b'p' => Self::Partitioned,
+            b'S' => Self::Sequence,
+            b't' => Self::Toast,
+            b'i' => Self::Index,
+            _ => return None,
+        })
+    }
+
+    /// Whether it holds rows of its own: what has counters, and a visibility map.
+    pub(crate) const fn is_heap(self) -> bool {
+        matches!(self, Self::Table | Self::Matview | Self::Toast)
+    }
+}
+
+/// Where a relation's files are: their names begin with it, and it is unique within the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct FileKey {
+    pub tablespace: Oid,
+    /// The backend whose temporary relation it is, or [`PERMANENT`].
+    pub backend: i32,
+    pub filenode: Oid,
+}
+
+/// The [`FileKey::backend`] of what is not temporary.
+pub(crate) const PERMANENT: i32 = -1;
+
+impl Catalog {
+    /// Reads the whole catalog.
+    pub(crate) async fn read(session: &Session) -> Result<Self, VisitError> {
+        let mut tries = 0;
+        loop {
+            match Self::read_once(session).await {
+                Err(error) if error.is_lock_timeout() && tries < LOCKED_CATALOG_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(LOCKED_CATALOG_PAUSE).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn read_once(session: &Session) -> Result<Self, VisitError> {
+        let row = session.one(include_str!("catalog/place.sql"), &[]).await?;
+        let mut catalog = Self {
+            default_tablespace: session.read(&row, 0)?,
+            snapshot: session.read(&row, 1)?,
+            ..Self::default()
+        };
+        session
+            .stream(include_str!("catalog/relations.sql"), &[], |row| {
+                catalog.put(session, &row)
+            })
+            .await?;
+        session
+            .stream(include_str!("catalog/parents.sql"), &[], |row| {
+                let child = session.read(&row, 0)?;
+                catalog.parents.insert(child, session.read(&row, 1)?);
+                Ok(())
+            })
+            .await?;
+        catalog.names = Names::read(session).await?;
+        catalog.relations.shrink_to_fit();
+        catalog.text.shrink_to_fit();
+        Ok(catalog)
+    }
+
+    /// Reads some relations again, and those that are new for the first time.
+    pub(crate) async fn read_again(
+        &mut self,
+        session: &Session,
+        oids: &[Oid],
+    ) -> Result<(), VisitError> {
+        let sql = include_str!("catalog/relations_by_oid.sql");
+        session
+            .stream(sql, &[(&oids, Type::OID_ARRAY)], |row| {
+                self.put(session, &row)
+            })
+            .await?;
+        // A schema may be as new as what is in it.
+        self.names = Names::read(session).await?;
+        Ok(())
+    }
+
+    fn put(&mut self, session: &Session, row: &Row) -> Result<(), VisitError> {
+        let Char(relkind) = session.read(row, 3)?;
+        let Some(kind) = Kind::of(relkind) else {
+            return Ok(());
+        };
+        let oid: Oid = session.read(row, 0)?;
+        let Char(persistence) = session.read(row, 4)?;
+        let filenode = match kind {
+            Kind::Partitioned => 0,
+            _ => session.read::<Option<Oid>, _>(row, 5)?.unwrap_or(0),
+        };
+        let tablespace = match (filenode, session.read(row, 6)?) {
+            (0, _) => 0,
+            (_, 0) => self.default_tablespace,
+            (_, tablespace) => tablespace,
+        };
+        let (name_at, name_len) = self.keep_name(&session.read::<RawText<'_>, _>(row, 1)?.text());
+        let relation = Relation {
+            oid,
+            kind,
+            persistence: match persistence {
+                b'u' => Persistence::Unlogged,
+                b't' => Persistence::Temporary,
+                _ => Persistence::Permanent,
+            },
+            is_valid: session.read::<Option<bool>, _>(row, 12)?.unwrap_or(true),
+            filenode,
+            tablespace,
+            pages: u32::try_from(session.read::<i32, _>(row, 7)?).unwrap_or(0),
+            tuples: session.read(row, 8)?,
+            toast: session.read(row, 9)?,
+            table: session.read::<Option<Oid>, _>(row, 11)?.unwrap_or(0),
+            namespace: session.read(row, 2)?,
+            access_method: session.read(row, 10)?,
+            name_at,
+            name_len,
+        };
+        if let Some(slot) = self.slots.get(&oid) {
+            self.relations[*slot as usize] = relation;
+        } else {
+            let slot = Slot::try_from(self.relations.len()).unwrap_or(Slot::MAX);
+            self.slots.insert(oid, slot);
+            self.relations.push(relation);
+        }
+        Ok(())
+    }
+
+    fn keep_name(&mut self, name: &str) -> (u32, u16) {
+        let at = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
+        self.text.push_str(name);
+        (at, u16::try_from(name.len()).unwrap_or(u16::MAX))
+    }
+
+    /// Every relation, in the order of their slots.
+    pub(crate) fn relations(&self) -> &[Relation] {
+        &self.relations
+    }
+
+    /// Every relation with its slot.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (Slot, &Relation)> {
+        (0..).zip(&self.relations)
+    }
+
+    /// A relation.
+    pub(crate) fn relation(&self, slot: Slot) -> &Relation {
+        &self.relations[slot as usize]
+    }
+
+    /// Where a relation is.
+    pub(crate) fn slot(&self, oid: Oid) -> Option<Slot> {
+        self.slots.get(&oid).copied()
+    }
+
+    /// `pg_current_snapshot()` from before the catalog was read.
+    pub(crate) fn snapshot(&self) -> &str {
+        &self.snapshot
+    }
+
+    /// `pg_am.amname` of a relation's access method.
+    pub(crate) fn access_method(&self, relation: &Relation) -> Option<&std::sync::Arc<str>> {
+        self.names.access_method(relation.access_method)
+    }
+
+    /// Where a relation's files are; none without storage.
+    pub(crate) fn file_key(&self, relation: &Relation) -> Option<FileKey> {
+        (relation.filenode != 0).then(|| FileKey {
+            tablespace: relation.tablespace,
+            backend: match relation.persistence {
+                Persistence::Temporary => self.names.temporary_backend(relation.namespace),
+                _ => PERMANENT,
+            },
+            filenode: relation.filenode,
+        })
+    }
+
+    fn name(&self, relation: &Relation) -> &str {
+        let start = relation.name_at as usize;
+        self.text
+            .get(start..start + usize::from(relation.name_len))
+            .unwrap_or_default()
+    }
+}
+
+/// What a relation is known to have at another moment: enough to see that it was rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub oid: Oid,
+    pub filenode: Oid,
+    pub tablespace: Oid,
+    pub toast: Oid,
+}
+
+impl Catalog {
+    /// Reads which file each relation has now.
+    pub(crate) async fn identities(&self, session: &Session) -> Result<Vec<Identity>, VisitError> {
+        let mut identities = Vec::with_capacity(self.relations.len());
+        session
+            .stream(include_str!("catalog/filenodes.sql"), &[], |row| {
+                let filenode = session.read::<Option<Oid>, _>(&row, 1)?.unwrap_or(0);
+                let tablespace: Oid = session.read(&row, 2)?;
+                identities.push(Identity {
+                    oid: session.read(&row, 0)?,
+                    filenode,
+                    tablespace: match (filenode, tablespace) {
+                        (0, _) => 0,
+                        (_, 0) => self.default_tablespace,
+                        (_, tablespace) => tablespace,
+                    },
+                    toast: session.read(&row, 3)?,
+                });
+                Ok(())
+            })
+            .await?;
+        Ok(identities)
+    }
+}
+
+impl From<&Relation> for Identity {
+    fn from(relation: &Relation) -> Self {
+        Self {
+            oid: relation.oid,
+            filenode: relation.filenode,
+            tablespace: relation.tablespace,
+            toast: relation.toast,
+        }
+    }
+}

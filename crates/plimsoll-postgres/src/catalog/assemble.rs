@@ -1,0 +1,208 @@
+//! Makes tables of relations: each toast table, its index and each index goes to the table that owns
+//! it, so that every byte has one owner.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use plimsoll_core::Oid;
+use plimsoll_core::snapshot::{Index, Persistence, Rows, Storage, Table, TableKind, Toast};
+
+use super::{Catalog, Kind, Relation, Slot};
+use crate::rows::RowCounts;
+use crate::sizes::Sizes;
+
+/// `pg_namespace.oid` of `pg_toast`: fixed since 8.1.
+const PG_TOAST: Oid = 99;
+
+/// A place in the list of tables under construction.
+type At = u32;
+
+impl Catalog {
+    /// The snapshot's tables.
+    ///
+    /// A toast table or index whose owner the catalog does not show (a damaged catalog, or one that
+    /// changed while it was read) becomes a table of its own rather than vanish.
+    pub(crate) fn tables(&self, sizes: &Sizes, rows: &RowCounts, block_size: u64) -> Vec<Table> {
+        let owners = Owners::find(self);
+        let mut tables = Vec::with_capacity(owners.heads.len());
+        for (slot, index_count) in &owners.heads {
+            let mut table = self.head(*slot, sizes, rows, block_size);
+            table.indexes = Vec::with_capacity(*index_count as usize);
+            tables.push(table);
+        }
+        for (slot, relation) in self.slots() {
+            let Some(at) = owners.of(slot) else { continue };
+            let table: &mut Table = &mut tables[at as usize];
+            let storage = self.storage(slot, sizes, block_size);
+            match relation.kind {
+                Kind::Toast => {
+                    table.toast.get_or_insert(EMPTY_TOAST).oid = relation.oid;
+                    table.toast.get_or_insert(EMPTY_TOAST).heap = storage;
+                }
+                Kind::Index
+                    if self.is_toast(relation.table)
+                        && relation.is_valid
+                        && table.toast.is_none_or(|toast| toast.index_oid == 0) =>
+                {
+                    table.toast.get_or_insert(EMPTY_TOAST).index_oid = relation.oid;
+                    table.toast.get_or_insert(EMPTY_TOAST).index = storage;
+                }
+                // Also a second index of a toast table: one that REINDEX CONCURRENTLY builds or left.
+                _ => table.indexes.push(self.index(relation, storage)),
+            }
+        }
+        tables
+    }
+
+    fn head(&self, slot: Slot, sizes: &Sizes, rows: &RowCounts, block_size: u64) -> Table {
+        let relation = self.relation(slot);
+        let schema_name = self.names.schema(relation.namespace);
+        Table {
+            oid: relation.oid,
+            kind: self.table_kind(relation, &schema_name),
+            schema_name,
+            table_name: self.name(relation).into(),
+            persistence: relation.persistence,
+            access_method: self.access_method(relation).cloned(),
+            heap: self.storage(slot, sizes, block_size),
+            toast: None,
+            indexes: Vec::new(),
+            rows: match relation.kind {
+                Kind::Table | Kind::Matview => rows.of(relation, sizes.get(slot), block_size),
+                _ => Rows::default(),
+            },
+            parent_oid: self.parents.get(&relation.oid).copied(),
+        }
+    }
+
+    fn table_kind(&self, relation: &Relation, schema_name: &str) -> TableKind {
+        if relation.persistence == Persistence::Temporary {
+            return TableKind::Temporary;
+        }
+        let is_system = relation.namespace == PG_TOAST
+            || matches!(schema_name, "pg_catalog" | "information_schema");
+        match relation.kind {
+            Kind::Sequence => TableKind::Sequence,
+            _ if is_system => TableKind::Catalog,
+            Kind::Matview => TableKind::Matview,
+            Kind::Partitioned => TableKind::Partitioned,
+            Kind::Table => TableKind::Table,
+            Kind::Toast | Kind::Index => TableKind::Catalog,
+        }
+    }
+
+    fn index(&self, relation: &Relation, storage: Storage) -> Index {
+        Index {
+            oid: relation.oid,
+            index_name: self.name(relation).into(),
+            access_method: self
+                .access_method(relation)
+                .cloned()
+                .unwrap_or_else(|| Arc::from("")),
+            is_valid: relation.is_valid,
+            storage,
+        }
+    }
+
+    fn storage(&self, slot: Slot, sizes: &Sizes, block_size: u64) -> Storage {
+        let relation = self.relation(slot);
+        Storage {
+            filenode: relation.filenode,
+            tablespace: relation.tablespace,
+            size: sizes.get(slot).size(relation, block_size),
+        }
+    }
+
+    fn is_toast(&self, oid: Oid) -> bool {
+        self.slot(oid)
+            .is_some_and(|slot| self.relation(slot).kind == Kind::Toast)
+    }
+}
+
+const EMPTY_TOAST: Toast = Toast {
+    oid: 0,
+    heap: Storage {
+        filenode: 0,
+        tablespace: 0,
+        size: plimsoll_core::size::Size::measured(0),
+    },
+    index_oid: 0,
+    index: Storage {
+        filenode: 0,
+        tablespace: 0,
+        size: plimsoll_core::size::Size::measured(0),
+    },
+};
+
+/// Which relations are tables of the snapshot, and to which of them the others belong.
+struct Owners {
+    /// The tables' slots, each with how many indexes it has.
+    heads: Vec<(Slot, u32)>,
+    /// For each slot the table that owns it; [`NOBODY`] for the tables themselves.
+    owner: Vec<At>,
+}
+
+const NOBODY: At = At::MAX;
+
+impl Owners {
+    fn find(catalog: &Catalog) -> Self {
+        let mut heads = Vec::new();
+        let mut owner = vec![NOBODY; catalog.relations.len()];
+        let mut at = vec![NOBODY; catalog.relations.len()];
+        let mut of_toast = HashMap::new();
+        let mut lead = |slot: Slot, at: &mut Vec<At>| {
+            let place = At::try_from(heads.len()).unwrap_or(NOBODY);
+            at[slot as usize] = place;
+            heads.push((slot, 0));
+            place
+        };
+        for (slot, relation) in catalog.slots() {
+            if matches!(relation.kind, Kind::Toast | Kind::Index) {
+                continue;
+            }
+            let place = lead(slot, &mut at);
+            if relation.toast != 0 {
+                of_toast.insert(relation.toast, place);
+            }
+        }
+        for (slot, relation) in catalog.slots() {
+            if relation.kind == Kind::Toast {
+                match of_toast.get(&relation.oid) {
+                    Some(place) => owner[slot as usize] = *place,
+                    None => {
+                        lead(slot, &mut at);
+                    }
+                }
+            }
+        }
+        drop(of_toast);
+        for (slot, relation) in catalog.slots() {
+            if relation.kind != Kind::Index {
+                continue;
+            }
+            let table = catalog.slot(relation.table).map(|table| table as usize);
+            let place = table
+                .map(|table| owner[table].min(at[table]))
+                .filter(|place| *place != NOBODY);
+            match place {
+                Some(place) => {
+                    owner[slot as usize] = place;
+                    if !table.is_some_and(|table| catalog.relations[table].kind == Kind::Toast) {
+                        heads[place as usize].1 += 1;
+                    }
+                }
+                None => {
+                    // `lead` borrows `heads`; an index without a table is too rare to share it.
+                    at[slot as usize] = At::try_from(heads.len()).unwrap_or(NOBODY);
+                    heads.push((slot, 0));
+                }
+            }
+        }
+        Self { heads, owner }
+    }
+
+    fn of(&self, slot: Slot) -> Option<At> {
+        let owner = self.owner[slot as usize];
+        (owner != NOBODY).then_some(owner)
+    }
+}

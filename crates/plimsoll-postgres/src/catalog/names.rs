@@ -1,0 +1,96 @@
+//! Names of schemas and access methods, and whose temporary schema is which.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use plimsoll_core::Oid;
+
+use crate::catalog::PERMANENT;
+use crate::error::VisitError;
+use crate::raw_text::{Char, RawText};
+use crate::session::Session;
+
+/// What relations refer to by number.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    schemas: HashMap<Oid, Schema>,
+    access_methods: HashMap<Oid, Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Schema {
+    name: Arc<str>,
+    /// The backend whose temporary schema it is, or [`PERMANENT`].
+    temporary_backend: i32,
+}
+
+impl Names {
+    pub(super) async fn read(session: &Session) -> Result<Self, VisitError> {
+        let mut names = Self::default();
+        session
+            .stream(include_str!("names.sql"), &[], |row| {
+                let Char(what) = session.read(&row, 0)?;
+                let oid = session.read(&row, 1)?;
+                let name: Arc<str> = session.read::<RawText<'_>, _>(&row, 2)?.text().into();
+                if what == b'a' {
+                    names.access_methods.insert(oid, name);
+                } else {
+                    let temporary_backend = temporary_backend(&name).unwrap_or(PERMANENT);
+                    names.schemas.insert(
+                        oid,
+                        Schema {
+                            name,
+                            temporary_backend,
+                        },
+                    );
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(names)
+    }
+
+    /// `nspname`; of a schema that was dropped in between, its number.
+    pub(super) fn schema(&self, oid: Oid) -> Arc<str> {
+        self.schemas
+            .get(&oid)
+            .map_or_else(|| oid.to_string().into(), |schema| schema.name.clone())
+    }
+
+    pub(super) fn access_method(&self, oid: Oid) -> Option<&Arc<str>> {
+        self.access_methods.get(&oid)
+    }
+
+    pub(super) fn temporary_backend(&self, schema: Oid) -> i32 {
+        self.schemas
+            .get(&schema)
+            .map_or(PERMANENT, |schema| schema.temporary_backend)
+    }
+}
+
+/// The backend's number in `pg_temp_36` and `pg_toast_temp_36`, which its files carry as `t36_`.
+fn temporary_backend(schema: &str) -> Option<i32> {
+    schema
+        .strip_prefix("pg_temp_")
+        .or_else(|| schema.strip_prefix("pg_toast_temp_"))?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_schemas_name_their_backend() {
+        for (schema, backend) in [
+            ("pg_temp_36", Some(36)),
+            ("pg_toast_temp_0", Some(0)),
+            ("pg_toast", None),
+            ("pg_temp_x", None),
+            ("public", None),
+        ] {
+            assert_eq!(temporary_backend(schema), backend, "{schema}");
+        }
+    }
+}

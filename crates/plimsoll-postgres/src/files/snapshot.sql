@@ -1,0 +1,2 @@
+-- reading which transactions are under way: no locks
+select pg_current_snapshot()::text

@@ -1,0 +1,330 @@
+//! The method *functions*: `pg_relation_size` of each relation, by OID, in batches.
+//!
+//! For servers where the data files cannot be listed. Somebody else's ACCESS EXCLUSIVE lock, held or
+//! waited for, costs that relation only. A backend keeps what it once opened in its relation cache, so
+//! connections are replaced before that cache grows large.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use plimsoll_core::size::Status;
+use plimsoll_core::snapshot::{Cost, Persistence};
+use tokio_postgres::types::Type;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::{Catalog, Kind, Slot};
+use crate::cost;
+use crate::error::VisitError;
+use crate::session::{Limits, Session};
+use crate::sizes::{Found, Sizes};
+use crate::url::DatabaseUrl;
+use crate::visit::{Phase, Progress};
+
+/// How many relations one backend opens before it is replaced: some 3 kB of relation cache each.
+const RELATIONS_A_CONNECTION: usize = 15_000;
+
+/// How many relations one statement sizes. `pg_locks` is read once a statement, so a larger batch is
+/// cheaper, and its reading is older when the last relation's turn comes.
+const BATCH: usize = 500;
+
+/// After so many failures in a row, not one relation between them, the rest is not tried: it is the
+/// role or the server, not the relation.
+const FAILURES_IN_A_ROW: usize = 20;
+
+/// OIDs below it were given out by `initdb`.
+const FIRST_NORMAL_OID: u32 = 16_384;
+
+/// How to get further connections.
+#[derive(Clone, Copy)]
+pub(crate) struct Connecting<'a> {
+    pub url: &'a DatabaseUrl,
+    pub limits: &'a Limits,
+    pub cancel: &'a CancellationToken,
+    /// How many are used side by side.
+    pub parallel: u8,
+}
+
+/// `pg_database_size`.
+pub(crate) async fn database_size(session: &Session) -> Result<u64, VisitError> {
+    let sql = include_str!("functions/database.sql");
+    let row = session
+        .one(sql, &[(&session.database_oid(), Type::OID)])
+        .await?;
+    let bytes: Option<i64> = session.read(&row, 0)?;
+    Ok(bytes
+        .and_then(|bytes| u64::try_from(bytes).ok())
+        .unwrap_or(0))
+}
+
+/// Sizes the relations of `slots`; returns the session to go on with.
+///
+/// When the deadline comes, what has been read stays and the rest keeps status `timed_out`. What was
+/// locked is tried once more at the end: most locks are short.
+pub(crate) async fn size(
+    session: Session,
+    connecting: Connecting<'_>,
+    catalog: &Catalog,
+    slots: Vec<Slot>,
+    sizes: &mut Sizes,
+    spent: &mut Cost,
+    progress: &dyn Progress,
+) -> Result<Session, VisitError> {
+    let total = slots.len() as u64;
+    let work = Work {
+        catalog,
+        batches: Mutex::new(batches(catalog, slots)),
+        found: Mutex::new((sizes, 0)),
+        spent: Mutex::new(spent),
+        total,
+        progress,
+        connecting,
+    };
+    let first = work.run(session);
+    let session = if connecting.parallel > 1 && work.remaining() > 1 {
+        let second = async {
+            let session = connecting.open().await?;
+            let session = work.run(session).await?;
+            work.spend(session).await;
+            Ok::<(), VisitError>(())
+        };
+        let (session, second) = futures_util::future::join(first, second).await;
+        second?;
+        session?
+    } else {
+        first.await?
+    };
+    let locked = work.locked();
+    if locked.is_empty() {
+        return Ok(session);
+    }
+    work.set_batches(batches(catalog, locked));
+    work.run(session).await
+}
+
+impl Connecting<'_> {
+    async fn open(&self) -> Result<Session, VisitError> {
+        Session::open(self.url, self.limits, self.cancel).await
+    }
+}
+
+/// Relations that one statement sizes; all of one sort.
+struct Batch {
+    slots: Vec<Slot>,
+    /// Whether they can have a visibility map.
+    has_map: bool,
+}
+
+fn batches(catalog: &Catalog, slots: Vec<Slot>) -> VecDeque<Batch> {
+    let (heaps, others): (Vec<Slot>, Vec<Slot>) = slots.into_iter().partition(|slot| {
+        let relation = catalog.relation(*slot);
+        let is_foreign_index =
+            relation.kind == Kind::Index && relation.access_method >= FIRST_NORMAL_OID;
+        relation.kind.is_heap() || is_foreign_index
+    });
+    [(heaps, true), (others, false)]
+        .into_iter()
+        .flat_map(|(slots, has_map)| {
+            slots
+                .chunks(BATCH)
+                .map(|slots| Batch {
+                    slots: slots.to_vec(),
+                    has_map,
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+struct Work<'a> {
+    catalog: &'a Catalog,
+    batches: Mutex<VecDeque<Batch>>,
+    /// What was found, and how many relations are done.
+    found: Mutex<(&'a mut Sizes, u64)>,
+    spent: Mutex<&'a mut Cost>,
+    total: u64,
+    progress: &'a dyn Progress,
+    connecting: Connecting<'a>,
+}
+
+impl Work<'_> {
+    /// Takes batch after batch until none is left or the deadline comes.
+    async fn run(&self, mut session: Session) -> Result<Session, VisitError> {
+        let mut opened = 0;
+        let mut patience = Patience::default();
+        while let Some(batch) = self.next() {
+            if opened > 0 && opened + batch.slots.len() > RELATIONS_A_CONNECTION {
+                let fresh = match self.connecting.open().await {
+                    Ok(fresh) => fresh,
+                    // The old one still serves for the rest of the visit.
+                    Err(VisitError::TimedOut { .. }) => return Ok(session),
+                    Err(error) => return Err(error),
+                };
+                self.spend(std::mem::replace(&mut session, fresh)).await;
+                opened = 0;
+            }
+            opened += batch.slots.len();
+            match self.size(&session, &batch, &mut patience).await {
+                Ok(()) => {}
+                Err(VisitError::TimedOut { .. }) => return Ok(session),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(session)
+    }
+
+    /// Sizes a batch. An error belongs to the relation whose turn it was: what came before it has its
+    /// answer, and what comes after it is asked for again.
+    async fn size(
+        &self,
+        session: &Session,
+        batch: &Batch,
+        patience: &mut Patience,
+    ) -> Result<(), VisitError> {
+        let mut rest = &batch.slots[..];
+        while !rest.is_empty() {
+            if patience.failures >= FAILURES_IN_A_ROW {
+                self.set_all(rest, patience.status);
+                return Ok(());
+            }
+            let mut answered = 0;
+            let result = self.ask(session, rest, batch.has_map, &mut answered).await;
+            rest = &rest[answered.min(rest.len())..];
+            if answered > 0 {
+                patience.failures = 0;
+            }
+            let Err(error) = result else { return Ok(()) };
+            patience.status = status(&error).ok_or_else(|| error.clone())?;
+            patience.failures += 1;
+            if let Some((failed, after)) = rest.split_first() {
+                let relation = self.catalog.relation(*failed).oid;
+                tracing::debug!(relation, reason = %error, "storage.sizing.relation_not_read");
+                self.set(*failed, Found::unread(patience.status));
+                rest = after;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(
+        &self,
+        session: &Session,
+        slots: &[Slot],
+        has_map: bool,
+        answered: &mut usize,
+    ) -> Result<(), VisitError> {
+        let oids: Vec<u32> = slots
+            .iter()
+            .map(|slot| self.catalog.relation(*slot).oid)
+            .collect();
+        let unlogged: Vec<bool> = slots
+            .iter()
+            .map(|slot| self.catalog.relation(*slot).persistence == Persistence::Unlogged)
+            .collect();
+        let params = [
+            (&oids as _, Type::OID_ARRAY),
+            (&unlogged as _, Type::BOOL_ARRAY),
+            (&has_map as _, Type::BOOL),
+        ];
+        session
+            .stream(include_str!("functions/sizes.sql"), &params, |row| {
+                let oid: u32 = session.read(&row, 0)?;
+                let is_locked: bool = session.read(&row, 1)?;
+                let main = session.read::<Option<i64>, _>(&row, 2)?;
+                let others = session.read::<Option<i64>, _>(&row, 3)?;
+                let unsigned = |bytes: i64| u64::try_from(bytes).unwrap_or(0);
+                if let Some(slot) = self.catalog.slot(oid) {
+                    self.set(
+                        slot,
+                        match (is_locked, main, others) {
+                            (true, ..) => Found::unread(Status::Locked),
+                            (false, Some(main), Some(others)) => {
+                                Found::measured(unsigned(main) + unsigned(others), unsigned(main))
+                            }
+                            _ => Found::unread(Status::Dropped),
+                        },
+                    );
+                }
+                *answered += 1;
+                Ok(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    fn next(&self) -> Option<Batch> {
+        lock(&self.batches).pop_front()
+    }
+
+    fn remaining(&self) -> usize {
+        lock(&self.batches).len()
+    }
+
+    fn set_batches(&self, batches: VecDeque<Batch>) {
+        *lock(&self.batches) = batches;
+    }
+
+    fn set(&self, slot: Slot, found: Found) {
+        let mut known = lock(&self.found);
+        known.0.set(slot, found);
+        known.1 += 1;
+        if known.1.is_multiple_of(BATCH as u64) {
+            self.progress
+                .at(Phase::Sizing(known.1.min(self.total), self.total));
+        }
+    }
+
+    fn set_all(&self, slots: &[Slot], status: Status) {
+        for slot in slots {
+            self.set(*slot, Found::unread(status));
+        }
+    }
+
+    fn locked(&self) -> Vec<Slot> {
+        let known = lock(&self.found);
+        self.catalog
+            .slots()
+            .map(|(slot, _)| slot)
+            .filter(|slot| {
+                let found = known.0.get(*slot);
+                !found.is_measured && found.status == Status::Locked
+            })
+            .collect()
+    }
+
+    /// Closes a session and counts what it cost.
+    async fn spend(&self, session: Session) {
+        let is_unknown = lock(&self.spent).backend_memory_bytes.is_none();
+        let memory = if is_unknown {
+            session.backend_memory().await
+        } else {
+            (None, None)
+        };
+        cost::add(&mut lock(&self.spent), &session.cost());
+        cost::add_memory(&mut lock(&self.spent), memory);
+        session.close().await;
+    }
+}
+
+/// What has failed since something last worked.
+#[derive(Default)]
+struct Patience {
+    failures: usize,
+    status: Status,
+}
+
+/// What an error says about the relation whose turn it was; none if the session is over.
+fn status(error: &VisitError) -> Option<Status> {
+    Some(match error {
+        VisitError::LockTimedOut { .. } | VisitError::RecoveryConflict { .. } => Status::Locked,
+        VisitError::StatementTimedOut { .. } => Status::TimedOut,
+        VisitError::PermissionDenied { .. } | VisitError::QueryFailed { .. } => Status::Denied,
+        _ => return None,
+    })
+}
+
+/// Nothing panics while it holds one of these locks, so a poisoned one is as good as new.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,153 @@
+//! How many rows each table holds, as far as the server's statistics can be believed.
+
+use std::collections::HashMap;
+
+use plimsoll_core::Oid;
+use plimsoll_core::snapshot::{RowCountSource, Rows};
+
+use crate::catalog::Relation;
+use crate::error::VisitError;
+use crate::session::Session;
+use crate::sizes::Found;
+
+/// `n_live_tup` and `n_dead_tup` of each table.
+#[derive(Debug, Default)]
+pub(crate) struct RowCounts {
+    /// Live rows, where the counter can be believed, and dead ones.
+    counters: HashMap<Oid, (Option<u64>, u64)>,
+    /// What moves with every change of a table or toast table; read for *changes* only.
+    moves: HashMap<Oid, u64>,
+}
+
+impl RowCounts {
+    /// Reads the counters, for *changes* also those that tell what moved; on a standby there are none.
+    pub(crate) async fn read(session: &Session, with_moves: bool) -> Result<Self, VisitError> {
+        let mut counts = Self::default();
+        if session.server().in_recovery {
+            return Ok(counts);
+        }
+        let sql = if with_moves {
+            include_str!("changes/counters.sql")
+        } else {
+            include_str!("rows/rows.sql")
+        };
+        session
+            .stream(sql, &[], |row| {
+                if with_moves {
+                    let moves: i64 = session.read(&row, 3)?;
+                    let oid = session.read(&row, 0)?;
+                    counts.moves.insert(oid, u64::try_from(moves).unwrap_or(0));
+                }
+                let live = session.read::<Option<i64>, _>(&row, 1)?;
+                let dead: i64 = session.read(&row, 2)?;
+                counts.counters.insert(
+                    session.read(&row, 0)?,
+                    (
+                        live.map(|live| u64::try_from(live).unwrap_or(0)),
+                        u64::try_from(dead).unwrap_or(0),
+                    ),
+                );
+                Ok(())
+            })
+            .await?;
+        Ok(counts)
+    }
+
+    /// A number that moves whenever a table or toast table is changed or vacuumed.
+    pub(crate) fn moves(&self, oid: Oid) -> u64 {
+        self.moves.get(&oid).copied().unwrap_or(0)
+    }
+
+    /// A table's rows.
+    pub(crate) fn of(&self, table: &Relation, found: &Found, block_size: u64) -> Rows {
+        if let Some((Some(live), dead)) = self.counters.get(&table.oid) {
+            return Rows {
+                count: Some(*live),
+                source: RowCountSource::Statistics,
+                dead: Some(*dead),
+            };
+        }
+        let pages = found
+            .is_measured
+            .then(|| found.main_bytes / block_size.max(1));
+        match estimate(table.tuples, table.pages, pages) {
+            Some(count) => Rows {
+                count: Some(count),
+                source: RowCountSource::Estimate,
+                dead: None,
+            },
+            None => Rows::default(),
+        }
+    }
+}
+
+/// `reltuples`, scaled from the pages it was counted in to those that there are now, as the planner
+/// does it (`table_block_relation_estimate_size` in `tableam.c`).
+///
+/// What was never counted has -1, and before PostgreSQL 14 it has 0 in 0 pages, as has what was
+/// counted while it was empty: neither says how full the present pages are.
+fn estimate(tuples: f32, counted_pages: u32, pages: Option<u64>) -> Option<u64> {
+    let tuples = f64::from(tuples);
+    if pages == Some(0) {
+        return Some(0);
+    }
+    if tuples < 0.0 || (tuples == 0.0 && counted_pages == 0) {
+        return None;
+    }
+    let scaled = match pages {
+        Some(pages) if counted_pages > 0 => tuples / f64::from(counted_pages) * exact(pages),
+        _ => tuples,
+    };
+    Some(rounded(scaled))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "pages are counted in 32 bits, which a double holds exactly"
+)]
+const fn exact(pages: u64) -> f64 {
+    pages as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an estimate; casts of floats saturate, and it is not negative"
+)]
+fn rounded(estimate: f64) -> u64 {
+    estimate.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reltuples_grow_and_shrink_with_the_pages() {
+        for (tuples, counted_pages, pages, expect) in [
+            // as counted
+            (1000.0, 10, Some(10), Some(1000)),
+            // grown, shrunk, emptied
+            (1000.0, 10, Some(15), Some(1500)),
+            (1000.0, 10, Some(5), Some(500)),
+            (1000.0, 10, Some(0), Some(0)),
+            // the present pages could not be read
+            (1000.0, 10, None, Some(1000)),
+            // never counted
+            (-1.0, 0, Some(7), None),
+            (-1.0, 0, None, None),
+            (0.0, 0, Some(7), None),
+            (0.0, 0, None, None),
+            // counted when every row was deleted
+            (0.0, 3, Some(7), Some(0)),
+            // never counted, but nothing there
+            (-1.0, 0, Some(0), Some(0)),
+        ] {
+            assert_eq!(
+                estimate(tuples, counted_pages, pages),
+                expect,
+                "{tuples} in {counted_pages} pages, now {pages:?}"
+            );
+        }
+    }
+}
