@@ -36,6 +36,9 @@ use crate::{CleanupRun, DatabaseKey, JobState, Store, StoreError, on_this_thread
 /// How long a statement waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Pages kept in memory, in KiB with a minus sign as SQLite wants it.
+const CACHE_SIZE: i32 = -16_384;
+
 /// How often a snapshot is compared anew because another process came first.
 const RECORD_ATTEMPTS: u32 = 8;
 
@@ -49,9 +52,10 @@ pub(crate) struct SqliteStore {
 struct File {
     /// Empty for a store in memory.
     path: PathBuf,
-    writer: Mutex<Option<Connection>>,
-    /// Unused by a store in memory, which has one connection only.
+    /// Unused by a store in memory, which has one connection only. Before `writer`, because the
+    /// connection that is closed last tidies up, and this one may not.
     reader: Mutex<Option<Connection>>,
+    writer: Mutex<Option<Connection>>,
 }
 
 /// What a connection is for.
@@ -157,19 +161,64 @@ fn connect(path: &Path, access: Access) -> Result<Connection, Wrong> {
     if !exists {
         create(path).map_err(Wrong::Create)?;
     }
-    let flags = match access {
-        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        Access::Write | Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE,
-    };
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.pragma_update(None, "cache_size", -16_384)?;
-    if access != Access::Read {
-        use_wal(&connection)?;
-        connection.pragma_update(None, "synchronous", "full")?;
+    if access == Access::Read {
+        return connect_to_read(path);
     }
+    // SQLite would open it for reading, and fail later with words that help nobody
+    fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .map_err(Wrong::Create)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    use_wal(&connection)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     migrate::refuse_newer(&connection)?;
     Ok(connection)
+}
+
+fn connect_to_read(path: &Path) -> Result<Connection, Wrong> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = |connection: Connection| -> Result<Connection, Wrong> {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
+        migrate::refuse_newer(&connection)?;
+        Ok(connection)
+    };
+    match open(Connection::open_with_flags(path, flags)?) {
+        Err(Wrong::Sqlite(error))
+            if matches!(
+                error.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
+            ) && !has_wal(path) =>
+        {
+            // on a read-only volume there can be no shared memory, and nobody else who writes
+            let uri = format!("file:{}?immutable=1", uri_path(path));
+            open(Connection::open_with_flags(
+                uri,
+                flags | OpenFlags::SQLITE_OPEN_URI,
+            )?)
+        }
+        result => result,
+    }
+}
+
+/// Whether something was written that is not in the file itself yet.
+fn has_wal(path: &Path) -> bool {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
+}
+
+fn uri_path(path: &Path) -> String {
+    path.to_string_lossy()
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23")
 }
 
 /// Turns WAL on. SQLite does not wait for a process that is just turning it on too: so we do.

@@ -1,11 +1,15 @@
 //! What is particular to a store in a file.
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
+
+use jiff::SignedDuration;
+use plimsoll_core::sample::SampleKind;
+use plimsoll_store::{SampleQuery, Step, open};
 
 use crate::world::{World, at};
-use plimsoll_core::sample::SampleKind;
-use plimsoll_store::open;
 
 fn url(path: &Path) -> String {
     format!("sqlite:{}", path.display())
@@ -110,4 +114,142 @@ async fn a_server_that_does_not_answer_is_named_without_the_password() {
     let text = format!("{error} {error:?}");
     assert!(text.contains("127.0.0.1"), "{text}");
     assert!(!text.contains("secret"), "{text}");
+}
+
+const LIMITED: &str = "PLIMSOLL_TEST_LIMITED_STORE";
+
+/// The child of the tests below: keeps samples until it may not, and says what it was told.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by the tests that limit it"]
+async fn child() {
+    let Ok(url) = std::env::var(LIMITED) else {
+        return;
+    };
+    println!();
+    let store = open(&url).unwrap();
+    let mut world = World::new("main", "app");
+    for n in 0..5000_u32 {
+        world.add(1000 + n * 10, "public", &format!("table_{n}"), 8192);
+        let time = at("2026-01-01T00:00:00Z") + SignedDuration::from_secs(i64::from(n));
+        if n % 50 != 0 {
+            continue;
+        }
+        let result = async {
+            store.migrate().await?;
+            store
+                .record_sample(&world.snapshot(time), SampleKind::Watch, None)
+                .await
+        };
+        match result.await {
+            Ok(recorded) => println!("kept {}", recorded.header().id),
+            Err(error) => {
+                println!("code {} {error}", error.code());
+                println!("read {:?}", store.databases().await.map(|of| of.len()));
+                return;
+            }
+        }
+    }
+}
+
+/// How many samples were kept before the error, and the error.
+fn run_child(command: &mut Command, url: &str) -> (usize, String) {
+    let output = command.env(LIMITED, url).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let kept = said
+        .lines()
+        .filter(|line| line.starts_with("kept "))
+        .count();
+    assert!(
+        said.contains("read Ok(1)"),
+        "what was kept can still be read: {said}"
+    );
+    let code = said.lines().find_map(|line| line.strip_prefix("code "));
+    (kept, code.unwrap_or_else(|| panic!("{said}")).to_owned())
+}
+
+const CHILD: [&str; 5] = [
+    "sqlite_file::child",
+    "--exact",
+    "--ignored",
+    "--nocapture",
+    "--test-threads=1",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_named_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = url(&folder.path().join("history.db"));
+    // no file larger than 600 kB: what a full disk is, for a test that may not mount one
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "trap '' XFSZ; ulimit -f 1200; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(CHILD);
+    let (kept, code) = run_child(&mut command, &url);
+    assert!(code.starts_with("store_full "), "{code}");
+    assert!(kept > 0);
+    let store = open(&url).unwrap();
+    let of = World::new("main", "app").key();
+    let query = SampleQuery {
+        of,
+        kinds: Vec::new(),
+        since: None,
+        step: Step::All,
+        limit: 100_000,
+    };
+    let page = store.samples(&query).await.unwrap();
+    assert_eq!(page.samples.len(), kept);
+    for header in &page.samples {
+        let sizes = store.table_sizes(header, None, None).await.unwrap();
+        assert_eq!(u64::try_from(sizes.len()).unwrap(), header.table_count);
+    }
+    // and with room again it goes on
+    let later = World::new("main", "app").snapshot(at("2026-01-02T00:00:00Z"));
+    store
+        .record_sample(&later, SampleKind::Watch, None)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_may_not_be_written_is_named_and_can_still_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let store = open(&url(&path)).unwrap();
+    store.migrate().await.unwrap();
+    let world = World::new("main", "app");
+    store
+        .record_sample(
+            &world.snapshot(at("2026-01-01T00:00:00Z")),
+            SampleKind::Daily,
+            None,
+        )
+        .await
+        .unwrap();
+    drop(store);
+    let everybody = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(folder.path(), everybody).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(CHILD);
+    if is_root() {
+        // root may write everything
+        command.uid(65_534).gid(65_534);
+    }
+    if command.env_remove(LIMITED).output().is_err() {
+        eprintln!("not tested: the test's own program cannot be run by an ordinary user");
+        return;
+    }
+    let (kept, code) = run_child(&mut command, &url(&path));
+    assert!(code.starts_with("store_read_only "), "{code}");
+    assert!(code.contains("history.db"), "{code}");
+    assert_eq!(kept, 0);
+}
+
+fn is_root() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:"))
+        .is_some_and(|ids| ids.split_whitespace().nth(1) == Some("0"))
 }
