@@ -7,11 +7,15 @@
 //! **Invariant:** only what a visit measured becomes a value. What it could not read keeps its last
 //! good value, and the sample says so.
 
+mod answer;
 mod error;
+mod history;
 mod job;
 mod migration;
 mod postgres;
+mod reader;
 mod sample;
+mod series;
 mod sqlite;
 
 use std::collections::HashMap;
@@ -27,8 +31,12 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
 
 pub use crate::error::StoreError;
+pub use crate::history::{
+    Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, Point, SeriesQuery,
+    SetMember, SetSeries, State, TableName, TableNameError, TableSeries, TableState,
+};
 pub use crate::job::{CleanupRun, JobState};
-pub use crate::sample::{NamedEvent, Recorded, Recording, SamplePage, SampleQuery, Step};
+pub use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, Step};
 
 /// Names one watched database.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -108,6 +116,58 @@ pub trait Store: Send + Sync + 'static {
         largest: Option<usize>,
         table: Option<&str>,
     ) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// The series of a table, of each of its indexes, and their events; `None` where no sample shows
+    /// a table of that name. A name that nothing has any more finds what had it before.
+    async fn table_series(
+        &self,
+        of: &DatabaseKey,
+        table: &TableName,
+        query: &SeriesQuery,
+    ) -> Result<Option<TableSeries>, StoreError>;
+
+    /// The series of a partitioned table, or of a table that others inherit from, as one with
+    /// everything that belongs to it on every level.
+    async fn set_series(
+        &self,
+        of: &DatabaseKey,
+        root: &TableName,
+        query: &SeriesQuery,
+    ) -> Result<Option<SetSeries>, StoreError>;
+
+    /// The sum over the tables of a schema.
+    async fn schema_series(
+        &self,
+        of: &DatabaseKey,
+        schema_name: &str,
+        query: &SeriesQuery,
+    ) -> Result<Vec<Point>, StoreError>;
+
+    /// The sum over all relations of a database; `total_bytes` of the samples has what belongs to no
+    /// relation too.
+    async fn database_series(
+        &self,
+        of: &DatabaseKey,
+        query: &SeriesQuery,
+    ) -> Result<Vec<Point>, StoreError>;
+
+    /// Every relation but indexes at a past time: as the last sample not after it saw them, or else
+    /// the first one there is. `None` without samples.
+    async fn state(&self, of: &DatabaseKey, at: Timestamp) -> Result<Option<State>, StoreError>;
+
+    /// What changed between two times, and by how much. `None` without samples.
+    async fn difference(
+        &self,
+        of: &DatabaseKey,
+        query: &DifferenceQuery,
+    ) -> Result<Option<Difference>, StoreError>;
+
+    /// What happened that is not growth, newest first.
+    async fn events(
+        &self,
+        of: &DatabaseKey,
+        query: &EventQuery,
+    ) -> Result<Vec<NamedEvent>, StoreError>;
 
     /// The last measured size of every relation of a database.
     async fn last_good(&self, of: &DatabaseKey) -> Result<HashMap<Oid, LastGood>, StoreError>;

@@ -1,7 +1,7 @@
 //! Samples: what to keep of a snapshot, and which samples to read.
 
 use jiff::Timestamp;
-use plimsoll_core::change::{Event, Former, Known, KnownDatabase, KnownToast, RelationKind, Sizes};
+use plimsoll_core::change::{Former, Known, KnownDatabase, KnownToast, RelationKind, Sizes};
 use plimsoll_core::name::table_key;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::Snapshot;
@@ -250,15 +250,6 @@ pub(crate) fn columns(sizes: &Sizes) -> (Option<i64>, Option<i64>, Option<i64>, 
         signed(sizes.index_bytes),
         sizes.row_count.map(signed),
     )
-}
-
-/// An event with what its relation was called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedEvent {
-    /// What happened.
-    pub event: Event,
-    /// The table's key, or the index's name; `None` for the whole database.
-    pub relation: Option<String>,
 }
 
 /// A status, as both stores keep it.

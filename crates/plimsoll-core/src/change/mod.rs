@@ -5,10 +5,13 @@ mod compare;
 mod event;
 mod link;
 
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+
 use crate::Oid;
 use crate::size::{Size, Status};
-use crate::snapshot::TableKind;
-use jiff::Timestamp;
+use crate::snapshot::{Snapshot, TableKind};
 
 pub use self::compare::compare;
 pub use self::event::{Event, EventKind};
@@ -229,3 +232,56 @@ pub struct Former {
 fn measured(size: &Size) -> Option<u64> {
     if size.is_measured() { size.bytes } else { None }
 }
+
+impl KnownDatabase {
+    /// A database that nothing is known of.
+    pub fn new() -> Self {
+        Self {
+            next_relation_id: 1,
+            ..Self::default()
+        }
+    }
+
+    /// What is known after a snapshot whose changes these are: what a store returns when it is
+    /// asked again.
+    pub fn apply(&mut self, changes: &Changes, snapshot: &Snapshot) {
+        let gone: HashSet<_> = changes.gone.iter().copied().collect();
+        let mut updated: HashMap<_, _> = changes
+            .updated
+            .iter()
+            .map(|known| (known.id, known))
+            .collect();
+        self.relations.retain(|known| !gone.contains(&known.id));
+        for known in &mut self.relations {
+            if let Some(now) = updated.remove(&known.id) {
+                known.clone_from(now);
+            }
+        }
+        self.relations.extend(changes.added.iter().cloned());
+        let read_again: HashSet<_> = changes.read_again.iter().copied().collect();
+        self.unread.retain(|part| !read_again.contains(part));
+        let newly = changes.unread.iter().map(|(id, part, _)| (*id, *part));
+        self.unread.extend(newly);
+        self.next_relation_id = changes.next_relation_id;
+        let server = &snapshot.server;
+        let before = self.last.take();
+        self.last = Some(LastVisit {
+            sampled_at: snapshot.measured_at,
+            database_oid: snapshot.database_oid,
+            system_identifier: server
+                .system_identifier
+                .or_else(|| before.and_then(|last| last.system_identifier)),
+            timeline: server
+                .timeline
+                .or_else(|| before.and_then(|last| last.timeline)),
+            in_recovery: server.in_recovery,
+            stats_reset_at: server
+                .stats_reset_at
+                .or_else(|| before.and_then(|last| last.stats_reset_at)),
+            total_bytes: snapshot.totals.total_bytes,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,9 @@ where owner_id is null;
 create index indexes_by_owner on relations (instance_id, database_id, owner_id)
 where owner_id is not null;
 
+create index relations_by_parent on relations (instance_id, database_id, parent_id)
+where parent_id is not null;
+
 -- What a relation was called, and belonged to, before `until_tick`. Renames are rare: this is small.
 create table former_names (
     instance_id integer not null,

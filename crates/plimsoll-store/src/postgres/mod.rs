@@ -7,6 +7,7 @@ mod migrate;
 mod partition;
 mod pool;
 mod read;
+mod reader;
 mod thin;
 
 use std::collections::HashMap;
@@ -25,8 +26,12 @@ use self::append::Written;
 use self::error::Wrong;
 use self::partition::Partitions;
 use self::pool::{Pool, get};
+use crate::history::{
+    Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
+    TableName, TableSeries,
+};
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
-use crate::{CleanupRun, DatabaseKey, JobState, Store, StoreError, on_this_thread};
+use crate::{CleanupRun, DatabaseKey, JobState, Store, StoreError, answer, on_this_thread};
 
 /// How often a snapshot is compared anew because another process came first.
 const RECORD_ATTEMPTS: u32 = 8;
@@ -54,6 +59,19 @@ macro_rules! transaction {
         };
         result.await.map_err(|wrong: Wrong| wrong.on(&store.name))
     }};
+}
+
+/// Answers a question about one database in one read transaction; `$nothing` where it has no samples.
+macro_rules! answer {
+    ($store:expr, $of:expr, $nothing:expr, |$reader:ident, $keys:ident| $answer:expr) => {
+        transaction!($store, read, |work| async {
+            let Some($keys) = read::keys(&work, $of).await? else {
+                return Ok($nothing);
+            };
+            let $reader = &work;
+            $answer.await
+        })
+    };
 }
 
 impl PostgresStore {
@@ -149,6 +167,78 @@ impl Store for PostgresStore {
     ) -> Result<Vec<(String, u64)>, StoreError> {
         transaction!(self, read, |work| read::table_sizes(
             &work, sample, largest, table
+        ))
+    }
+
+    async fn table_series(
+        &self,
+        of: &DatabaseKey,
+        table: &TableName,
+        query: &SeriesQuery,
+    ) -> Result<Option<TableSeries>, StoreError> {
+        answer!(self, of, None, |reader, keys| answer::table_series(
+            reader, keys, table, query
+        ))
+    }
+
+    async fn set_series(
+        &self,
+        of: &DatabaseKey,
+        root: &TableName,
+        query: &SeriesQuery,
+    ) -> Result<Option<SetSeries>, StoreError> {
+        answer!(self, of, None, |reader, keys| answer::set_series(
+            reader, keys, root, query
+        ))
+    }
+
+    async fn schema_series(
+        &self,
+        of: &DatabaseKey,
+        schema_name: &str,
+        query: &SeriesQuery,
+    ) -> Result<Vec<Point>, StoreError> {
+        answer!(self, of, Vec::new(), |reader, keys| {
+            answer::schema_series(reader, keys, schema_name, query)
+        })
+    }
+
+    async fn database_series(
+        &self,
+        of: &DatabaseKey,
+        query: &SeriesQuery,
+    ) -> Result<Vec<Point>, StoreError> {
+        answer!(
+            self,
+            of,
+            Vec::new(),
+            |reader, keys| answer::database_series(reader, keys, query)
+        )
+    }
+
+    async fn state(&self, of: &DatabaseKey, at: Timestamp) -> Result<Option<State>, StoreError> {
+        answer!(self, of, None, |reader, keys| answer::state(
+            reader, keys, at
+        ))
+    }
+
+    async fn difference(
+        &self,
+        of: &DatabaseKey,
+        query: &DifferenceQuery,
+    ) -> Result<Option<Difference>, StoreError> {
+        answer!(self, of, None, |reader, keys| answer::difference(
+            reader, keys, query
+        ))
+    }
+
+    async fn events(
+        &self,
+        of: &DatabaseKey,
+        query: &EventQuery,
+    ) -> Result<Vec<NamedEvent>, StoreError> {
+        answer!(self, of, Vec::new(), |reader, keys| answer::events(
+            reader, keys, query
         ))
     }
 

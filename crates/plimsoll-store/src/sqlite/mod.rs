@@ -9,6 +9,7 @@ mod error;
 mod job;
 mod migrate;
 mod read;
+mod reader;
 mod thin;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use plimsoll_core::Oid;
 use plimsoll_core::change::compare;
@@ -30,8 +32,13 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use self::append::Written;
 use self::error::Wrong;
+use self::reader::SqliteReader;
+use crate::history::{
+    Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
+    TableName, TableSeries,
+};
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
-use crate::{CleanupRun, DatabaseKey, JobState, Store, StoreError, on_this_thread};
+use crate::{CleanupRun, DatabaseKey, JobState, Store, StoreError, answer, on_this_thread};
 
 /// How long a statement waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -262,6 +269,23 @@ fn create(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Answers a question about one database in one read transaction; `$nothing` where it has no samples.
+macro_rules! answer {
+    ($store:expr, $of:expr, $nothing:expr, |$reader:ident, $keys:ident| $answer:expr) => {{
+        let of = $of.clone();
+        $store
+            .read(move |connection| {
+                let Some($keys) = read::keys(connection, &of)? else {
+                    return Ok($nothing);
+                };
+                let $reader = &SqliteReader(connection);
+                // its reads never wait
+                $answer.now_or_never().unwrap_or_else(|| Ok($nothing))
+            })
+            .await
+    }};
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
@@ -329,6 +353,84 @@ impl Store for SqliteStore {
         let (id, table) = (sample.id, table.map(str::to_owned));
         self.read(move |connection| read::table_sizes(connection, id, largest, table.as_deref()))
             .await
+    }
+
+    async fn table_series(
+        &self,
+        of: &DatabaseKey,
+        table: &TableName,
+        query: &SeriesQuery,
+    ) -> Result<Option<TableSeries>, StoreError> {
+        let (table, query) = (table.clone(), query.clone());
+        answer!(self, of, None, |reader, keys| answer::table_series(
+            reader, keys, &table, &query
+        ))
+    }
+
+    async fn set_series(
+        &self,
+        of: &DatabaseKey,
+        root: &TableName,
+        query: &SeriesQuery,
+    ) -> Result<Option<SetSeries>, StoreError> {
+        let (root, query) = (root.clone(), query.clone());
+        answer!(self, of, None, |reader, keys| answer::set_series(
+            reader, keys, &root, &query
+        ))
+    }
+
+    async fn schema_series(
+        &self,
+        of: &DatabaseKey,
+        schema_name: &str,
+        query: &SeriesQuery,
+    ) -> Result<Vec<Point>, StoreError> {
+        let (schema_name, query) = (schema_name.to_owned(), query.clone());
+        answer!(self, of, Vec::new(), |reader, keys| {
+            answer::schema_series(reader, keys, &schema_name, &query)
+        })
+    }
+
+    async fn database_series(
+        &self,
+        of: &DatabaseKey,
+        query: &SeriesQuery,
+    ) -> Result<Vec<Point>, StoreError> {
+        let query = query.clone();
+        answer!(
+            self,
+            of,
+            Vec::new(),
+            |reader, keys| answer::database_series(reader, keys, &query)
+        )
+    }
+
+    async fn state(&self, of: &DatabaseKey, at: Timestamp) -> Result<Option<State>, StoreError> {
+        answer!(self, of, None, |reader, keys| answer::state(
+            reader, keys, at
+        ))
+    }
+
+    async fn difference(
+        &self,
+        of: &DatabaseKey,
+        query: &DifferenceQuery,
+    ) -> Result<Option<Difference>, StoreError> {
+        let query = query.clone();
+        answer!(self, of, None, |reader, keys| answer::difference(
+            reader, keys, &query
+        ))
+    }
+
+    async fn events(
+        &self,
+        of: &DatabaseKey,
+        query: &EventQuery,
+    ) -> Result<Vec<NamedEvent>, StoreError> {
+        let query = query.clone();
+        answer!(self, of, Vec::new(), |reader, keys| answer::events(
+            reader, keys, &query
+        ))
     }
 
     async fn last_good(&self, of: &DatabaseKey) -> Result<HashMap<Oid, LastGood>, StoreError> {

@@ -1,0 +1,523 @@
+//! Answers the history's questions, for both stores, over what a `Reader` reads.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use plimsoll_core::change::{Event, RelationId, RelationKind, Sizes};
+use plimsoll_core::snapshot::TableKind;
+
+use crate::Point;
+use crate::history::{
+    Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, SeriesQuery,
+    SetMember, SetSeries, State, TableName, TableSeries, TableState, grown,
+};
+use crate::reader::{FormerName, Keys, Reader, Relation, Which};
+use crate::series::{Interval, Sum, Tick, Value, values_of};
+
+/// How deep partitions are followed; PostgreSQL allows no cycles, a damaged store might.
+const MAX_LEVELS: usize = 64;
+
+pub(crate) async fn table_series<R: Reader>(
+    reader: &R,
+    of: Keys,
+    table: &TableName,
+    query: &SeriesQuery,
+) -> Result<Option<TableSeries>, R::Error> {
+    let Some(relation) = find(reader, of, table).await? else {
+        return Ok(None);
+    };
+    let Some(kind) = relation.table_kind() else {
+        return Ok(None);
+    };
+    let ticks = reader.ticks(of, query).await?;
+    let mut indexes = reader.relations(of, Which::IndexesOf(relation.id)).await?;
+    indexes.sort_by(|a, b| {
+        (a.gone_tick.is_some(), &a.relation_name).cmp(&(b.gone_tick.is_some(), &b.relation_name))
+    });
+    let index_ids: Vec<RelationId> = indexes.iter().map(|index| index.id).collect();
+    let ids: Vec<RelationId> = index_ids.iter().copied().chain([relation.id]).collect();
+    let values = reader.table_values(of, &[relation.id]).await?;
+    let index_values = reader.index_values(of, &index_ids).await?;
+    let unread = reader.unread(of, Some(&ids)).await?;
+    let events = reader.events(of, Some(&ids)).await?;
+
+    let mut sum = Sum::new(&ticks);
+    sum.add(relation.exists(), &values);
+    // an index that could not be measured leaves the table's sum at a last good value too
+    for part in &unread {
+        sum.unread(part.interval);
+    }
+    let points = sum.points();
+    let index_series = indexes
+        .iter()
+        .map(|index| {
+            let mut sum = Sum::new(&ticks);
+            sum.add(index.exists(), values_of(&index_values, index.id));
+            for part in unread.iter().filter(|part| part.id == index.id) {
+                sum.unread(part.interval);
+            }
+            IndexSeries {
+                index_name: index.relation_name.clone(),
+                is_gone: index.gone_tick.is_some(),
+                points: sum.points(),
+            }
+        })
+        .collect();
+    let mut relations = indexes;
+    let name = relation.name();
+    let is_gone = relation.gone_tick.is_some();
+    relations.push(relation);
+    Ok(Some(TableSeries {
+        name,
+        kind,
+        is_gone,
+        points,
+        indexes: index_series,
+        events: named(events, &relations),
+    }))
+}
+
+/// The table that a name means: the one that has it, else the one that had it last.
+async fn find<R: Reader>(
+    reader: &R,
+    of: Keys,
+    table: &TableName,
+) -> Result<Option<Relation>, R::Error> {
+    let candidates = reader.relations(of, Which::Named(table)).await?;
+    let has_it = |relation: &Relation| {
+        relation.schema_name == table.schema_name && relation.relation_name == table.table_name
+    };
+    Ok(candidates.into_iter().max_by_key(|relation| {
+        let until = relation.gone_tick.unwrap_or(i64::MAX);
+        (has_it(relation), until, relation.id)
+    }))
+}
+
+pub(crate) async fn set_series<R: Reader>(
+    reader: &R,
+    of: Keys,
+    root: &TableName,
+    query: &SeriesQuery,
+) -> Result<Option<SetSeries>, R::Error> {
+    let Some(root) = find(reader, of, root).await? else {
+        return Ok(None);
+    };
+    let ticks = reader.ticks(of, query).await?;
+    let children = reader.relations(of, Which::WithParent).await?;
+    let former = reader.former(of, None).await?;
+    let belongs = members(&root, &children, &former);
+    let mut ids: Vec<RelationId> = belongs.iter().map(|(id, _)| *id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let values = reader.table_values(of, &ids).await?;
+    let unread = reader.unread(of, Some(&ids)).await?;
+    let events = reader.events(of, Some(&ids)).await?;
+
+    let mut sum = Sum::new(&ticks);
+    for (id, interval) in &belongs {
+        let is_partitioned =
+            *id == root.id && root.kind == RelationKind::Table(TableKind::Partitioned);
+        if !is_partitioned {
+            sum.add(*interval, values_of(&values, *id));
+        }
+        for part in unread.iter().filter(|part| part.id == *id) {
+            if let Some(both) = part.interval.and(*interval) {
+                sum.unread(both);
+            }
+        }
+    }
+    let relations: Vec<Relation> = children
+        .into_iter()
+        .filter(|child| ids.binary_search(&child.id).is_ok())
+        .chain([root.clone()])
+        .collect();
+    let mut members = Vec::with_capacity(ids.len());
+    for relation in &relations {
+        let Some(kind) = relation.table_kind() else {
+            continue;
+        };
+        if kind == TableKind::Partitioned {
+            continue;
+        }
+        let last = belongs
+            .iter()
+            .filter(|(id, _)| *id == relation.id)
+            .map(|(_, interval)| interval.until)
+            .max()
+            .unwrap_or(i64::MAX);
+        let sizes = values_of(&values, relation.id)
+            .iter()
+            .rfind(|value| value.tick < last)
+            .map(|value| value.sizes)
+            .unwrap_or_default();
+        members.push(SetMember {
+            name: relation.name(),
+            kind,
+            is_member: last == i64::MAX,
+            sizes,
+        });
+    }
+    members.sort_by(|a, b| (b.sizes.total_bytes(), &a.name).cmp(&(a.sizes.total_bytes(), &b.name)));
+    Ok(Some(SetSeries {
+        name: root.name(),
+        points: sum.points(),
+        members,
+        events: named(events, &relations),
+    }))
+}
+
+/// Everything below a root, on every level, and the root itself; each with the time for which it
+/// belonged there.
+fn members(
+    root: &Relation,
+    children: &[Relation],
+    former: &[FormerName],
+) -> Vec<(RelationId, Interval)> {
+    let mut below: HashMap<RelationId, Vec<(RelationId, Interval)>> = HashMap::new();
+    for child in children {
+        let mut from = child.first_tick;
+        let before = former.iter().filter(|was| was.id == child.id);
+        for was in before {
+            if let Some(parent) = was.parent {
+                let interval = Interval {
+                    from,
+                    until: was.until,
+                };
+                below.entry(parent).or_default().push((child.id, interval));
+            }
+            from = was.until;
+        }
+        if let Some(parent) = child.parent {
+            let until = child.gone_tick.unwrap_or(i64::MAX);
+            below
+                .entry(parent)
+                .or_default()
+                .push((child.id, Interval { from, until }));
+        }
+    }
+    let mut members = vec![(root.id, root.exists())];
+    let mut level = members.clone();
+    for _ in 0..MAX_LEVELS {
+        let next: Vec<_> = level
+            .iter()
+            .flat_map(|(id, interval)| {
+                below
+                    .get(id)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|(child, link)| Some((*child, link.and(*interval)?)))
+            })
+            .collect();
+        if next.is_empty() {
+            break;
+        }
+        members.extend(&next);
+        level = next;
+    }
+    members
+}
+
+pub(crate) async fn schema_series<R: Reader>(
+    reader: &R,
+    of: Keys,
+    schema_name: &str,
+    query: &SeriesQuery,
+) -> Result<Vec<Point>, R::Error> {
+    let relations = reader.relations(of, Which::InSchema(schema_name)).await?;
+    let former = reader.former(of, None).await?;
+    let mut belongs = Vec::with_capacity(relations.len());
+    for relation in &relations {
+        let mut from = relation.first_tick;
+        for was in former.iter().filter(|was| was.id == relation.id) {
+            if was.schema_name == schema_name {
+                belongs.push((
+                    relation.id,
+                    Interval {
+                        from,
+                        until: was.until,
+                    },
+                ));
+            }
+            from = was.until;
+        }
+        if relation.schema_name == schema_name {
+            let until = relation.gone_tick.unwrap_or(i64::MAX);
+            belongs.push((relation.id, Interval { from, until }));
+        }
+    }
+    let ticks = reader.ticks(of, query).await?;
+    sum(reader, of, &ticks, &belongs).await
+}
+
+pub(crate) async fn database_series<R: Reader>(
+    reader: &R,
+    of: Keys,
+    query: &SeriesQuery,
+) -> Result<Vec<Point>, R::Error> {
+    let relations = reader.relations(of, Which::Tables).await?;
+    let belongs: Vec<_> = relations
+        .iter()
+        .map(|relation| (relation.id, relation.exists()))
+        .collect();
+    let ticks = reader.ticks(of, query).await?;
+    sum(reader, of, &ticks, &belongs).await
+}
+
+async fn sum<R: Reader>(
+    reader: &R,
+    of: Keys,
+    ticks: &[Tick],
+    belongs: &[(RelationId, Interval)],
+) -> Result<Vec<Point>, R::Error> {
+    let mut ids: Vec<RelationId> = belongs.iter().map(|(id, _)| *id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let values: Vec<Value> = reader.table_values(of, &ids).await?;
+    let mut sum = Sum::new(ticks);
+    for (id, interval) in belongs {
+        sum.add(*interval, values_of(&values, *id));
+    }
+    for part in reader.unread(of, Some(&ids)).await? {
+        sum.unread(part.interval);
+    }
+    Ok(sum.points())
+}
+
+pub(crate) async fn state<R: Reader>(
+    reader: &R,
+    of: Keys,
+    at: Timestamp,
+) -> Result<Option<State>, R::Error> {
+    let Some((sample, tick, is_newest)) = reader.sample_at(of, at).await? else {
+        return Ok(None);
+    };
+    let wanted = (!is_newest).then_some(tick);
+    let sizes: HashMap<RelationId, Sizes> = reader
+        .tables_at(of, wanted, &[])
+        .await?
+        .into_iter()
+        .collect();
+    let mut names: HashMap<RelationId, FormerName> = HashMap::new();
+    for was in reader.former(of, None).await? {
+        // in the order of ticks: the first one that ended after the sample holds
+        if was.until > tick {
+            names.entry(was.id).or_insert(was);
+        }
+    }
+    let mut last_good: HashMap<RelationId, Option<Timestamp>> = HashMap::new();
+    for part in reader.unread(of, None).await? {
+        if part.interval.from <= tick && tick < part.interval.until {
+            let oldest = last_good.entry(part.id).or_insert(part.last_good_at);
+            *oldest = (*oldest).min(part.last_good_at);
+        }
+    }
+    let mut tables: Vec<TableState> = reader
+        .relations(of, Which::Tables)
+        .await?
+        .into_iter()
+        .filter(|relation| {
+            let exists = relation.exists();
+            exists.from <= tick && tick < exists.until
+        })
+        .filter_map(|relation| {
+            let kind = relation.table_kind()?;
+            let was = names.remove(&relation.id);
+            let (name, parent) = match was {
+                Some(was) => (
+                    TableName::new(was.schema_name, was.relation_name),
+                    was.parent,
+                ),
+                None => (
+                    TableName::new(relation.schema_name, relation.relation_name),
+                    relation.parent,
+                ),
+            };
+            Some(TableState {
+                id: relation.id,
+                name,
+                kind,
+                parent,
+                sizes: sizes.get(&relation.id).copied().unwrap_or_default(),
+                last_good_at: last_good.get(&relation.id).copied().flatten(),
+            })
+        })
+        .collect();
+    tables.sort_by(|a, b| (b.sizes.total_bytes(), &a.name).cmp(&(a.sizes.total_bytes(), &b.name)));
+    Ok(Some(State { sample, tables }))
+}
+
+pub(crate) async fn difference<R: Reader>(
+    reader: &R,
+    of: Keys,
+    query: &DifferenceQuery,
+) -> Result<Option<Difference>, R::Error> {
+    let (Some((from, from_tick, from_newest)), Some((to, to_tick, to_newest))) = (
+        reader.sample_at(of, query.from).await?,
+        reader.sample_at(of, query.to).await?,
+    ) else {
+        return Ok(None);
+    };
+    let (from_tick, to_tick) = (
+        (!from_newest).then_some(from_tick),
+        (!to_newest).then_some(to_tick),
+    );
+    let (before, after) = if query.indexes {
+        (
+            reader.indexes_at(of, from_tick).await?,
+            reader.indexes_at(of, to_tick).await?,
+        )
+    } else {
+        let kinds: &[TableKind] = if query.kinds.is_empty() {
+            &[TableKind::Table, TableKind::Matview]
+        } else {
+            &query.kinds
+        };
+        (
+            reader.tables_at(of, from_tick, kinds).await?,
+            reader.tables_at(of, to_tick, kinds).await?,
+        )
+    };
+    let mut changed = changed(&before, &after);
+    let total = changed.len();
+    if let Some(limit) = query.limit
+        && limit < changed.len()
+    {
+        changed.select_nth_unstable_by(limit, by_growth);
+        changed.truncate(limit);
+    }
+    changed.sort_unstable_by(by_growth);
+
+    let mut ids: Vec<RelationId> = changed.iter().map(|(id, ..)| *id).collect();
+    ids.sort_unstable();
+    let mut relations: HashMap<RelationId, Relation> = reader
+        .relations(of, Which::Ids(&ids))
+        .await?
+        .into_iter()
+        .map(|relation| (relation.id, relation))
+        .collect();
+    let owners: HashSet<RelationId> = relations.values().filter_map(|r| r.owner).collect();
+    let owners: Vec<RelationId> = owners.into_iter().collect();
+    if !owners.is_empty() {
+        for owner in reader.relations(of, Which::Ids(&owners)).await? {
+            relations.insert(owner.id, owner);
+        }
+    }
+    let growth = changed
+        .into_iter()
+        .filter_map(|(id, before, after)| {
+            let relation = relations.get(&id)?;
+            let owner = relation.owner.and_then(|owner| relations.get(&owner));
+            Some(Growth {
+                id,
+                name: owner.unwrap_or(relation).name(),
+                index_name: owner.map(|_| relation.relation_name.clone()),
+                kind: relation.kind,
+                parent: owner.unwrap_or(relation).parent,
+                before,
+                after,
+            })
+        })
+        .collect();
+    Ok(Some(Difference {
+        from,
+        to,
+        growth,
+        total,
+    }))
+}
+
+type Changed = (RelationId, Option<Sizes>, Option<Sizes>);
+
+/// What grew most first; ids where that is the same, so that the answer is always the same.
+fn by_growth(a: &Changed, b: &Changed) -> std::cmp::Ordering {
+    grown(b.1, b.2).cmp(&grown(a.1, a.2)).then(a.0.cmp(&b.0))
+}
+
+/// What differs in size, of two states in the order of ids.
+fn changed(before: &[(RelationId, Sizes)], after: &[(RelationId, Sizes)]) -> Vec<Changed> {
+    let mut changed = Vec::new();
+    let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
+    loop {
+        let entry = match (before.peek(), after.peek()) {
+            (None, None) => return changed,
+            (Some(was), Some(is)) if was.0 == is.0 => {
+                let entry = (was.0, Some(was.1), Some(is.1));
+                before.next();
+                after.next();
+                entry
+            }
+            (Some(was), is) if is.is_none_or(|is| was.0 < is.0) => {
+                let entry = (was.0, Some(was.1), None);
+                before.next();
+                entry
+            }
+            (_, Some(is)) => {
+                let entry = (is.0, None, Some(is.1));
+                after.next();
+                entry
+            }
+            (Some(_), None) => return changed,
+        };
+        if grown(entry.1, entry.2) != 0 {
+            changed.push(entry);
+        }
+    }
+}
+
+pub(crate) async fn events<R: Reader>(
+    reader: &R,
+    of: Keys,
+    query: &EventQuery,
+) -> Result<Vec<NamedEvent>, R::Error> {
+    let mut events = match &query.table {
+        None => reader.events(of, None).await?,
+        Some(table) => {
+            let Some(relation) = find(reader, of, table).await? else {
+                return Ok(Vec::new());
+            };
+            let indexes = reader.relations(of, Which::IndexesOf(relation.id)).await?;
+            let ids: Vec<RelationId> = indexes
+                .iter()
+                .map(|index| index.id)
+                .chain([relation.id])
+                .collect();
+            reader.events(of, Some(&ids)).await?
+        }
+    };
+    events.retain(|event| {
+        (query.kinds.is_empty() || query.kinds.contains(&event.kind))
+            && query.since.is_none_or(|since| event.to >= since)
+    });
+    events.reverse();
+    events.truncate(query.limit.unwrap_or(usize::MAX));
+    let ids: HashSet<RelationId> = events.iter().filter_map(|event| event.relation).collect();
+    let ids: Vec<RelationId> = ids.into_iter().collect();
+    let mut relations = reader.relations(of, Which::Ids(&ids)).await?;
+    let owners: HashSet<RelationId> = relations.iter().filter_map(|r| r.owner).collect();
+    let owners: Vec<RelationId> = owners.into_iter().collect();
+    relations.extend(reader.relations(of, Which::Ids(&owners)).await?);
+    Ok(named(events, &relations))
+}
+
+fn named(events: Vec<Event>, relations: &[Relation]) -> Vec<NamedEvent> {
+    let by_id: HashMap<RelationId, &Relation> = relations
+        .iter()
+        .map(|relation| (relation.id, relation))
+        .collect();
+    events
+        .into_iter()
+        .map(|event| {
+            let relation = event.relation.and_then(|id| by_id.get(&id));
+            let owner = relation
+                .and_then(|relation| relation.owner)
+                .and_then(|owner| by_id.get(&owner));
+            NamedEvent {
+                event,
+                table: owner.or(relation).map(|relation| relation.name()),
+                index_name: owner
+                    .and(relation)
+                    .map(|relation| relation.relation_name.clone()),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,17 @@
+-- tables with a name now, or before: by index; no locks that block anybody
+select relation_id, kind, owner_id, schema_name, relation_name, parent_id, first_tick, gone_tick
+from plimsoll.relations
+where instance_id = $1
+    and database_id = $2
+    and owner_id is null
+    and relation_id in (
+        select relation_id from plimsoll.relations
+        where instance_id = $1
+            and database_id = $2
+            and owner_id is null
+            and relation_name = $3
+            and schema_name = $4
+        union all
+        select relation_id from plimsoll.former_names
+        where instance_id = $1 and database_id = $2 and relation_name = $3 and schema_name = $4
+    )

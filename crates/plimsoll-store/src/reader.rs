@@ -1,0 +1,154 @@
+//! The reads that the history's questions need of a store.
+//!
+//! The questions are answered once for both stores, in `answer`, over these.
+
+use jiff::Timestamp;
+use plimsoll_core::change::{Event, RelationId, RelationKind, Sizes};
+use plimsoll_core::sample::SampleHeader;
+use plimsoll_core::snapshot::TableKind;
+
+use crate::history::{SeriesQuery, TableName};
+use crate::series::{Interval, Tick, Value};
+
+/// The keys of an instance and one of its databases.
+pub(crate) type Keys = (i32, i32);
+
+/// A relation as `relations` has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Relation {
+    pub(crate) id: RelationId,
+    pub(crate) kind: RelationKind,
+    pub(crate) owner: Option<RelationId>,
+    pub(crate) schema_name: String,
+    pub(crate) relation_name: String,
+    pub(crate) parent: Option<RelationId>,
+    pub(crate) first_tick: i64,
+    pub(crate) gone_tick: Option<i64>,
+}
+
+impl Relation {
+    /// Its name now, or its last one.
+    pub(crate) fn name(&self) -> TableName {
+        TableName::new(&*self.schema_name, &*self.relation_name)
+    }
+
+    /// From when to when samples show it.
+    pub(crate) fn exists(&self) -> Interval {
+        Interval {
+            from: self.first_tick,
+            until: self.gone_tick.unwrap_or(i64::MAX),
+        }
+    }
+
+    pub(crate) fn table_kind(&self) -> Option<TableKind> {
+        match self.kind {
+            RelationKind::Table(kind) => Some(kind),
+            RelationKind::Index => None,
+        }
+    }
+}
+
+/// What a relation was called, and belonged to, before a tick.
+#[derive(Debug, Clone)]
+pub(crate) struct FormerName {
+    pub(crate) id: RelationId,
+    pub(crate) until: i64,
+    pub(crate) schema_name: String,
+    pub(crate) relation_name: String,
+    pub(crate) parent: Option<RelationId>,
+}
+
+/// A part that could not be measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UnreadPart {
+    pub(crate) id: RelationId,
+    pub(crate) interval: Interval,
+    pub(crate) last_good_at: Option<Timestamp>,
+}
+
+/// Which relations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Which<'a> {
+    /// Tables with this name now, or before.
+    Named(&'a TableName),
+    /// Of these ids.
+    Ids(&'a [RelationId]),
+    /// The indexes of a table.
+    IndexesOf(RelationId),
+    /// Tables that have a parent, or had one.
+    WithParent,
+    /// Tables in this schema, now or before.
+    InSchema(&'a str),
+    /// All that are not indexes.
+    Tables,
+}
+
+/// Which relations' rows: those of these ids, or all of the database.
+pub(crate) type Ids<'a> = Option<&'a [RelationId]>;
+
+/// The reads that each store implements. All are of one state of the store.
+pub(crate) trait Reader {
+    type Error;
+
+    /// The samples that match, in the order of their ticks.
+    fn ticks(
+        &self,
+        of: Keys,
+        query: &SeriesQuery,
+    ) -> impl Future<Output = Result<Vec<Tick>, Self::Error>>;
+    /// The last sample not after a time, or else the first one, with its tick; and whether it is the
+    /// newest.
+    fn sample_at(
+        &self,
+        of: Keys,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<(SampleHeader, i64, bool)>, Self::Error>>;
+    fn relations(
+        &self,
+        of: Keys,
+        which: Which<'_>,
+    ) -> impl Future<Output = Result<Vec<Relation>, Self::Error>>;
+    /// In the order of ids and ticks.
+    fn former(
+        &self,
+        of: Keys,
+        ids: Ids<'_>,
+    ) -> impl Future<Output = Result<Vec<FormerName>, Self::Error>>;
+    /// In the order of ids and ticks.
+    fn table_values(
+        &self,
+        of: Keys,
+        ids: &[RelationId],
+    ) -> impl Future<Output = Result<Vec<Value>, Self::Error>>;
+    /// In the order of ids and ticks.
+    fn index_values(
+        &self,
+        of: Keys,
+        ids: &[RelationId],
+    ) -> impl Future<Output = Result<Vec<Value>, Self::Error>>;
+    fn unread(
+        &self,
+        of: Keys,
+        ids: Ids<'_>,
+    ) -> impl Future<Output = Result<Vec<UnreadPart>, Self::Error>>;
+    /// Oldest first. With ids those of them only, without also those of the whole database.
+    fn events(
+        &self,
+        of: Keys,
+        ids: Ids<'_>,
+    ) -> impl Future<Output = Result<Vec<Event>, Self::Error>>;
+    /// The tables of some kinds that were there at a tick, with their values then, in the order of
+    /// ids; one that was never measured has none.
+    fn tables_at(
+        &self,
+        of: Keys,
+        tick: Option<i64>,
+        kinds: &[TableKind],
+    ) -> impl Future<Output = Result<Vec<(RelationId, Sizes)>, Self::Error>>;
+    /// As [`Reader::tables_at`], of the indexes.
+    fn indexes_at(
+        &self,
+        of: Keys,
+        tick: Option<i64>,
+    ) -> impl Future<Output = Result<Vec<(RelationId, Sizes)>, Self::Error>>;
+}

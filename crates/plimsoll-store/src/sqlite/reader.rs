@@ -1,0 +1,383 @@
+//! The reads that the history's questions need, on SQLite.
+
+use jiff::Timestamp;
+use plimsoll_core::change::{Event, EventKind, RelationId, RelationKind, Sizes};
+use plimsoll_core::sample::{SampleHeader, SampleKind};
+use plimsoll_core::snapshot::TableKind;
+use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+
+use super::append::sizes;
+use super::error::Wrong;
+use super::read::{HEADER, header};
+use crate::history::SeriesQuery;
+use crate::reader::{FormerName, Ids, Keys, Reader, Relation, UnreadPart, Which};
+use crate::sample::{from_millis, millis, unsigned};
+use crate::series::{Interval, Tick, Value};
+
+/// Reads on a connection; every future is ready at once.
+pub(super) struct SqliteReader<'a>(pub(super) &'a Connection);
+
+type Answer<T> = Result<T, Wrong>;
+
+impl Reader for SqliteReader<'_> {
+    type Error = Wrong;
+
+    async fn ticks(&self, of: Keys, query: &SeriesQuery) -> Answer<Vec<Tick>> {
+        self.read_ticks(of, query)
+    }
+
+    async fn sample_at(
+        &self,
+        of: Keys,
+        at: Timestamp,
+    ) -> Answer<Option<(SampleHeader, i64, bool)>> {
+        self.read_sample_at(of, at)
+    }
+
+    async fn relations(&self, of: Keys, which: Which<'_>) -> Answer<Vec<Relation>> {
+        self.read_relations(of, which)
+    }
+
+    async fn former(&self, of: Keys, ids: Ids<'_>) -> Answer<Vec<FormerName>> {
+        let some =
+            "relation_id, until_tick, schema_name, relation_name, parent_id from former_names";
+        self.of_ids(some, "relation_id, until_tick", of, ids, |row| {
+            Ok(FormerName {
+                id: row.get(0)?,
+                until: row.get(1)?,
+                schema_name: row.get(2)?,
+                relation_name: row.get(3)?,
+                parent: row.get(4)?,
+            })
+        })
+    }
+
+    async fn table_values(&self, of: Keys, ids: &[RelationId]) -> Answer<Vec<Value>> {
+        let some = "relation_id, tick, heap_bytes, toast_bytes, toast_index_bytes, index_bytes, \
+                    row_count from table_values";
+        self.of_ids(some, "relation_id, tick", of, Some(ids), |row| {
+            Ok(Value {
+                id: row.get(0)?,
+                tick: row.get(1)?,
+                sizes: sizes(row, 2)?,
+            })
+        })
+    }
+
+    async fn index_values(&self, of: Keys, ids: &[RelationId]) -> Answer<Vec<Value>> {
+        let some = "relation_id, tick, bytes from index_values";
+        self.of_ids(some, "relation_id, tick", of, Some(ids), |row| {
+            Ok(Value {
+                id: row.get(0)?,
+                tick: row.get(1)?,
+                sizes: Sizes {
+                    heap_bytes: row.get::<_, Option<i64>>(2)?.map(unsigned),
+                    ..Sizes::default()
+                },
+            })
+        })
+    }
+
+    async fn unread(&self, of: Keys, ids: Ids<'_>) -> Answer<Vec<UnreadPart>> {
+        let some = "relation_id, from_tick, until_tick, last_good_at from unread";
+        self.of_ids(some, "relation_id, from_tick", of, ids, |row| {
+            Ok(UnreadPart {
+                id: row.get(0)?,
+                interval: Interval {
+                    from: row.get(1)?,
+                    until: row.get::<_, Option<i64>>(2)?.unwrap_or(i64::MAX),
+                },
+                last_good_at: row.get::<_, Option<i64>>(3)?.map(from_millis),
+            })
+        })
+    }
+
+    async fn events(&self, of: Keys, ids: Ids<'_>) -> Answer<Vec<Event>> {
+        let some =
+            "relation_id, kind, from_at, to_at, bytes_before, bytes_after, detail from events";
+        self.of_ids(some, "tick, event_id", of, ids, |row| {
+            Ok(Event {
+                relation: row.get(0)?,
+                kind: row
+                    .get_ref(1)?
+                    .as_str()?
+                    .parse()
+                    .unwrap_or(EventKind::Rewrite),
+                from: from_millis(row.get(2)?),
+                to: from_millis(row.get(3)?),
+                bytes_before: row.get::<_, Option<i64>>(4)?.map(unsigned),
+                bytes_after: row.get::<_, Option<i64>>(5)?.map(unsigned),
+                detail: row.get(6)?,
+            })
+        })
+    }
+
+    async fn tables_at(
+        &self,
+        of: Keys,
+        tick: Option<i64>,
+        kinds: &[TableKind],
+    ) -> Answer<Vec<(RelationId, Sizes)>> {
+        self.read_tables_at(of, tick, kinds)
+    }
+
+    async fn indexes_at(&self, of: Keys, tick: Option<i64>) -> Answer<Vec<(RelationId, Sizes)>> {
+        self.read_indexes_at(of, tick)
+    }
+}
+
+impl SqliteReader<'_> {
+    fn rows<T>(
+        &self,
+        sql: &str,
+        params: &[&dyn ToSql],
+        row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Wrong> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map(params, row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Selects `some` of one database, of some relations or of all of them.
+    fn of_ids<T>(
+        &self,
+        some: &str,
+        order: &str,
+        (instance_id, database_id): Keys,
+        ids: Ids<'_>,
+        mut row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Wrong> {
+        let base = format!("select {some} where instance_id = ?1 and database_id = ?2");
+        match ids {
+            None => self.rows(
+                &format!("{base} order by {order}"),
+                &[&instance_id, &database_id],
+                row,
+            ),
+            // one look-up, rather than a list of one
+            Some([id]) => self.rows(
+                &format!("{base} and relation_id = ?3 order by {order}"),
+                &[&instance_id, &database_id, id],
+                row,
+            ),
+            Some([]) => Ok(Vec::new()),
+            Some(ids) => {
+                let json = serde_json::to_string(ids).unwrap_or_default();
+                self.rows(
+                    &format!(
+                        "{base} and relation_id in (select value from json_each(?3)) order by {order}"
+                    ),
+                    &[&instance_id, &database_id, &json],
+                    &mut row,
+                )
+            }
+        }
+    }
+
+    fn read_ticks(
+        &self,
+        (instance_id, database_id): Keys,
+        query: &SeriesQuery,
+    ) -> Result<Vec<Tick>, Wrong> {
+        let kinds = serde_json::to_string(&query.kinds).unwrap_or_default();
+        let since = query.since.map_or(i64::MIN, millis);
+        let until = query.until.map_or(i64::MAX, millis);
+        self.rows(
+            "select tick, id, sampled_at, kind from (
+                 select tick, id, sampled_at, kind, row_number() over (
+                     partition by iif(?6 = 1, id, sampled_at / ?6) order by tick desc) as place
+                 from samples
+                 where instance_id = ?1 and database_id = ?2 and sampled_at between ?4 and ?5
+                     and (?3 = '[]' or kind in (select value from json_each(?3))))
+             where place = 1 order by tick",
+            &[
+                &instance_id,
+                &database_id,
+                &kinds,
+                &since,
+                &until,
+                &query.step.millis(),
+            ],
+            |row| {
+                Ok(Tick {
+                    tick: row.get(0)?,
+                    sample_id: row.get(1)?,
+                    sampled_at: from_millis(row.get(2)?),
+                    kind: row
+                        .get_ref(3)?
+                        .as_str()?
+                        .parse()
+                        .unwrap_or(SampleKind::Manual),
+                })
+            },
+        )
+    }
+
+    fn read_sample_at(
+        &self,
+        (instance_id, database_id): Keys,
+        at: Timestamp,
+    ) -> Result<Option<(SampleHeader, i64, bool)>, Wrong> {
+        let found = |condition: &str, order: &str, at: i64| {
+            let sql = format!(
+                "{} where s.instance_id = ?1 and s.database_id = ?2 and {condition}
+                 order by s.tick {order} limit 1",
+                HEADER.replace("s.is_demo", "s.is_demo, s.tick, s.tick = d.last_tick")
+            );
+            self.0
+                .prepare_cached(&sql)?
+                .query_row((instance_id, database_id, at), |row| {
+                    Ok((header(row)?, row.get(8)?, row.get(9)?))
+                })
+                .optional()
+        };
+        let last = found("s.sampled_at <= ?3", "desc", millis(at))?;
+        Ok(match last {
+            Some(sample) => Some(sample),
+            None => found("s.sampled_at > ?3", "asc", millis(at))?,
+        })
+    }
+
+    fn read_relations(
+        &self,
+        (instance_id, database_id): Keys,
+        which: Which<'_>,
+    ) -> Result<Vec<Relation>, Wrong> {
+        let base = "select relation_id, kind, owner_id, schema_name, relation_name, parent_id, \
+                    first_tick, gone_tick from relations as r \
+                    where instance_id = ?1 and database_id = ?2";
+        let list;
+        let (condition, params): (&str, Vec<&dyn ToSql>) = match &which {
+            Which::Named(name) => (
+                "and (relation_id in (
+                         select relation_id from relations where instance_id = ?1 and database_id = ?2
+                             and owner_id is null and relation_name = ?3 and schema_name = ?4
+                         union select relation_id from former_names
+                         where instance_id = ?1 and database_id = ?2 and relation_name = ?3
+                             and schema_name = ?4))
+                     and owner_id is null",
+                vec![&name.table_name, &name.schema_name],
+            ),
+            Which::Ids(ids) => {
+                list = serde_json::to_string(ids).unwrap_or_default();
+                ("and relation_id in (select value from json_each(?3))", vec![&list])
+            }
+            Which::IndexesOf(owner) => ("and owner_id = ?3", vec![owner]),
+            Which::WithParent => (
+                "and (relation_id in (
+                         select relation_id from relations where instance_id = ?1 and database_id = ?2
+                             and parent_id is not null
+                         union select relation_id from former_names
+                         where instance_id = ?1 and database_id = ?2 and parent_id is not null))",
+                Vec::new(),
+            ),
+            Which::InSchema(schema) => (
+                "and owner_id is null and kind <> 'p' and (schema_name = ?3 or relation_id in (
+                     select relation_id from former_names
+                     where instance_id = ?1 and database_id = ?2 and schema_name = ?3))",
+                vec![schema],
+            ),
+            Which::Tables => ("and owner_id is null", Vec::new()),
+        };
+        let params: Vec<&dyn ToSql> = [&instance_id as &dyn ToSql, &database_id]
+            .into_iter()
+            .chain(params)
+            .collect();
+        self.rows(&format!("{base} {condition}"), &params, |row| {
+            Ok(Relation {
+                id: row.get(0)?,
+                kind: RelationKind::from_letter(row.get_ref(1)?.as_str()?)
+                    .unwrap_or(RelationKind::Index),
+                owner: row.get(2)?,
+                schema_name: row.get(3)?,
+                relation_name: row.get(4)?,
+                parent: row.get(5)?,
+                first_tick: row.get(6)?,
+                gone_tick: row.get(7)?,
+            })
+        })
+    }
+
+    fn read_tables_at(
+        &self,
+        (instance_id, database_id): Keys,
+        tick: Option<i64>,
+        kinds: &[TableKind],
+    ) -> Result<Vec<(RelationId, Sizes)>, Wrong> {
+        let letters: Vec<&str> = kinds
+            .iter()
+            .map(|kind| RelationKind::Table(*kind).letter())
+            .collect();
+        let letters = serde_json::to_string(&letters).unwrap_or_default();
+        let row = |row: &Row<'_>| Ok((row.get(0)?, sizes(row, 1)?));
+        let of_kind = "r.owner_id is null
+             and (?3 = '[]' or r.kind in (select value from json_each(?3)))";
+        match tick {
+            None => self.rows(
+                &format!(
+                    "select relation_id, heap_bytes, toast_bytes, toast_index_bytes, index_bytes,
+                         row_count
+                     from relations as r
+                     where instance_id = ?1 and database_id = ?2 and gone_tick is null and {of_kind}
+                     order by relation_id"
+                ),
+                &[&instance_id, &database_id, &letters],
+                row,
+            ),
+            Some(tick) => self.rows(
+                &format!(
+                    "select r.relation_id, v.heap_bytes, v.toast_bytes, v.toast_index_bytes,
+                         v.index_bytes, v.row_count
+                     from relations as r
+                     left join table_values as v on v.instance_id = ?1 and v.database_id = ?2
+                         and v.relation_id = r.relation_id and v.tick = (
+                             select max(l.tick) from table_values as l
+                             where l.instance_id = ?1 and l.database_id = ?2
+                                 and l.relation_id = r.relation_id and l.tick <= ?4)
+                     where r.instance_id = ?1 and r.database_id = ?2 and r.first_tick <= ?4
+                         and (r.gone_tick is null or r.gone_tick > ?4) and {of_kind}
+                     order by r.relation_id"
+                ),
+                &[&instance_id, &database_id, &letters, &tick],
+                row,
+            ),
+        }
+    }
+
+    fn read_indexes_at(
+        &self,
+        (instance_id, database_id): Keys,
+        tick: Option<i64>,
+    ) -> Result<Vec<(RelationId, Sizes)>, Wrong> {
+        let row = |row: &Row<'_>| {
+            let sizes = Sizes {
+                heap_bytes: row.get::<_, Option<i64>>(1)?.map(unsigned),
+                ..Sizes::default()
+            };
+            Ok((row.get(0)?, sizes))
+        };
+        match tick {
+            None => self.rows(
+                "select relation_id, heap_bytes from relations
+                 where instance_id = ?1 and database_id = ?2 and gone_tick is null
+                     and owner_id is not null
+                 order by relation_id",
+                &[&instance_id, &database_id],
+                row,
+            ),
+            Some(tick) => self.rows(
+                "select r.relation_id, (
+                     select v.bytes from index_values as v
+                     where v.instance_id = ?1 and v.database_id = ?2
+                         and v.relation_id = r.relation_id and v.tick <= ?3
+                     order by v.tick desc limit 1)
+                 from relations as r
+                 where r.instance_id = ?1 and r.database_id = ?2 and r.first_tick <= ?3
+                     and (r.gone_tick is null or r.gone_tick > ?3) and r.owner_id is not null
+                 order by r.relation_id",
+                &[&instance_id, &database_id, &tick],
+                row,
+            ),
+        }
+    }
+}
