@@ -26,4 +26,6 @@ lint: ## formatting, clippy, documentation, invariants, licences
 bench: ## what the speed claims rest on, measured again
 	@scripts/setup
 	@scripts/fetch-postgres --any
-	@cargo bench --workspace --locked $(ARGS)
+	@cargo run --profile fast --locked -p plimsoll-bench
+	@if [ -e crates/plimsoll-store/benches/history.rs ]; then \
+		cargo bench --profile fast --locked -p plimsoll-store --bench history; fi
