@@ -34,9 +34,12 @@ pub(super) struct HistoryParams {
     #[param(pattern = "^(all|(daily|manual|watch)(,(daily|manual|watch))*)$")]
     kind: Option<String>,
     /// Only this table in `table_sizes`: `orders`, `sales.orders`, `"Sales"."Orders"`.
-    #[param(min_length = 1)]
+    #[param(pattern = r#"^("([^"]|"")+"|[^".]+)(\.("([^"]|"")+"|[^".]+))?$"#)]
     table: Option<String>,
     /// Not older than this: `2026-01-31T00:00:00Z`, `2026-01-31`, or an age such as `7d`.
+    #[param(
+        pattern = r"^(\d{4}-\d{2}-\d{2}(T[0-9:.]+(Z|[+-]\d{2}:\d{2}))?|\d{1,4} ?(ms|s|m|h|d|w))$"
+    )]
     since: Option<String>,
     /// `all` (the default), or the last sample of each `hour` or `day`.
     #[param(pattern = "^(all|hour|day)$")]

@@ -25,7 +25,7 @@ pub(super) struct SizesParams {
     #[param(minimum = 1, maximum = 1_000_000)]
     limit: Option<u32>,
     /// Without the first so many.
-    #[param(minimum = 0)]
+    #[param(minimum = 0, maximum = 1_000_000_000)]
     offset: Option<u32>,
     /// Only tables of this schema.
     schema: Option<String>,
@@ -50,7 +50,7 @@ impl FromParams for SizesQuery {
     fn read(params: &Params) -> Result<Self, Problem> {
         Ok(Self {
             limit: params.number("limit", 1, 1_000_000)?,
-            offset: params.number("offset", 0, usize::MAX)?.unwrap_or(0),
+            offset: params.number("offset", 0, 1_000_000_000)?.unwrap_or(0),
             schema: params.owned("schema"),
             search: params.owned("search").filter(|text| !text.is_empty()),
             sort: params.word("sort")?,

@@ -23,6 +23,9 @@ pub(super) struct SeriesParams {
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
     /// Not older than this: `2026-01-31T00:00:00Z`, `2026-01-31`, or an age such as `7d`.
+    #[param(
+        pattern = r"^(\d{4}-\d{2}-\d{2}(T[0-9:.]+(Z|[+-]\d{2}:\d{2}))?|\d{1,4} ?(ms|s|m|h|d|w))$"
+    )]
     since: Option<String>,
     /// `all`, or a list of `daily`, `manual` (these two are the default), `watch`.
     #[param(pattern = "^(all|(daily|manual|watch)(,(daily|manual|watch))*)$")]

@@ -147,7 +147,7 @@ fn past(page: &Page<'_>) -> Markup {
             }
             @if let Some(curve) = chart::curve(&points) {
                 (curve)
-                p.axis { span { (chart::day(points[0].0)) } span { (chart::day(points[points.len() - 1].0)) } }
+                p.axis { span { (chart::day(points[0].0)) " · " (size_text::pretty(points[0].1)) } span { (chart::day(points[points.len() - 1].0)) " · " (size_text::pretty(points[points.len() - 1].1)) } }
             }
             @if headers.iter().any(|header| header.is_demo) {
                 p.note { "Samples marked “demo” are made up." }
