@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
-use plimsoll_core::name;
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::TableKind;
+use plimsoll_store::TableName;
 
 /// The order of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -179,9 +179,9 @@ pub fn since(text: &str, now: Timestamp) -> Result<Timestamp, AskError> {
     now.checked_sub(age).map_err(|_| wrong())
 }
 
-/// The key in `table_sizes` of a table as SQL would name it: `orders`, `sales.orders`,
-/// `"Sales"."Orders"`. Unquoted names fold to lower case, and stand for `public` without a schema.
-pub fn table_key(text: &str, major: u32) -> Result<String, AskError> {
+/// A table as SQL would name it: `orders`, `sales.orders`, `"Sales"."Orders"`. Unquoted names fold to
+/// lower case, and stand for `public` without a schema.
+pub fn table_name(text: &str) -> Result<TableName, AskError> {
     let wrong = || {
         AskError::new(
             text,
@@ -197,7 +197,12 @@ pub fn table_key(text: &str, major: u32) -> Result<String, AskError> {
             _ => return Err(wrong()),
         },
     };
-    Ok(name::table_key(&schema, &table, major))
+    Ok(TableName::new(schema, table))
+}
+
+/// The key in `table_sizes` of a table as SQL would name it, on a server of this major version.
+pub fn table_key(text: &str, major: u32) -> Result<String, AskError> {
+    table_name(text).map(|name| name.key(major))
 }
 
 /// One identifier as SQL reads it, and what follows it.

@@ -79,6 +79,11 @@ pub(crate) fn sample_kind() -> Object {
     words("Why the sample was taken", &["daily", "watch", "manual"])
 }
 
+pub(crate) fn event_kind() -> Object {
+    let kinds = plimsoll_core::change::EventKind::ALL.map(plimsoll_core::change::EventKind::as_str);
+    words("What happened", &kinds)
+}
+
 pub(crate) fn unattributed_cause() -> Object {
     words(
         "Why the files belong to no relation",

@@ -6,12 +6,12 @@ use plimsoll_core::name::table_key;
 use plimsoll_core::size::{Size, SizeSource, Status};
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::{Persistence, RowCountSource, Snapshot, Table, TableKind};
-use plimsoll_store::{DatabaseKey, Store, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::history::{HistoryQuery, history};
+use super::events::EventAnswer;
 use super::schema;
+use super::series::{IndexPointAnswer, PointAnswer, SeriesAnswer};
 
 /// One table's parts and history.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -58,8 +58,12 @@ pub struct TableBreakdown {
     pub parent: Option<String>,
     /// The tables directly below it, largest first.
     pub children: Vec<ChildAnswer>,
-    /// Its size over time, oldest first.
+    /// Its sizes over time, oldest first.
     pub series: Vec<PointAnswer>,
+    /// For a parent: the sizes of itself and all below it as one. Else null.
+    pub set_series: Option<Vec<PointAnswer>>,
+    /// What happened to it, its indexes and what is below it, and is not growth; oldest first.
+    pub events: Vec<EventAnswer>,
     /// When the visit began.
     pub measured_at: Timestamp,
 }
@@ -92,6 +96,8 @@ pub struct IndexAnswer {
     pub is_valid: bool,
     /// Its bytes.
     pub size: PartAnswer,
+    /// Its sizes over time, oldest first.
+    pub series: Vec<IndexPointAnswer>,
 }
 
 /// A table below another.
@@ -108,15 +114,6 @@ pub struct ChildAnswer {
     pub size: PartAnswer,
 }
 
-/// A size at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct PointAnswer {
-    /// When it was sampled.
-    pub sampled_at: Timestamp,
-    /// The table's bytes then.
-    pub size_bytes: u64,
-}
-
 impl From<&Size> for PartAnswer {
     fn from(size: &Size) -> Self {
         Self {
@@ -129,7 +126,7 @@ impl From<&Size> for PartAnswer {
     }
 }
 
-/// The parts of a table, without its series; none if the snapshot has no such table.
+/// The parts of a table, without its history; none if the snapshot has no such table.
 pub fn breakdown(snapshot: &Snapshot, schema: &str, name: &str) -> Option<TableBreakdown> {
     let fits = |table: &&Table| *table.schema_name == *schema && *table.table_name == *name;
     let table = snapshot.tables.iter().find(fits)?;
@@ -142,6 +139,7 @@ pub fn breakdown(snapshot: &Snapshot, schema: &str, name: &str) -> Option<TableB
             access_method: index.access_method.to_string(),
             is_valid: index.is_valid,
             size: PartAnswer::from(&index.storage.size),
+            series: Vec::new(),
         })
         .collect();
     indexes.sort_by(|a, b| {
@@ -198,35 +196,26 @@ pub fn breakdown(snapshot: &Snapshot, schema: &str, name: &str) -> Option<TableB
             .map(key),
         children,
         series: Vec::new(),
+        set_series: None,
+        events: Vec::new(),
         measured_at: snapshot.measured_at,
     })
 }
 
-/// A table's size over time, oldest first, in the samples that know it.
-pub async fn series(
-    store: &dyn Store,
-    of: &DatabaseKey,
-    key: &str,
-    query: &HistoryQuery,
-) -> Result<Vec<PointAnswer>, StoreError> {
-    let query = HistoryQuery {
-        table: Some(key.to_owned()),
-        ..query.clone()
-    };
-    let page = history(store, of, &query).await?;
-    let mut points = Vec::with_capacity(page.headers.len());
-    for header in page.headers.iter().rev() {
-        let sample = page.sample(store, header).await?;
-        points.extend(
-            sample
-                .table_sizes
-                .0
-                .into_iter()
-                .map(|(_, size_bytes)| PointAnswer {
-                    sampled_at: sample.sampled_at,
-                    size_bytes,
-                }),
-        );
+impl TableBreakdown {
+    /// Adds what the history knows of the table.
+    pub fn add_history(&mut self, history: SeriesAnswer) {
+        self.series = history.points;
+        self.set_series = history.set_points;
+        self.events = history.events;
+        for known in history.indexes.into_iter().filter(|index| !index.is_gone) {
+            if let Some(index) = self
+                .indexes
+                .iter_mut()
+                .find(|i| i.index_name == known.index_name)
+            {
+                index.series = known.points;
+            }
+        }
     }
-    Ok(points)
 }

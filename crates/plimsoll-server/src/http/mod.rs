@@ -2,6 +2,8 @@
 
 mod cleanup;
 mod databases;
+mod events;
+mod growth;
 mod guard;
 mod health;
 mod history;
@@ -13,8 +15,10 @@ mod openapi;
 mod page;
 mod params;
 mod problem;
+mod series;
 mod serve;
 mod sizes;
+mod state;
 mod stream;
 mod tables;
 
@@ -54,6 +58,10 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(history::history))
         .routes(routes!(history::take_sample))
         .routes(routes!(tables::table))
+        .routes(routes!(series::series))
+        .routes(routes!(growth::growth))
+        .routes(routes!(state::state))
+        .routes(routes!(events::events))
         .routes(routes!(instance::instance))
         .routes(routes!(databases::databases))
         .routes(routes!(jobs::jobs))

@@ -82,6 +82,11 @@ impl Params {
         Ok(Self { pairs, now })
     }
 
+    /// The time of the request.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// A parameter's text.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.pairs

@@ -3,51 +3,13 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use utoipa::IntoParams;
+use plimsoll_store::{SeriesQuery, TableName};
 
-use super::params::{FreshOf, FromParams, Params, Query, names_of};
+use super::params::{FreshOf, Query};
+use super::series::SeriesParams;
 use super::{Problem, Shared};
-use crate::answer::ask::SampleKinds;
-use crate::answer::history::{HistoryQuery, LARGEST_LIMIT};
-use crate::answer::table::{TableBreakdown, breakdown, series};
-
-/// How far back the series goes.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "the specification is made from it; `SeriesAsked` is what is read"
-)]
-pub(super) struct SeriesParams {
-    /// At most so many points, the newest ones; 90 without it.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
-    /// Not older than this: `2026-01-31T00:00:00Z`, `2026-01-31`, or an age such as `7d`.
-    #[param(
-        pattern = r"^(\d{4}-\d{2}-\d{2}(T[0-9:.]+(Z|[+-]\d{2}:\d{2}))?|\d{1,4} ?(ms|s|m|h|d|w))$"
-    )]
-    since: Option<String>,
-    /// `all`, or a list of `daily`, `manual` (these two are the default), `watch`.
-    #[param(pattern = "^(all|(daily|manual|watch)(,(daily|manual|watch))*)$")]
-    kind: Option<String>,
-}
-
-pub(super) struct SeriesAsked(HistoryQuery);
-
-impl FromParams for SeriesAsked {
-    fn names() -> Vec<String> {
-        names_of::<SeriesParams>()
-    }
-
-    fn read(params: &Params) -> Result<Self, Problem> {
-        Ok(Self(HistoryQuery {
-            limit: params.number("limit", 1, LARGEST_LIMIT)?.unwrap_or(90),
-            since: params.since("since")?,
-            kinds: params.word::<SampleKinds>("kind")?,
-            ..HistoryQuery::default()
-        }))
-    }
-}
+use crate::answer::series::{SeriesOf, series};
+use crate::answer::table::{TableBreakdown, breakdown};
 
 /// Where a table's bytes are: heap, toast, each index, what is below it, and its series.
 #[utoipa::path(
@@ -65,7 +27,7 @@ impl FromParams for SeriesAsked {
 pub(super) async fn table(
     State(app): State<Shared>,
     Path((schema, table)): Path<(String, String)>,
-    Query((of, SeriesAsked(query))): Query<(FreshOf, SeriesAsked)>,
+    Query((of, query)): Query<(FreshOf, SeriesQuery)>,
 ) -> Result<Json<TableBreakdown>, Problem> {
     let database = app
         .watch
@@ -78,6 +40,9 @@ pub(super) async fn table(
         );
         Problem::new(StatusCode::NOT_FOUND, "unknown_table", detail)
     })?;
-    answer.series = series(app.watch.store(), database.key(), &answer.table_key, &query).await?;
+    let what = SeriesOf::Table(TableName::new(schema, table));
+    if let Some(history) = series(app.watch.store(), database.key(), &what, &query).await? {
+        answer.add_history(history);
+    }
     Ok(Json(answer))
 }

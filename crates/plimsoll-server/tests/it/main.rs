@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod bounds;
+mod history;
 mod openapi;
 mod routes;
 mod running;

@@ -134,6 +134,7 @@ on_every_major! {
         let one = service.json("/api/storage/tables/b/t").await;
         assert_eq!(one["series"].as_array().unwrap().len(), 2);
         assert_eq!(one["series"][0]["size_bytes"], taken["table_sizes"]["b.t"], "oldest first");
+        assert_eq!(one["set_series"], Value::Null);
         let grown = service.json("/api/storage/sizes?sort=growth").await;
         assert_eq!(grown["growth_since"], Value::Null, "there is no daily sample to count from");
     }

@@ -1,0 +1,150 @@
+//! Growth adds up, whatever appeared and went.
+
+use plimsoll_core::sample::SampleKind;
+
+use super::*;
+
+fn header(id: i64, at: &str, total_bytes: u64) -> SampleHeader {
+    SampleHeader {
+        id,
+        instance: "main".into(),
+        database: "app".into(),
+        sampled_at: at.parse().unwrap(),
+        kind: SampleKind::Daily,
+        total_bytes,
+        table_count: 0,
+        is_demo: false,
+    }
+}
+
+fn sizes(heap: u64, toast: u64, index: u64) -> Option<Sizes> {
+    Some(Sizes {
+        heap_bytes: Some(heap),
+        toast_bytes: Some(toast),
+        index_bytes: index,
+        ..Sizes::default()
+    })
+}
+
+fn grown(name: &str, kind: TableKind, before: Option<Sizes>, after: Option<Sizes>) -> Growth {
+    Growth {
+        id: 1,
+        name: TableName::new("public", name),
+        index_name: None,
+        kind: RelationKind::Table(kind),
+        parent: None,
+        before,
+        after,
+    }
+}
+
+#[test]
+fn what_grew_is_the_sum_of_relations_and_rest_and_of_heap_toast_and_indexes() {
+    let unmeasured = Some(Sizes {
+        index_bytes: 7,
+        ..Sizes::default()
+    });
+    let all = Difference {
+        from: header(1, "2026-01-01T03:00:00Z", 1000),
+        to: header(2, "2026-01-03T03:00:00Z", 1600),
+        growth: vec![
+            grown(
+                "more",
+                TableKind::Table,
+                sizes(100, 0, 50),
+                sizes(300, 40, 60),
+            ),
+            grown("new", TableKind::Table, None, sizes(80, 0, 20)),
+            grown(
+                "catalog",
+                TableKind::Catalog,
+                sizes(10, 0, 0),
+                sizes(60, 0, 0),
+            ),
+            grown("never", TableKind::Table, unmeasured, sizes(5, 0, 7)),
+            grown("less", TableKind::Table, sizes(50, 0, 0), sizes(40, 0, 0)),
+            grown("gone", TableKind::Table, sizes(30, 0, 5), None),
+        ],
+        total: 6,
+    };
+    let query = GrowthQuery {
+        since: all.from.sampled_at,
+        until: all.to.sampled_at,
+        limit: 10,
+        kinds: Kinds::Listed,
+    };
+    let of = DatabaseKey {
+        instance: "main".into(),
+        database: "app".into(),
+    };
+    let answer = between(&of, &all, &query);
+    assert_eq!(answer.grown_bytes, 600);
+    assert_eq!(answer.per_day_bytes, Some(300));
+    assert_eq!(answer.relations_grown_bytes, 250 + 100 + 50 + 12 - 10 - 35);
+    assert_eq!(answer.rest_grown_bytes, 600 - answer.relations_grown_bytes);
+    assert_eq!(
+        answer.relations_grown_bytes,
+        answer.heap_grown_bytes + answer.toast_grown_bytes + answer.index_grown_bytes
+    );
+    let names = |tables: &[TableGrowth]| {
+        tables
+            .iter()
+            .map(|t| t.table_name.clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&answer.tables), ["more", "never", "less"]);
+    assert_eq!(names(&answer.new_tables), ["new"]);
+    assert_eq!(names(&answer.vanished_tables), ["gone"]);
+    let more = &answer.tables[0];
+    assert_eq!(
+        (more.percent, more.share_percent),
+        (Some(166.67), Some(41.67))
+    );
+    assert_eq!(
+        (
+            more.heap_grown_bytes,
+            more.toast_grown_bytes,
+            more.index_grown_bytes
+        ),
+        (200, 40, 10)
+    );
+    assert_eq!(
+        answer.tables[1].before_bytes, None,
+        "never measured is not zero"
+    );
+    assert_eq!(answer.schemas[0].grown_bytes, answer.relations_grown_bytes);
+}
+
+#[test]
+fn a_short_time_has_no_rate_and_a_shrinking_database_no_shares() {
+    let all = Difference {
+        from: header(1, "2026-01-01T03:00:00Z", 1000),
+        to: header(2, "2026-01-01T03:20:00Z", 900),
+        growth: vec![grown(
+            "more",
+            TableKind::Table,
+            sizes(0, 0, 0),
+            sizes(10, 0, 0),
+        )],
+        total: 1,
+    };
+    let query = GrowthQuery {
+        since: all.from.sampled_at,
+        until: all.to.sampled_at,
+        limit: 10,
+        kinds: Kinds::Listed,
+    };
+    let of = DatabaseKey {
+        instance: "main".into(),
+        database: "app".into(),
+    };
+    let answer = between(&of, &all, &query);
+    assert_eq!(
+        (answer.per_day_bytes, answer.tables[0].per_day_bytes),
+        (None, None)
+    );
+    assert_eq!(
+        (answer.tables[0].share_percent, answer.tables[0].percent),
+        (None, None)
+    );
+}

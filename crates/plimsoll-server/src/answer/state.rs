@@ -1,0 +1,105 @@
+//! Every table as it was at a past time.
+
+use jiff::Timestamp;
+use plimsoll_core::sample::SampleKind;
+use plimsoll_core::size_text;
+use plimsoll_core::snapshot::TableKind;
+use plimsoll_store::{DatabaseKey, State, TableState};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ask::Kinds;
+use super::{chunks, schema};
+
+/// A database's tables as one sample saw them.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StateAnswer {
+    /// The configured name of the instance.
+    pub instance: String,
+    /// The database.
+    pub database: String,
+    /// The sample: the last one not after the time that was asked for, or else the first one.
+    pub sample_id: i64,
+    /// When it was taken.
+    pub sampled_at: Timestamp,
+    /// Why it was taken.
+    #[schema(schema_with = schema::sample_kind)]
+    pub kind: SampleKind,
+    /// `pg_database_size` then.
+    pub total_bytes: u64,
+    /// `total_bytes` as `pg_size_pretty` prints it.
+    pub total_human: String,
+    /// Its tables, largest first.
+    pub tables: Vec<TableStateAnswer>,
+    /// How many there are without a limit.
+    pub tables_total: u64,
+}
+
+/// A table as one sample saw it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TableStateAnswer {
+    /// The table's name then, raw.
+    pub table_name: String,
+    /// Its schema's name then, raw.
+    pub schema_name: String,
+    /// What kind of relation it is.
+    #[schema(schema_with = schema::table_kind)]
+    pub kind: TableKind,
+    /// Heap, toast and indexes; null where it was never measured.
+    pub size_bytes: Option<u64>,
+    /// `size_bytes` as `pg_size_pretty` prints it.
+    pub size_human: Option<String>,
+    /// The table itself.
+    pub heap_bytes: Option<u64>,
+    /// Its toast table with that one's index.
+    pub toast_bytes: u64,
+    /// Its indexes.
+    pub index_bytes: u64,
+    /// Live rows, as the server's statistics said.
+    pub row_count: Option<u64>,
+    /// The time of the last good value, where a part could not be measured.
+    pub last_good_at: Option<Timestamp>,
+}
+
+/// A past state as JSON, piece by piece.
+pub fn into_json(
+    of: &DatabaseKey,
+    state: State,
+    kinds: &Kinds,
+    limit: Option<usize>,
+) -> Result<impl Iterator<Item = Result<Vec<u8>, serde_json::Error>> + use<>, serde_json::Error> {
+    let mut tables = state.tables;
+    tables.retain(|table| kinds.include(table.kind));
+    let head = StateAnswer {
+        instance: of.instance.clone(),
+        database: of.database.clone(),
+        sample_id: state.sample.id,
+        sampled_at: state.sample.sampled_at,
+        kind: state.sample.kind,
+        total_bytes: state.sample.total_bytes,
+        total_human: size_text::pretty(state.sample.total_bytes),
+        tables: Vec::new(),
+        tables_total: tables.len() as u64,
+    };
+    let rows = tables
+        .into_iter()
+        .take(limit.unwrap_or(usize::MAX))
+        .map(table);
+    chunks::with_rows(&head, "tables", rows)
+}
+
+fn table(table: TableState) -> TableStateAnswer {
+    let size_bytes = table.sizes.total_bytes();
+    TableStateAnswer {
+        table_name: table.name.table_name,
+        schema_name: table.name.schema_name,
+        kind: table.kind,
+        size_bytes,
+        size_human: size_bytes.map(size_text::pretty),
+        heap_bytes: table.sizes.heap_bytes,
+        toast_bytes: table.sizes.all_toast_bytes(),
+        index_bytes: table.sizes.index_bytes,
+        row_count: table.sizes.row_count,
+        last_good_at: table.last_good_at,
+    }
+}
