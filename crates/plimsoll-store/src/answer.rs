@@ -9,9 +9,9 @@ use plimsoll_core::snapshot::TableKind;
 use crate::Point;
 use crate::history::{
     Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, SeriesQuery,
-    SetMember, SetSeries, State, TableName, TableSeries, TableState, grown,
+    SetMember, SetSeries, State, TableName, TableSeries, TableState,
 };
-use crate::reader::{FormerName, Keys, Reader, Relation, Which};
+use crate::reader::{Changed, Compared, FormerName, Keys, Reader, Relation, Which};
 use crate::series::{Interval, Sum, Tick, Value, values_of};
 
 /// How deep partitions are followed; PostgreSQL allows no cycles, a damaged store might.
@@ -357,28 +357,22 @@ pub(crate) async fn difference<R: Reader>(
     ) else {
         return Ok(None);
     };
-    let (from_tick, to_tick) = (
-        (!from_newest).then_some(from_tick),
-        (!to_newest).then_some(to_tick),
-    );
-    let (before, after) = if query.indexes {
-        (
-            reader.indexes_at(of, from_tick).await?,
-            reader.indexes_at(of, to_tick).await?,
-        )
+    let tick = |tick: i64, is_newest: bool| if is_newest { i64::MAX } else { tick };
+    let ticks = (tick(from_tick, from_newest), tick(to_tick, to_newest));
+    let kinds: &[TableKind] = if query.kinds.is_empty() {
+        &[TableKind::Table, TableKind::Matview]
     } else {
-        let kinds: &[TableKind] = if query.kinds.is_empty() {
-            &[TableKind::Table, TableKind::Matview]
-        } else {
-            &query.kinds
-        };
-        (
-            reader.tables_at(of, from_tick, kinds).await?,
-            reader.tables_at(of, to_tick, kinds).await?,
-        )
+        &query.kinds
     };
-    let mut changed = changed(&before, &after);
+    let what = if query.indexes {
+        Compared::Indexes
+    } else {
+        Compared::Tables(kinds)
+    };
+    let mut changed = reader.changed(of, ticks, what).await?;
     let total = changed.len();
+    // what grew most first; ids where that is the same, so that the answer is always the same
+    let by_growth = |a: &Changed, b: &Changed| b.grown().cmp(&a.grown()).then(a.id.cmp(&b.id));
     if let Some(limit) = query.limit
         && limit < changed.len()
     {
@@ -387,8 +381,13 @@ pub(crate) async fn difference<R: Reader>(
     }
     changed.sort_unstable_by(by_growth);
 
-    let mut ids: Vec<RelationId> = changed.iter().map(|(id, ..)| *id).collect();
+    let mut ids: Vec<RelationId> = changed.iter().map(|changed| changed.id).collect();
     ids.sort_unstable();
+    let values = if query.indexes {
+        reader.index_values(of, &ids).await?
+    } else {
+        reader.table_values(of, &ids).await?
+    };
     let mut relations: HashMap<RelationId, Relation> = reader
         .relations(of, Which::Ids(&ids))
         .await?
@@ -397,14 +396,22 @@ pub(crate) async fn difference<R: Reader>(
         .collect();
     let owners: HashSet<RelationId> = relations.values().filter_map(|r| r.owner).collect();
     let owners: Vec<RelationId> = owners.into_iter().collect();
-    if !owners.is_empty() {
-        for owner in reader.relations(of, Which::Ids(&owners)).await? {
-            relations.insert(owner.id, owner);
-        }
+    for owner in reader.relations(of, Which::Ids(&owners)).await? {
+        relations.insert(owner.id, owner);
     }
+    let sizes_at = |id: RelationId, tick: i64, bytes: Option<i64>| {
+        bytes.map(|_| {
+            values_of(&values, id)
+                .iter()
+                .rfind(|value| value.tick <= tick)
+                .map(|value| value.sizes)
+                .unwrap_or_default()
+        })
+    };
     let growth = changed
         .into_iter()
-        .filter_map(|(id, before, after)| {
+        .filter_map(|changed| {
+            let id = changed.id;
             let relation = relations.get(&id)?;
             let owner = relation.owner.and_then(|owner| relations.get(&owner));
             Some(Growth {
@@ -413,8 +420,8 @@ pub(crate) async fn difference<R: Reader>(
                 index_name: owner.map(|_| relation.relation_name.clone()),
                 kind: relation.kind,
                 parent: owner.unwrap_or(relation).parent,
-                before,
-                after,
+                before: sizes_at(id, ticks.0, changed.before_bytes),
+                after: sizes_at(id, ticks.1, changed.after_bytes),
             })
         })
         .collect();
@@ -424,44 +431,6 @@ pub(crate) async fn difference<R: Reader>(
         growth,
         total,
     }))
-}
-
-type Changed = (RelationId, Option<Sizes>, Option<Sizes>);
-
-/// What grew most first; ids where that is the same, so that the answer is always the same.
-fn by_growth(a: &Changed, b: &Changed) -> std::cmp::Ordering {
-    grown(b.1, b.2).cmp(&grown(a.1, a.2)).then(a.0.cmp(&b.0))
-}
-
-/// What differs in size, of two states in the order of ids.
-fn changed(before: &[(RelationId, Sizes)], after: &[(RelationId, Sizes)]) -> Vec<Changed> {
-    let mut changed = Vec::new();
-    let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
-    loop {
-        let entry = match (before.peek(), after.peek()) {
-            (None, None) => return changed,
-            (Some(was), Some(is)) if was.0 == is.0 => {
-                let entry = (was.0, Some(was.1), Some(is.1));
-                before.next();
-                after.next();
-                entry
-            }
-            (Some(was), is) if is.is_none_or(|is| was.0 < is.0) => {
-                let entry = (was.0, Some(was.1), None);
-                before.next();
-                entry
-            }
-            (_, Some(is)) => {
-                let entry = (is.0, None, Some(is.1));
-                after.next();
-                entry
-            }
-            (Some(_), None) => return changed,
-        };
-        if grown(entry.1, entry.2) != 0 {
-            changed.push(entry);
-        }
-    }
 }
 
 pub(crate) async fn events<R: Reader>(

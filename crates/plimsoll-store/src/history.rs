@@ -262,17 +262,12 @@ pub struct Growth {
 impl Growth {
     /// Bytes by which it grew; negative where it shrank. What was never measured counts as 0.
     pub fn bytes(&self) -> i64 {
-        grown(self.before, self.after)
+        let bytes = |sizes: Option<Sizes>| {
+            let bytes = sizes.and_then(|sizes| sizes.total_bytes()).unwrap_or(0);
+            i64::try_from(bytes).unwrap_or(i64::MAX)
+        };
+        bytes(self.after) - bytes(self.before)
     }
-}
-
-/// As [`Growth::bytes`].
-pub(crate) fn grown(before: Option<Sizes>, after: Option<Sizes>) -> i64 {
-    let bytes = |sizes: Option<Sizes>| {
-        let bytes = sizes.and_then(|sizes| sizes.total_bytes()).unwrap_or(0);
-        i64::try_from(bytes).unwrap_or(i64::MAX)
-    };
-    bytes(after) - bytes(before)
 }
 
 /// An event with the name of what it happened to.

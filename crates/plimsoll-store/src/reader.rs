@@ -145,10 +145,38 @@ pub(crate) trait Reader {
         tick: Option<i64>,
         kinds: &[TableKind],
     ) -> impl Future<Output = Result<Vec<(RelationId, Sizes)>, Self::Error>>;
-    /// As [`Reader::tables_at`], of the indexes.
-    fn indexes_at(
+    /// What differs in size between two ticks, of tables of some kinds or of indexes. What was never
+    /// measured counts as 0. The newest state has the tick `i64::MAX`.
+    fn changed(
         &self,
         of: Keys,
-        tick: Option<i64>,
-    ) -> impl Future<Output = Result<Vec<(RelationId, Sizes)>, Self::Error>>;
+        ticks: (i64, i64),
+        what: Compared<'_>,
+    ) -> impl Future<Output = Result<Vec<Changed>, Self::Error>>;
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Compared<'a> {
+    /// Tables of these kinds.
+    Tables(&'a [TableKind]),
+    /// All indexes.
+    Indexes,
+}
+
+/// A relation whose size differs between two ticks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Changed {
+    pub(crate) id: RelationId,
+    /// `None`: not there yet.
+    pub(crate) before_bytes: Option<i64>,
+    /// `None`: there no more.
+    pub(crate) after_bytes: Option<i64>,
+}
+
+impl Changed {
+    /// Bytes by which it grew.
+    pub(crate) fn grown(&self) -> i64 {
+        self.after_bytes.unwrap_or(0) - self.before_bytes.unwrap_or(0)
+    }
 }

@@ -1,8 +1,8 @@
 //! Compares a snapshot with what is known, relation by relation.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::link::{Links, is_restored};
+use super::link::{Links, OidMap, is_restored};
 use super::{
     Changes, Event, EventKind, Former, Known, KnownDatabase, KnownToast, LastVisit, Part,
     RelationId, RelationKind, Sizes, measured,
@@ -31,21 +31,22 @@ pub fn compare(before: &KnownDatabase, now: &Snapshot) -> Changes {
     };
     comparison.database_events(restored);
 
-    let tables = now.tables.iter().filter(|table| {
-        table.kind.has_series()
-            && (table.heap.size.status != Status::Dropped || !before.relations.is_empty())
-    });
-    let mut ids: HashMap<Oid, RelationId> = HashMap::with_capacity(now.tables.len());
     let mut linked: Vec<(&Table, Option<&Known>, RelationId)> =
         Vec::with_capacity(now.tables.len());
-    for table in tables {
-        let known = links.table(table);
+    for (place, table) in now.tables.iter().enumerate() {
+        if !table.kind.has_series() {
+            continue;
+        }
+        let known = links.table(place, table);
         if known.is_none() && table.heap.size.status == Status::Dropped {
             continue;
         }
         let id = known.map_or_else(|| comparison.next_id(), |known| known.id);
-        ids.insert(table.oid, id);
         linked.push((table, known, id));
+    }
+    let mut ids: OidMap<RelationId> = OidMap::default();
+    if now.tables.iter().any(|table| table.parent_oid.is_some()) {
+        ids.extend(linked.iter().map(|(table, _, id)| (table.oid, *id)));
     }
     for (table, known, id) in linked {
         let parent = table.parent_oid.and_then(|oid| ids.get(&oid).copied());
@@ -130,41 +131,58 @@ impl Comparison<'_> {
             let bytes = self.index(links, table, index, known, id, rewritten);
             index_bytes += bytes.unwrap_or(0);
         }
+        let toast = table.toast.map(|toast| KnownToast {
+            oid: toast.oid,
+            filenode: toast.heap.filenode,
+            index_oid: toast.index_oid,
+            index_filenode: toast.index.filenode,
+        });
+        let sizes = Sizes {
+            heap_bytes: self.part(id, Part::Heap, &table.heap.size, was.heap_bytes),
+            toast_bytes: table
+                .toast
+                .and_then(|toast| self.part(id, Part::Toast, &toast.heap.size, was.toast_bytes)),
+            toast_index_bytes: table.toast.and_then(|toast| {
+                self.part(
+                    id,
+                    Part::ToastIndex,
+                    &toast.index.size,
+                    was.toast_index_bytes,
+                )
+            }),
+            index_bytes,
+            row_count: table.rows.count,
+        };
+        let kind = RelationKind::Table(table.kind);
+        let filenode = file_of(known, table.heap.filenode);
+        if table.kind.in_table_sizes() && sizes.heap_bytes.is_some() {
+            self.changes.table_count += 1;
+        }
+        let is_same = known.is_some_and(|known| {
+            known.sizes == sizes
+                && known.oid == table.oid
+                && known.filenode == filenode
+                && known.toast == toast
+                && known.parent == parent
+                && known.kind == kind
+                && known.relation_name == table.table_name
+                && *known.schema_name == *table.schema_name
+        });
+        if is_same {
+            return;
+        }
         let is_now = Known {
             id,
             oid: table.oid,
-            kind: RelationKind::Table(table.kind),
+            kind,
             owner: None,
             schema_name: (*table.schema_name).into(),
             relation_name: table.table_name.clone(),
             parent,
-            filenode: file_of(known, table.heap.filenode),
-            toast: table.toast.map(|toast| KnownToast {
-                oid: toast.oid,
-                filenode: toast.heap.filenode,
-                index_oid: toast.index_oid,
-                index_filenode: toast.index.filenode,
-            }),
-            sizes: Sizes {
-                heap_bytes: self.part(id, Part::Heap, &table.heap.size, was.heap_bytes),
-                toast_bytes: table.toast.and_then(|toast| {
-                    self.part(id, Part::Toast, &toast.heap.size, was.toast_bytes)
-                }),
-                toast_index_bytes: table.toast.and_then(|toast| {
-                    self.part(
-                        id,
-                        Part::ToastIndex,
-                        &toast.index.size,
-                        was.toast_index_bytes,
-                    )
-                }),
-                index_bytes,
-                row_count: table.rows.count,
-            },
+            filenode,
+            toast,
+            sizes,
         };
-        if table.kind.in_table_sizes() && is_now.sizes.heap_bytes.is_some() {
-            self.changes.table_count += 1;
-        }
         match known {
             None => self.new_table(is_now),
             Some(known) => self.known_table(known, is_now, rewritten),
@@ -189,9 +207,6 @@ impl Comparison<'_> {
     }
 
     fn known_table(&mut self, known: &Known, is_now: Known, rewritten: bool) {
-        if *known == is_now {
-            return;
-        }
         let id = Some(known.id);
         let bytes = (known.sizes.total_bytes(), is_now.sizes.total_bytes());
         if known.oid != is_now.oid {
@@ -257,6 +272,16 @@ impl Comparison<'_> {
         let id = known.map_or_else(|| self.next_id(), |known| known.id);
         let was = known.and_then(|known| known.sizes.heap_bytes);
         let bytes = self.part(id, Part::Heap, &index.storage.size, was);
+        let filenode = file_of(known, index.storage.filenode);
+        let is_same = known.is_some_and(|known| {
+            was == bytes
+                && known.oid == index.oid
+                && known.filenode == filenode
+                && known.relation_name == index.index_name
+        });
+        if is_same {
+            return bytes;
+        }
         let is_now = Known {
             id,
             oid: index.oid,
@@ -265,7 +290,7 @@ impl Comparison<'_> {
             schema_name: "".into(),
             relation_name: index.index_name.clone(),
             parent: None,
-            filenode: file_of(known, index.storage.filenode),
+            filenode,
             toast: None,
             sizes: Sizes {
                 heap_bytes: bytes,
@@ -285,9 +310,6 @@ impl Comparison<'_> {
             self.changes.added.push(is_now);
             return bytes;
         };
-        if *known == is_now {
-            return bytes;
-        }
         if known.relation_name != is_now.relation_name {
             let detail = format!("{} became {}", known.relation_name, is_now.relation_name);
             self.event(EventKind::Rename, Some(id), (was, bytes), Some(detail));

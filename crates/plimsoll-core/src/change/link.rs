@@ -1,8 +1,9 @@
 //! Which known relation a relation of the new snapshot is.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
-use super::{Known, KnownDatabase, RelationKind};
+use super::{Known, KnownDatabase, RelationId, RelationKind};
 use crate::Oid;
 use crate::snapshot::{Index, Snapshot, Table};
 
@@ -12,9 +13,12 @@ use crate::snapshot::{Index, Snapshot, Table};
 /// count.
 pub(super) struct Links<'a> {
     relations: &'a [Known],
-    by_oid: HashMap<Oid, usize>,
-    tables_by_name: HashMap<(&'a str, &'a str), usize>,
-    indexes: HashMap<i32, Vec<usize>>,
+    /// For each table of the snapshot the place of the known relation with its OID.
+    by_oid: Vec<Option<usize>>,
+    /// Tables that no OID leads to.
+    by_name: HashMap<(&'a str, &'a str), usize>,
+    /// Owners and places of indexes, sorted.
+    indexes: Vec<(RelationId, usize)>,
     taken: Vec<bool>,
     restored: bool,
 }
@@ -33,56 +37,55 @@ pub(super) fn is_restored(before: &KnownDatabase, now: &Snapshot) -> bool {
 impl<'a> Links<'a> {
     pub(super) fn new(before: &'a KnownDatabase, now: &Snapshot, restored: bool) -> Self {
         let relations = &before.relations[..];
-        let mut links = Self {
-            relations,
-            by_oid: HashMap::with_capacity(relations.len()),
-            tables_by_name: HashMap::new(),
-            indexes: HashMap::new(),
-            taken: vec![false; relations.len()],
-            restored,
-        };
+        let mut places: OidMap<usize> =
+            OidMap::with_capacity_and_hasher(relations.len(), BuildHasherDefault::default());
+        let mut indexes = Vec::with_capacity(relations.len());
         for (at, known) in relations.iter().enumerate() {
-            links.by_oid.insert(known.oid, at);
-            if let Some(owner) = known.owner {
-                links.indexes.entry(owner).or_default().push(at);
+            match known.owner {
+                Some(owner) => indexes.push((owner, at)),
+                None if !restored => {
+                    places.insert(known.oid, at);
+                }
+                None => {}
             }
         }
+        indexes.sort_unstable();
+        let mut reached = vec![false; relations.len()];
+        let by_oid = now
+            .tables
+            .iter()
+            .map(|table| {
+                let at = places.get(&table.oid).copied()?;
+                reached[at] = true;
+                Some(at)
+            })
+            .collect();
         // By name only what no OID leads to: a table that was renamed keeps its history even when
         // another one takes its old name.
-        let reached: Vec<bool> = if restored {
-            vec![false; relations.len()]
-        } else {
-            let mut reached = vec![false; relations.len()];
-            for table in &now.tables {
-                if let Some(&at) = links.by_oid.get(&table.oid) {
-                    reached[at] = true;
-                }
-            }
-            reached
-        };
-        for (at, known) in relations.iter().enumerate() {
-            if !reached[at] && matches!(known.kind, RelationKind::Table(_)) {
-                links
-                    .tables_by_name
-                    .insert((&known.schema_name, &known.relation_name), at);
-            }
+        let by_name = relations
+            .iter()
+            .enumerate()
+            .filter(|(at, known)| !reached[*at] && known.owner.is_none())
+            .map(|(at, known)| ((&*known.schema_name, &*known.relation_name), at))
+            .collect();
+        Self {
+            relations,
+            by_oid,
+            by_name,
+            indexes,
+            taken: vec![false; relations.len()],
+            restored,
         }
-        links
     }
 
-    /// The known relation that a table of the snapshot is.
-    pub(super) fn table(&mut self, table: &Table) -> Option<&'a Known> {
-        let by_oid = if self.restored {
-            None
-        } else {
-            self.by_oid
-                .get(&table.oid)
-                .copied()
-                .filter(|&at| matches!(self.relations[at].kind, RelationKind::Table(_)))
-        };
-        let at = by_oid
+    /// The known relation that table number `place` of the snapshot is.
+    pub(super) fn table(&mut self, place: usize, table: &Table) -> Option<&'a Known> {
+        let at = self.by_oid[place]
             .or_else(|| {
-                self.tables_by_name
+                if self.by_name.is_empty() {
+                    return None;
+                }
+                self.by_name
                     .get(&(&*table.schema_name, &*table.table_name))
                     .copied()
                     .filter(|&at| self.relations[at].kind == RelationKind::Table(table.kind))
@@ -96,18 +99,21 @@ impl<'a> Links<'a> {
     /// new OID.
     pub(super) fn index(
         &mut self,
-        owner: i32,
+        owner: RelationId,
         index: &Index,
         siblings: &[Index],
     ) -> Option<&'a Known> {
-        let ours = self.indexes.get(&owner)?;
-        let by_oid = ours
-            .iter()
-            .copied()
-            .find(|&at| !self.restored && self.relations[at].oid == index.oid);
+        let from = self.indexes.partition_point(|entry| entry.0 < owner);
+        let ours = || {
+            self.indexes[from..]
+                .iter()
+                .take_while(|entry| entry.0 == owner)
+                .map(|entry| entry.1)
+        };
+        let by_oid = ours().find(|&at| !self.restored && self.relations[at].oid == index.oid);
         let at = by_oid
             .or_else(|| {
-                ours.iter().copied().find(|&at| {
+                ours().find(|&at| {
                     let known = &self.relations[at];
                     known.relation_name == index.index_name
                         && (self.restored
@@ -126,5 +132,29 @@ impl<'a> Links<'a> {
             .zip(&self.taken)
             .filter(|(_, taken)| !**taken)
             .map(|(known, _)| known)
+    }
+}
+
+/// A map by OID. OIDs are numbers that a server gave out one after the other: they need no defence
+/// against being chosen to collide, and there are hundreds of thousands.
+pub(super) type OidMap<T> = HashMap<Oid, T, BuildHasherDefault<OidHasher>>;
+
+#[derive(Default)]
+pub(super) struct OidHasher(u64);
+
+impl Hasher for OidHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // Fibonacci hashing: Knuth, The Art of Computer Programming, volume 3, section 6.4
+        self.0 = (self.0.rotate_left(5) ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
     }
 }

@@ -34,10 +34,7 @@ pub(super) enum Written {
 pub(super) async fn load(work: &Work<'_>, sample: &SampleRow) -> Result<Before, Wrong> {
     let Some(found) = find(work, include_str!("append/find.sql"), sample).await? else {
         return Ok(Before {
-            known: KnownDatabase {
-                next_relation_id: 1,
-                ..KnownDatabase::default()
-            },
+            known: KnownDatabase::new(),
             ..Before::default()
         });
     };

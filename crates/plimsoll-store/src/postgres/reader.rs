@@ -10,7 +10,9 @@ use super::error::Wrong;
 use super::pool::Work;
 use super::read::header;
 use crate::history::SeriesQuery;
-use crate::reader::{FormerName, Ids, Keys, Reader, Relation, UnreadPart, Which};
+use crate::reader::{
+    Changed, Compared, FormerName, Ids, Keys, Reader, Relation, UnreadPart, Which,
+};
 use crate::sample::unsigned;
 use crate::series::{Interval, Tick, Value};
 
@@ -244,10 +246,7 @@ impl Reader for Work<'_> {
         tick: Option<i64>,
         kinds: &[TableKind],
     ) -> Result<Vec<(RelationId, Sizes)>, Wrong> {
-        let letters: Vec<&str> = kinds
-            .iter()
-            .map(|kind| RelationKind::Table(*kind).letter())
-            .collect();
+        let letters = letters(kinds);
         let rows = match tick {
             None => {
                 self.query(
@@ -273,35 +272,45 @@ impl Reader for Work<'_> {
         Ok(rows.iter().map(|row| (row.get(0), sizes(row, 1))).collect())
     }
 
-    async fn indexes_at(
+    async fn changed(
         &self,
         of: Keys,
-        tick: Option<i64>,
-    ) -> Result<Vec<(RelationId, Sizes)>, Wrong> {
-        let rows = match tick {
-            None => {
+        (from, to): (i64, i64),
+        what: Compared<'_>,
+    ) -> Result<Vec<Changed>, Wrong> {
+        let rows = match what {
+            Compared::Tables(kinds) => {
                 self.query(
-                    "select relation_id, heap_bytes from plimsoll.relations
-                     where instance_id = $1 and database_id = $2 and gone_tick is null
-                         and owner_id is not null
-                     order by relation_id",
-                    &[&of.0, &of.1],
+                    include_str!("reader/changed_tables.sql"),
+                    &[&of.0, &of.1, &from, &to, &letters(kinds)],
                 )
                 .await?
             }
-            Some(tick) => {
+            Compared::Indexes => {
                 self.query(
-                    include_str!("reader/indexes_at.sql"),
-                    &[&of.0, &of.1, &tick],
+                    include_str!("reader/changed_indexes.sql"),
+                    &[&of.0, &of.1, &from, &to],
                 )
                 .await?
             }
         };
         Ok(rows
             .iter()
-            .map(|row| (row.get(0), index_sizes(row.get(1))))
+            .map(|row| Changed {
+                id: row.get(0),
+                before_bytes: row.get(1),
+                after_bytes: row.get(2),
+            })
             .collect())
     }
+}
+
+/// The letters of kinds of tables.
+fn letters(kinds: &[TableKind]) -> Vec<&'static str> {
+    kinds
+        .iter()
+        .map(|kind| RelationKind::Table(*kind).letter())
+        .collect()
 }
 
 /// An index's bytes as a point.

@@ -25,10 +25,7 @@ pub(super) enum Written {
 pub(super) fn load(connection: &Connection, sample: &SampleRow) -> Result<Before, Wrong> {
     let Some((instance_id, database_id)) = find(connection, sample)? else {
         return Ok(Before {
-            known: KnownDatabase {
-                next_relation_id: 1,
-                ..KnownDatabase::default()
-            },
+            known: KnownDatabase::new(),
             ..Before::default()
         });
     };
@@ -145,27 +142,36 @@ fn relations(
 
 fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
     let text = |at: usize| -> rusqlite::Result<Box<str>> { Ok(row.get_ref(at)?.as_str()?.into()) };
-    let toast: Option<u32> = row.get(8)?;
-    Ok(Known {
+    let mut known = Known {
         id: row.get(0)?,
         oid: row.get(1)?,
-        kind: RelationKind::from_letter(row.get_ref(2)?.as_str()?).unwrap_or(RelationKind::Index),
+        kind: RelationKind::Index,
         owner: row.get(3)?,
         schema_name: text(4)?,
         relation_name: text(5)?,
-        parent: row.get(6)?,
+        parent: None,
         filenode: row.get(7)?,
-        toast: match toast {
-            Some(oid) => Some(KnownToast {
-                oid,
-                filenode: row.get(9)?,
-                index_oid: row.get(10)?,
-                index_filenode: row.get(11)?,
-            }),
-            None => None,
-        },
-        sizes: sizes(row, 12)?,
-    })
+        toast: None,
+        sizes: Sizes::default(),
+    };
+    // hundreds of thousands of indexes have nothing in the other columns
+    if known.owner.is_some() {
+        known.sizes.heap_bytes = row.get::<_, Option<i64>>(12)?.map(unsigned);
+        return Ok(known);
+    }
+    known.kind = RelationKind::from_letter(row.get_ref(2)?.as_str()?).unwrap_or(known.kind);
+    known.parent = row.get(6)?;
+    let toast: Option<u32> = row.get(8)?;
+    if let Some(oid) = toast {
+        known.toast = Some(KnownToast {
+            oid,
+            filenode: row.get(9)?,
+            index_oid: row.get(10)?,
+            index_filenode: row.get(11)?,
+        });
+    }
+    known.sizes = sizes(row, 12)?;
+    Ok(known)
 }
 
 /// Reads the five columns of a point, from column `at` on.

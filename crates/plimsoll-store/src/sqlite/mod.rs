@@ -46,6 +46,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pages kept in memory, in KiB with a minus sign as SQLite wants it.
 const CACHE_SIZE: i32 = -16_384;
 
+/// How many prepared statements a connection keeps: all there are.
+const STATEMENTS: usize = 128;
+
 /// How often a snapshot is compared anew because another process came first.
 const RECORD_ATTEMPTS: u32 = 8;
 
@@ -184,6 +187,7 @@ fn connect(path: &Path, access: Access) -> Result<Connection, Wrong> {
     use_wal(&connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     migrate::refuse_newer(&connection)?;
     Ok(connection)
 }
@@ -193,6 +197,7 @@ fn connect_to_read(path: &Path) -> Result<Connection, Wrong> {
     let open = |connection: Connection| -> Result<Connection, Wrong> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         migrate::refuse_newer(&connection)?;
         Ok(connection)
     };

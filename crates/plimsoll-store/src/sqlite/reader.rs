@@ -10,7 +10,9 @@ use super::append::sizes;
 use super::error::Wrong;
 use super::read::{HEADER, header};
 use crate::history::SeriesQuery;
-use crate::reader::{FormerName, Ids, Keys, Reader, Relation, UnreadPart, Which};
+use crate::reader::{
+    Changed, Compared, FormerName, Ids, Keys, Reader, Relation, UnreadPart, Which,
+};
 use crate::sample::{from_millis, millis, unsigned};
 use crate::series::{Interval, Tick, Value};
 
@@ -121,8 +123,13 @@ impl Reader for SqliteReader<'_> {
         self.read_tables_at(of, tick, kinds)
     }
 
-    async fn indexes_at(&self, of: Keys, tick: Option<i64>) -> Answer<Vec<(RelationId, Sizes)>> {
-        self.read_indexes_at(of, tick)
+    async fn changed(
+        &self,
+        of: Keys,
+        ticks: (i64, i64),
+        what: Compared<'_>,
+    ) -> Answer<Vec<Changed>> {
+        self.read_changed(of, ticks, what)
     }
 }
 
@@ -250,7 +257,8 @@ impl SqliteReader<'_> {
         let (condition, params): (&str, Vec<&dyn ToSql>) = match &which {
             Which::Named(name) => (
                 "and (relation_id in (
-                         select relation_id from relations where instance_id = ?1 and database_id = ?2
+                         select relation_id from relations indexed by relations_by_name
+                         where instance_id = ?1 and database_id = ?2
                              and owner_id is null and relation_name = ?3 and schema_name = ?4
                          union select relation_id from former_names
                          where instance_id = ?1 and database_id = ?2 and relation_name = ?3
@@ -304,11 +312,7 @@ impl SqliteReader<'_> {
         tick: Option<i64>,
         kinds: &[TableKind],
     ) -> Result<Vec<(RelationId, Sizes)>, Wrong> {
-        let letters: Vec<&str> = kinds
-            .iter()
-            .map(|kind| RelationKind::Table(*kind).letter())
-            .collect();
-        let letters = serde_json::to_string(&letters).unwrap_or_default();
+        let letters = letters(kinds);
         let row = |row: &Row<'_>| Ok((row.get(0)?, sizes(row, 1)?));
         let of_kind = "r.owner_id is null
              and (?3 = '[]' or r.kind in (select value from json_each(?3)))";
@@ -344,40 +348,35 @@ impl SqliteReader<'_> {
         }
     }
 
-    fn read_indexes_at(
+    fn read_changed(
         &self,
         (instance_id, database_id): Keys,
-        tick: Option<i64>,
-    ) -> Result<Vec<(RelationId, Sizes)>, Wrong> {
-        let row = |row: &Row<'_>| {
-            let sizes = Sizes {
-                heap_bytes: row.get::<_, Option<i64>>(1)?.map(unsigned),
-                ..Sizes::default()
-            };
-            Ok((row.get(0)?, sizes))
+        (from, to): (i64, i64),
+        what: Compared<'_>,
+    ) -> Result<Vec<Changed>, Wrong> {
+        let (sql, letters) = match what {
+            Compared::Tables(kinds) => (include_str!("reader/changed_tables.sql"), letters(kinds)),
+            Compared::Indexes => (include_str!("reader/changed_indexes.sql"), String::new()),
         };
-        match tick {
-            None => self.rows(
-                "select relation_id, heap_bytes from relations
-                 where instance_id = ?1 and database_id = ?2 and gone_tick is null
-                     and owner_id is not null
-                 order by relation_id",
-                &[&instance_id, &database_id],
-                row,
-            ),
-            Some(tick) => self.rows(
-                "select r.relation_id, (
-                     select v.bytes from index_values as v
-                     where v.instance_id = ?1 and v.database_id = ?2
-                         and v.relation_id = r.relation_id and v.tick <= ?3
-                     order by v.tick desc limit 1)
-                 from relations as r
-                 where r.instance_id = ?1 and r.database_id = ?2 and r.first_tick <= ?3
-                     and (r.gone_tick is null or r.gone_tick > ?3) and r.owner_id is not null
-                 order by r.relation_id",
-                &[&instance_id, &database_id, &tick],
-                row,
-            ),
+        let mut params: Vec<&dyn ToSql> = vec![&instance_id, &database_id, &from, &to];
+        if matches!(what, Compared::Tables(_)) {
+            params.push(&letters);
         }
+        self.rows(sql, &params, |row| {
+            Ok(Changed {
+                id: row.get(0)?,
+                before_bytes: row.get(1)?,
+                after_bytes: row.get(2)?,
+            })
+        })
     }
+}
+
+/// The letters of kinds of tables, as a JSON array.
+fn letters(kinds: &[TableKind]) -> String {
+    let letters: Vec<&str> = kinds
+        .iter()
+        .map(|kind| RelationKind::Table(*kind).letter())
+        .collect();
+    serde_json::to_string(&letters).unwrap_or_default()
 }

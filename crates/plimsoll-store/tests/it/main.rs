@@ -4,5 +4,6 @@
 
 mod contract;
 mod crash;
+mod model;
 mod sqlite_file;
 mod world;
