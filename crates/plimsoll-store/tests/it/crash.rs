@@ -15,7 +15,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
 use plimsoll_store::{SampleQuery, Step, Store, open};
 
-use crate::contract::Fresh;
+use crate::fresh::Fresh;
 use crate::world::{World, at, expected};
 
 const URL: &str = "PLIMSOLL_TEST_CRASH_STORE";

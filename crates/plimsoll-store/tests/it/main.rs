@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[macro_use]
+mod fresh;
+
 mod contract;
+mod contract_series;
 mod crash;
 mod model;
 mod sqlite_file;

@@ -12,7 +12,7 @@ use plimsoll_store::{DifferenceQuery, SampleQuery, SeriesQuery, Step, Store, Tab
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::contract::Fresh;
+use crate::fresh::Fresh;
 use crate::world::{World, at, locked};
 
 /// Something that happens. Tables are named by a number, taken modulo how many there are.

@@ -1,0 +1,140 @@
+//! A store with nothing in it, of either back end, and the macro that runs clauses on both.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use plimsoll_core::sample::{SampleHeader, SampleKind};
+use plimsoll_store::{Recorded, SampleQuery, Step, Store};
+use throwaway_postgres::Server;
+
+use crate::world::World;
+
+/// Runs a statement and returns its rows, every value as text.
+type Sql = Box<dyn Fn(&str) -> Vec<Vec<Option<String>>> + Send + Sync>;
+
+/// A store with nothing in it, and a way to ask it in plain SQL.
+pub(crate) struct Fresh {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) url: String,
+    pub(crate) sql: Sql,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Fresh {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        let url = format!("sqlite:{}", path.display());
+        let store = plimsoll_store::open(&url).unwrap();
+        store.migrate().await.unwrap();
+        let sql = move |sql: &str| {
+            let connection = rusqlite::Connection::open(&path).unwrap();
+            let mut statement = connection.prepare(sql).unwrap();
+            let columns = statement.column_count();
+            let rows = statement.query_map([], |row| {
+                (0..columns)
+                    .map(|at| {
+                        use rusqlite::types::ValueRef;
+                        Ok(match row.get_ref(at)? {
+                            ValueRef::Null => None,
+                            ValueRef::Integer(number) => Some(number.to_string()),
+                            ValueRef::Real(number) => Some(number.to_string()),
+                            ValueRef::Text(text) | ValueRef::Blob(text) => {
+                                Some(String::from_utf8(text.to_vec()).unwrap())
+                            }
+                        })
+                    })
+                    .collect()
+            });
+            rows.unwrap().map(Result::unwrap).collect()
+        };
+        Self {
+            store,
+            url,
+            sql: Box::new(sql),
+            _folder: Some(folder),
+        }
+    }
+
+    pub(crate) async fn postgres(server: &'static Server, database: &str) -> Self {
+        server
+            .sql("postgres", &format!("create database {database}"))
+            .unwrap();
+        let url = server.url(database);
+        let store = plimsoll_store::open(&url).unwrap();
+        store.migrate().await.unwrap();
+        let database = database.to_owned();
+        let sql = move |sql: &str| {
+            server
+                .sql(&database, &format!("set search_path = plimsoll; {sql}"))
+                .unwrap()
+        };
+        Self {
+            store,
+            url,
+            sql: Box::new(sql),
+            _folder: None,
+        }
+    }
+
+    /// What a person reads: one sample's `table_sizes`, as a JSON object.
+    pub(crate) fn view(&self, sample: &SampleHeader) -> BTreeMap<String, u64> {
+        let rows = (self.sql)(&format!(
+            "select table_sizes from storage_samples where id = {}",
+            sample.id
+        ));
+        let json = rows.last().unwrap()[0].clone().unwrap();
+        serde_json::from_str(&json).unwrap()
+    }
+
+    pub(crate) async fn keep(&self, world: &World, at: Timestamp) -> SampleHeader {
+        let recorded = self
+            .store
+            .record_sample(&world.snapshot(at), SampleKind::Manual, None)
+            .await
+            .unwrap();
+        match recorded {
+            Recorded::New(header) => header,
+            Recorded::Already(_) => panic!("a sample that nobody took was already there"),
+        }
+    }
+
+    pub(crate) async fn all(&self, world: &World) -> Vec<SampleHeader> {
+        let query = SampleQuery {
+            of: world.key(),
+            kinds: Vec::new(),
+            since: None,
+            step: Step::All,
+            limit: usize::MAX,
+        };
+        let page = self.store.samples(&query).await.unwrap();
+        assert_eq!(u64::try_from(page.samples.len()).unwrap(), page.total);
+        page.samples
+    }
+}
+
+/// Runs each clause on SQLite, and all of them on PostgreSQL of every major.
+macro_rules! contract {
+    ($($(#[$meta:meta])* async fn $name:ident($fresh:ident: &Fresh) $body:block)+) => {
+        mod clauses {
+            use super::*;
+            $($(#[$meta])* pub(super) async fn $name($fresh: &Fresh) $body)+
+        }
+
+        mod sqlite {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() { clauses::$name(&Fresh::sqlite().await).await; })+
+        }
+
+        throwaway_postgres::on_every_major! {
+            async fn postgres(server: &Server) {
+                $({
+                    eprintln!("{}", stringify!($name));
+                    clauses::$name(&Fresh::postgres(server, stringify!($name)).await).await;
+                })+
+            }
+        }
+    };
+}
