@@ -18,6 +18,10 @@ on_every_major! {
             insert into parts select '2026-05-05' from generate_series(1, 3000);
         "#).unwrap();
         server.sql(&database, "vacuum analyze").unwrap();
+        // before 15, counters reach the statistics a little later
+        while number(server, &database, "select n_live_tup from pg_stat_user_tables where relname = 'events'") != 2000 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
         let (home, url) = (Home::new(), server.url(&database));
 
         let sizes = home.run(&url, &["--output", "json", "sizes"]).json();
