@@ -1,7 +1,7 @@
 # Every target works in a clean clone, as root and as an ordinary user. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench
+.PHONY: help run test lint bench forecast-score
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1\t\2/p' $(MAKEFILE_LIST) | \
@@ -29,3 +29,6 @@ bench: ## what the speed claims rest on, measured again
 	@cargo run --profile fast --locked -p plimsoll-bench
 	@if [ -e crates/plimsoll-store/benches/history.rs ]; then \
 		cargo bench --profile fast --locked -p plimsoll-store --bench history; fi
+
+forecast-score: ## the forecasts scored beside the usual baselines, into docs/FORECAST.md
+	@scripts/forecast-score

@@ -5,6 +5,8 @@
 
 pub mod capacity;
 pub mod change;
+pub mod events;
+pub mod forecast;
 pub mod instance;
 pub mod name;
 pub mod reconcile;

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Scores the forecaster and the event detector, and writes the tables into docs/FORECAST.md.
+
+  report.py --program target/fast/examples/forecast_csv --work DIR --into docs/FORECAST.md
+
+PROGRAM takes `forecast --input FILE --horizons 7,30,90 --capacity BYTES` and `events --input FILE`.
+Everything else is score.py as it is; needs numpy, and statsforecast for the row of ETS.
+"""
+import argparse, concurrent.futures, json, os, subprocess, sys
+import numpy as np
+import score
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SEEDS, HARD = [1001, 1002, 1003, 1004, 1005], [2001, 2002, 2003, 2004, 2005]
+BASELINES = ["naive", "drift", "diff7", "ols30", "ts90", "mix", "ets"]
+NAMES = dict(naive="nothing will change", drift="first to last", diff7="last 7 days (PgHero)",
+             ols30="regression, 30 days (`predict_linear`)", ts90="Theil-Sen, 90 days",
+             mix="mean of 7, 30, 90 days", ets="AutoETS", ours="**Plimsoll**")
+
+
+def run(script, *arguments):
+    subprocess.run([sys.executable, os.path.join(HERE, script), *map(str, arguments)], check=True,
+                   stdout=subprocess.DEVNULL)
+
+
+def prepare(work, name, program, seed=None, hard=False, events_only=False):
+    """Series, tasks, our answers and the baselines' of one set, in its own folder."""
+    data = os.path.join(work, name)
+    os.makedirs(data, exist_ok=True)
+    if seed is None:
+        for f in os.listdir(HERE):
+            if f.startswith("dev_"):
+                with open(os.path.join(HERE, f)) as a, open(os.path.join(data, f), "w") as b:
+                    b.write(a.read())
+    else:
+        run("synth.py", "--out", data, "--seed", seed, *(["--hard"] if hard else []))
+        run("score.py", "evcmd", "--data", data, "--set", "synth", "--out", os.path.join(data, "events.jsonl"),
+            "--cmd", f"{program} events --input {{csv}}")
+    if not events_only:
+        tasks = os.path.join(data, "tasks.json")
+        run("score.py", "tasks", "--data", data, "--out", tasks)
+        run("score.py", "cmd", "--tasks", tasks, "--data", data, "--out", os.path.join(data, "ours.jsonl"),
+            "--cmd", f"{program} forecast --input {{csv}} --horizons {{horizons}} --capacity {{limit}}")
+        run("baselines.py", "--tasks", tasks, "--data", data, "--out", data, "--methods", ",".join(available()))
+    return data
+
+
+def available():
+    try:
+        import statsforecast  # noqa: F401
+        return BASELINES
+    except ImportError:
+        return [m for m in BASELINES if m != "ets"]
+
+
+def merged(folders, method):
+    """score.py's records of several folders as one, a series being one of one folder."""
+    per, days, ref = {h: {} for h in score.H}, [], {h: {} for h in score.H}
+    for data in folders:
+        with open(os.path.join(data, "tasks.json")) as f:
+            tasks = json.load(f)
+        p, d, missing = score.evaluate(tasks, score.read_fc(os.path.join(data, method + ".jsonl")))
+        if missing:
+            raise SystemExit(f"{data}: {method} left {missing} answers out")
+        r = score.evaluate(tasks, score.read_fc(os.path.join(data, "naive.jsonl")))[0]
+        for h in score.H:
+            per[h].update({data + s: v for s, v in p[h].items()})
+            ref[h].update({data + s: v for s, v in r[h].items()})
+        days += [dict(x, series=data + x["series"]) for x in d]
+    return score.summary(per, days, ref)
+
+
+def forecasts(folders):
+    yield "| method | rel | IS | cov80 | cov95 | bad80 | worse | limit | full in 30 d |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for method in [*available(), "ours"]:
+        s = merged(folders, method)
+        number = lambda x, p: (p % x).lstrip("0") if score.num(x) else "-"
+        three = lambda k, p="%.2f": " ".join(number(s[str(h)][k], p) for h in score.H)
+        bad = " ".join("-" if not score.num(s[str(h)]["bad80"]) else str(round(s[str(h)]["bad80"] * s[str(h)]["series"]))
+                       for h in score.H)
+        worse = "/".join(str(s[str(h)]["worse"]) for h in score.H)
+        worst = max(s[str(h)]["worst"] for h in score.H)
+        d = s["limit"]
+        yield (f"| {NAMES[method]} | {three('rel')} | {three('relIS')} | {three('cov80')} | {three('cov95')} | {bad} "
+               f"| {worse}, {worst:.1f} | {d['dErrMed']:.0f} d, {d['dRel']:.2f}, {number(d['dCov80'], '%.2f')} "
+               f"| {number(d['prec30'], '%.2f')}/{number(d['rec30'], '%.2f')} |")
+
+
+def events(folders):
+    results = []
+    for data in folders:
+        with open(os.path.join(data, "labels.json")) as f:
+            labels = json.load(f)
+        with open(os.path.join(data, "events.jsonl")) as f:
+            results.append(score.events_score(data, labels, [json.loads(line) for line in f], "synth"))
+    tp, fp, fn = (sum(r[k] for r in results) for k in ("tp", "fp", "fn"))
+    p, r = tp / max(tp + fp, 1), tp / max(tp + fn, 1)
+    delay = float(np.median([r["delay_median"] for r in results]))
+    quiet = [tuple(map(int, r["quiet_series_with_false"].split("/"))) for r in results]
+    return (f"| {p:.2f} | {r:.2f} | {2 * p * r / max(p + r, 1e-9):.2f} | {delay:.1f} d "
+            f"| {sum(a for a, _ in quiet)} of {sum(b for _, b in quiet)} |")
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--program", required=True)
+    ap.add_argument("--work", required=True)
+    ap.add_argument("--into", required=True)
+    ap.add_argument("--jobs", type=int, default=os.cpu_count())
+    a = ap.parse_args()
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        dev = pool.submit(prepare, a.work, "dev", a.program)
+        fresh = [pool.submit(prepare, a.work, f"seed{s}", a.program, s) for s in SEEDS]
+        hard = [pool.submit(prepare, a.work, f"hard{s}", a.program, s, True, True) for s in HARD]
+        dev, fresh, hard = dev.result(), [f.result() for f in fresh], [f.result() for f in hard]
+    lines = ["Development series (8 real ones, tuned on):", "", *forecasts([dev]), "",
+             f"Synthetic series, seeds {SEEDS[0]} to {SEEDS[-1]} (100 series, never tuned on):", "", *forecasts(fresh), "",
+             "Events, as a stream:", "", "| seeds | precision | recall | F1 | median delay | quiet series with a false alarm |",
+             "| --- | --- | --- | --- | --- | --- |", f"| {SEEDS[0]} to {SEEDS[-1]} {events(fresh)}",
+             f"| {HARD[0]} to {HARD[-1]}, hard {events(hard)}"]
+    begin, end = "<!-- scores: written by make forecast-score -->", "<!-- end of scores -->"
+    with open(a.into) as f:
+        head, rest = f.read().split(begin)
+    tail = rest.split(end)[1]
+    with open(a.into, "w") as f:
+        f.write(head + begin + "\n" + "\n".join(lines) + "\n" + end + tail)
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+//! One-off steps: a day that moved more than any day before, by far.
+
+use super::{Found, ShapeKind};
+use crate::forecast::clean::Clean;
+use crate::forecast::grid::Daily;
+use crate::forecast::stats::Usual;
+
+/// A step is this many spreads of the increments before it,
+const SPREADS: f64 = 8.0;
+/// and this many times their mean size,
+const MEANS: f64 = 8.0;
+/// and this many times their mean square over mean size ([`Usual::tail`]),
+const TAILS: f64 = 7.0;
+/// and this share of the size,
+const SHARE: f64 = 0.01;
+/// and, upwards, this many times the largest increment of the last half year.
+const LARGEST: f64 = 1.5;
+/// So many days tell what is usual.
+const WINDOW: usize = 60;
+/// Fewer days do not.
+const LEAST_DAYS: usize = 14;
+/// Half a year.
+const HALF_YEAR: usize = 180;
+/// Growth on the days after a step that makes it a burst: this many times the usual rate.
+const BURST_RATE: f64 = 4.0;
+/// A burst is looked for on so many days from its first.
+const BURST_DAYS: usize = 5;
+
+/// Every step of the series, oldest first.
+pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
+    let moved = &clean.with_steps;
+    let mut is_step = vec![false; moved.len()];
+    let mut found = Vec::new();
+    for i in LEAST_DAYS..moved.len() {
+        let size = daily.bytes(i).max(daily.bytes(i + 1)).max(1.0);
+        // a step is mostly its own size: the usual growth is at most an eighth of it
+        if moved[i].abs() < 0.85 * SHARE * size {
+            continue;
+        }
+        let mut before = clean.increments[i.saturating_sub(WINDOW)..i].to_vec();
+        let usual = Usual::of(&mut before);
+        let distance = moved[i] - usual.median;
+        let least = (SPREADS * usual.spread)
+            .max(MEANS * usual.mean_size)
+            .max(TAILS * usual.tail)
+            .max(SHARE * size);
+        if distance.abs() <= least {
+            continue;
+        }
+        let largest = (i.saturating_sub(HALF_YEAR)..i)
+            .filter(|&j| !is_step[j])
+            .map(|j| moved[j])
+            .fold(0.0, f64::max);
+        if distance > 0.0 && distance <= LARGEST * (largest - usual.median) {
+            continue;
+        }
+        is_step[i] = true;
+        let (kind, delta_bytes) = if distance < 0.0 {
+            (ShapeKind::LevelDown, distance)
+        } else {
+            burst(moved, i, usual).map_or((ShapeKind::LevelUp, distance), |delta| {
+                (ShapeKind::Burst, delta)
+            })
+        };
+        found.push(Found {
+            onset: i,
+            told: i,
+            kind,
+            delta_bytes: Some(delta_bytes),
+            rate_before: usual.median,
+            rate_after: None,
+        });
+    }
+    found
+}
+
+/// The bytes beyond the usual of a burst that begins on day `i`, if the days after were like it.
+fn burst(moved: &[f64], i: usize, usual: Usual) -> Option<f64> {
+    let least = (BURST_RATE * usual.mean_size).max(SPREADS * usual.spread);
+    let days = &moved[i..(i + BURST_DAYS).min(moved.len())];
+    let fast = days
+        .iter()
+        .filter(|&&day| day - usual.median > least)
+        .count();
+    (fast >= 2).then(|| {
+        days.iter()
+            .map(|day| (day - usual.median).max(0.0))
+            .sum::<f64>()
+    })
+}

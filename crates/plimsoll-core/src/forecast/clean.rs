@@ -1,0 +1,160 @@
+//! What leaves the trend: known changes, steps of a pattern, one-off steps; and where it last turned.
+
+use super::KnownChange;
+use super::grid::Daily;
+use super::pattern::{self, Pattern};
+use super::stats::Usual;
+
+/// A one-off step stands out by this many spreads of the sixty increments before it,
+const STEP_SPREADS: f64 = 20.0;
+/// and by this many times their mean size,
+const STEP_MEANS: f64 = 10.0;
+/// and by this many times their mean square over mean size ([`Usual::tail`]),
+const STEP_TAILS: f64 = 7.0;
+/// and is at least this share of the largest size.
+const STEP_SHARE: f64 = 0.01;
+/// So many increments before a day tell what is usual.
+const WINDOW: usize = 60;
+/// A slope change is clear when the t statistic of the means before and after is larger.
+const TURN_T: f64 = 6.0;
+/// A slope change is at least this share of the larger slope.
+const TURN_SHARE: f64 = 0.4;
+
+/// A series whose trend can be told.
+#[derive(Debug, Clone)]
+pub(crate) struct Clean {
+    /// What each day moved, without known changes and steps of the pattern.
+    pub(crate) with_steps: Vec<f64>,
+    /// The same without one-off steps.
+    pub(crate) increments: Vec<f64>,
+    /// Sums of `increments`: one longer, beginning with 0.
+    pub(crate) inflow: Vec<f64>,
+    /// Steps that come back.
+    pub(crate) pattern: Option<Pattern>,
+}
+
+impl Clean {
+    pub(crate) fn new(daily: &Daily, known: &[KnownChange]) -> Self {
+        let mut increments = daily.increments();
+        let known = daily.increments_of(known);
+        for &(i, bytes) in &known {
+            let usual = Usual::of(&mut neighbours(&increments, &increments, i));
+            increments[i] = bytes.map_or(usual.median, |bytes| increments[i] - bytes);
+        }
+        let mut pattern = pattern::find(daily, &increments);
+        for step in pattern.iter().flat_map(|pattern| &pattern.steps) {
+            increments[step.increment] -= step.bytes;
+        }
+        let with_steps = increments.clone();
+        without_steps(daily, &mut increments);
+        let mut inflow = Vec::with_capacity(increments.len() + 1);
+        let mut sum = 0.0;
+        inflow.push(sum);
+        for increment in &increments {
+            sum += increment;
+            inflow.push(sum);
+        }
+        if let Some(pattern) = &mut pattern {
+            pattern.fit_lag(&inflow);
+        }
+        Self {
+            with_steps,
+            increments,
+            inflow,
+            pattern,
+        }
+    }
+
+    /// Of a series that never moved.
+    pub(crate) fn constant(days: usize) -> Self {
+        Self {
+            with_steps: vec![0.0; days.saturating_sub(1)],
+            increments: vec![0.0; days.saturating_sub(1)],
+            inflow: vec![0.0; days],
+            pattern: None,
+        }
+    }
+
+    /// The mean increment of the `days` before day `origin`.
+    pub(crate) fn mean(&self, origin: usize, days: usize) -> f64 {
+        (self.inflow[origin] - self.inflow[origin - days]) / days as f64
+    }
+}
+
+/// The sixty increments before `i`, already cleaned; at the beginning, the first thirty without `i`.
+fn neighbours(cleaned: &[f64], raw: &[f64], i: usize) -> Vec<f64> {
+    let to = i.max(WINDOW / 2).min(raw.len());
+    (i.saturating_sub(WINDOW)..to)
+        .filter(|&j| j != i)
+        .map(|j| if j < i { cleaned[j] } else { raw[j] })
+        .collect()
+}
+
+/// Puts the usual growth of a day in the place of one-off steps.
+fn without_steps(daily: &Daily, increments: &mut [f64]) {
+    let largest = (0..daily.len()).map(|i| daily.bytes(i)).fold(0.0, f64::max);
+    let least = STEP_SHARE * largest;
+    for i in 0..increments.len() {
+        let moved = increments[i];
+        // the distance from the median counts, and that is at most a tenth of the step
+        if moved.abs() <= least * 0.9 {
+            continue;
+        }
+        let mut around = neighbours(increments, increments, i);
+        if around.len() < 10 {
+            continue;
+        }
+        let usual = Usual::of(&mut around);
+        let distance = (moved - usual.median).abs();
+        if distance > least
+            && distance > STEP_SPREADS * usual.spread
+            && distance > STEP_MEANS * usual.mean_size
+            && distance > STEP_TAILS * usual.tail
+        {
+            increments[i] = usual.median;
+        }
+    }
+}
+
+/// For each day, the day since which the slope has not clearly changed, as one could know on that day.
+///
+/// Welch's t between the increments of the last 7 to 56 days and those of up to 90 days before them,
+/// back to the change before.
+pub(crate) fn turns(clean: &Clean) -> Vec<usize> {
+    let mut squares = Vec::with_capacity(clean.inflow.len());
+    squares.push(0.0);
+    let mut sum = 0.0;
+    for increment in &clean.increments {
+        sum += increment * increment;
+        squares.push(sum);
+    }
+    let moments = |from: usize, to: usize| {
+        let n = (to - from) as f64;
+        let mean = (clean.inflow[to] - clean.inflow[from]) / n;
+        let variance = ((squares[to] - squares[from]) / n - mean * mean).max(0.0);
+        (mean, variance / n)
+    };
+    let mut turn = 0;
+    (0..clean.inflow.len())
+        .map(|origin| {
+            let since = turn;
+            let mut clearest = TURN_T;
+            for days in [7, 10, 14, 21, 28, 42, 56] {
+                if origin < since + days + 14 {
+                    break;
+                }
+                let split = origin - days;
+                let (before, error_before) = moments(since.max(split.saturating_sub(90)), split);
+                let (after, error_after) = moments(split, origin);
+                let size = before.abs().max(after.abs());
+                let error = (error_before + error_after).sqrt() + 1e-6 * size;
+                let changed = (after - before).abs();
+                if changed > TURN_SHARE * size && changed > clearest * error {
+                    clearest = changed / error;
+                    turn = split;
+                }
+            }
+            turn
+        })
+        .collect()
+}

@@ -1,0 +1,300 @@
+//! From samples at any times to one value a day.
+
+use jiff::Timestamp;
+
+use super::stats::{median, whole};
+use super::{KnownChange, Point};
+
+/// Seconds in a day.
+const DAY: f64 = 86_400.0;
+/// Older history says nothing about the next months, and would cost time.
+const MAX_DAYS: usize = 730;
+/// A value inside a longer gap between samples is a guess: no error is measured on it.
+const LONGEST_SEEN_GAP: f64 = 4.0;
+/// History before a longer gap than this is another story, if enough follows the gap.
+const CUT_AT_GAP: f64 = 120.0;
+/// How many days after a long gap are enough to forget what was before it.
+const ENOUGH_AFTER_GAP: f64 = 60.0;
+
+/// One value a day, the last one at the last sample. Day `i` of `n` lies `n - 1 - i` days before it.
+#[derive(Debug, Clone)]
+pub(crate) struct Daily {
+    /// Bytes at the last sample.
+    pub(crate) last_bytes: u64,
+    /// When the last sample was taken.
+    pub(crate) now: Timestamp,
+    /// Bytes minus `last_bytes`, oldest first: small numbers keep their precision near 2^62.
+    pub(crate) y: Vec<f64>,
+    /// Whether the value is near enough to samples to be called seen.
+    pub(crate) seen: Vec<bool>,
+    /// Whether a sample was taken within the day before it.
+    pub(crate) fresh: Vec<bool>,
+}
+
+/// How much history there is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Extent {
+    /// Samples at different times.
+    pub(crate) samples: usize,
+    /// Days between the first and the last of them.
+    pub(crate) span_days: f64,
+}
+
+impl Daily {
+    /// How many days there are.
+    pub(crate) fn len(&self) -> usize {
+        self.y.len()
+    }
+
+    /// Bytes of day `i`.
+    pub(crate) fn bytes(&self, i: usize) -> f64 {
+        self.level() + self.y[i]
+    }
+
+    /// Bytes at the last sample.
+    pub(crate) const fn level(&self) -> f64 {
+        self.last_bytes as f64
+    }
+
+    /// What day `i` moved since the day before: one shorter than the days, entry `i` leads to day `i + 1`.
+    pub(crate) fn increments(&self) -> Vec<f64> {
+        self.y.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    /// The moment of day `i`, which may lie in the future.
+    pub(crate) fn moment(&self, i: usize) -> Timestamp {
+        after(self.now, i as f64 - (self.len() as f64 - 1.0))
+    }
+
+    /// The day of the month of day `i`, UTC.
+    pub(crate) fn day_of_month(&self, i: usize) -> usize {
+        let date = self.moment(i).to_zoned(jiff::tz::TimeZone::UTC);
+        usize::from(date.day().unsigned_abs())
+    }
+
+    /// The increments that `known` changes lie in, each with the bytes it moved where they are known.
+    ///
+    /// A change between two samples shows up somewhere on the way from one to the other: the
+    /// largest increment between them is the one.
+    pub(crate) fn increments_of(&self, known: &[KnownChange]) -> Vec<(usize, Option<f64>)> {
+        let newest = self.len() - 1;
+        let mut found = Vec::new();
+        for change in known {
+            let ago = self.now.duration_since(change.at).as_secs_f64() / DAY;
+            if ago < 0.0 || ago >= newest as f64 {
+                continue;
+            }
+            let first = whole((newest as f64 - ago).floor());
+            let last = (first + 1..=newest)
+                .find(|&day| self.fresh[day])
+                .unwrap_or(newest);
+            let largest = (first..last).max_by(|&a, &b| {
+                let moved = |i: usize| (self.y[i + 1] - self.y[i]).abs();
+                moved(a).total_cmp(&moved(b))
+            });
+            if let Some(increment) = largest {
+                found.push((increment, change.delta_bytes.map(|delta| delta as f64)));
+            }
+        }
+        found
+    }
+}
+
+/// `days` after `at`, held within the range of a timestamp.
+pub(crate) fn after(at: Timestamp, days: f64) -> Timestamp {
+    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+    let seconds = at.as_second().saturating_add((days * DAY).round() as i64);
+    Timestamp::from_second(seconds.clamp(
+        Timestamp::MIN.as_second() + 1,
+        Timestamp::MAX.as_second() - 1,
+    ))
+    .unwrap_or(at)
+}
+
+/// A sample relative to the last one: days (zero or negative), and bytes.
+#[derive(Debug, Clone, Copy)]
+struct Relative {
+    day: f64,
+    bytes: f64,
+}
+
+/// Samples in order of time, one a moment (of several the one given last), relative to the last.
+fn ordered(points: &[Point]) -> Option<(Point, Vec<Relative>)> {
+    let mut sorted: Vec<&Point> = points.iter().collect();
+    sorted.sort_by_key(|point| point.at);
+    let last = **sorted.last()?;
+    let mut relative: Vec<Relative> = Vec::with_capacity(sorted.len());
+    let mut previous = None;
+    for point in sorted {
+        if previous == Some(point.at) {
+            relative.pop();
+        }
+        previous = Some(point.at);
+        relative.push(Relative {
+            day: point.at.duration_since(last.at).as_secs_f64() / DAY,
+            bytes: (i128::from(point.bytes) - i128::from(last.bytes)) as f64,
+        });
+    }
+    Some((last, relative))
+}
+
+/// The daily grid of `points`, which may come in any order and at any times, and how much history
+/// they are. `None` without any point.
+///
+/// Between two samples the size is taken to move in a straight line, but a jump that is out of
+/// proportion to the length of the gap stays one step, on the gap's last day: a bulk load in a gap
+/// of three days was no growth of three days.
+pub(crate) fn daily(points: &[Point]) -> Option<(Daily, Extent)> {
+    let (last, mut samples) = ordered(points)?;
+    let extent = Extent {
+        samples: samples.len(),
+        span_days: -samples[0].day,
+    };
+    let cut = samples
+        .windows(2)
+        .rposition(|pair| pair[1].day - pair[0].day > CUT_AT_GAP)
+        .map_or(0, |before| before + 1);
+    if -samples[cut].day >= ENOUGH_AFTER_GAP {
+        samples.drain(..cut);
+    }
+    let days = whole(-samples[0].day).min(MAX_DAYS);
+    let oldest = -(days as f64);
+    let from = samples
+        .partition_point(|sample| sample.day <= oldest)
+        .saturating_sub(1);
+    samples.drain(..from);
+
+    let usual = UsualRate::of(&samples);
+    let mut grid = Daily {
+        last_bytes: last.bytes,
+        now: last.at,
+        y: Vec::with_capacity(days + 1),
+        seen: Vec::with_capacity(days + 1),
+        fresh: Vec::with_capacity(days + 1),
+    };
+    let mut next = 1;
+    for i in 0..=days {
+        let day = oldest + i as f64;
+        while next < samples.len() && samples[next].day <= day {
+            next += 1;
+        }
+        let a = samples[next - 1];
+        grid.fresh.push(a.day > day - 1.0);
+        let Some(b) = samples.get(next) else {
+            grid.y.push(a.bytes);
+            grid.seen.push(true);
+            continue;
+        };
+        let (gap, since) = (b.day - a.day, day - a.day);
+        let moved = b.bytes - a.bytes;
+        grid.y.push(match usual {
+            Some(usual) if gap > LONG_GAP && usual.is_step(moved, gap) => {
+                a.bytes + usual.rate * since
+            }
+            _ => a.bytes + moved * since / gap,
+        });
+        grid.seen.push(gap <= LONGEST_SEEN_GAP);
+    }
+    Some((grid, extent))
+}
+
+/// Days between two samples from which a jump between them is looked at.
+const LONG_GAP: f64 = 1.25;
+
+/// What the series usually does in a day.
+#[derive(Debug, Clone, Copy)]
+struct UsualRate {
+    rate: f64,
+    spread: f64,
+}
+
+impl UsualRate {
+    /// Median and spread of the rates between samples; `None` where no gap is long.
+    fn of(samples: &[Relative]) -> Option<Self> {
+        let gaps = || samples.windows(2).map(|pair| pair[1].day - pair[0].day);
+        if !gaps().any(|gap| gap > LONG_GAP) {
+            return None;
+        }
+        let mut rates: Vec<f64> = samples
+            .windows(2)
+            .filter(|pair| pair[1].day - pair[0].day > 0.5)
+            .map(|pair| (pair[1].bytes - pair[0].bytes) / (pair[1].day - pair[0].day))
+            .collect();
+        if rates.len() < 8 {
+            return None;
+        }
+        let rate = median(&mut rates);
+        let mut distances: Vec<f64> = rates.iter().map(|r| (r - rate).abs()).collect();
+        let spread = 1.4826 * median(&mut distances);
+        Some(Self { rate, spread })
+    }
+
+    fn is_step(self, moved: f64, gap: f64) -> bool {
+        let excess = (moved - self.rate * gap).abs();
+        excess > 10.0 * self.spread * gap.sqrt() && excess > 5.0 * self.rate.abs() * gap
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(hours: i64, bytes: u64) -> Point {
+        Point {
+            at: Timestamp::from_second(1_700_000_000 + hours * 3600).unwrap(),
+            bytes,
+        }
+    }
+
+    #[test]
+    fn a_grid_ends_at_the_last_sample_whatever_the_order() {
+        let (grid, extent) = daily(&[
+            point(72, 400),
+            point(0, 100),
+            point(36, 250),
+            point(36, 250),
+            point(-12, 50),
+        ])
+        .unwrap();
+        assert_eq!(grid.last_bytes, 400);
+        assert_eq!(grid.y, [-300.0, -200.0, -100.0, 0.0]);
+        assert_eq!(grid.fresh, [true, false, true, true]);
+        assert_eq!(extent.samples, 4);
+        assert_eq!(extent.span_days, 3.5);
+        assert!(daily(&[]).is_none());
+    }
+
+    #[test]
+    fn of_two_samples_at_one_moment_the_later_given_counts() {
+        let (grid, _) = daily(&[point(0, 5), point(24, 7), point(24, 9)]).unwrap();
+        assert_eq!((grid.last_bytes, grid.y[0]), (9, -4.0));
+    }
+
+    #[test]
+    fn a_step_in_a_gap_stays_one_step() {
+        let mut points: Vec<_> = (0..20u32)
+            .map(|day| point(i64::from(day) * 24, u64::from(1000 + day * 10 + day % 3)))
+            .collect();
+        points.push(point(24 * 24, 9000));
+        let (grid, _) = daily(&points).unwrap();
+        let increments = grid.increments();
+        assert!(increments[increments.len() - 1] > 7000.0);
+        assert!(increments[increments.len() - 2] < 20.0);
+    }
+
+    #[test]
+    fn history_before_a_year_long_gap_is_left_out_when_enough_follows() {
+        let mut points = vec![point(-400 * 24, 1), point(-399 * 24, 2)];
+        points.extend((0..70).map(|day| point(day * 24, 5000)));
+        assert_eq!(daily(&points).unwrap().0.len(), 70);
+        points.truncate(40);
+        assert!(daily(&points).unwrap().0.len() > 400);
+    }
+
+    #[test]
+    fn near_two_to_the_62_single_bytes_survive() {
+        let base = 1 << 62;
+        let (grid, _) = daily(&[point(0, base), point(24, base + 1), point(48, base + 3)]).unwrap();
+        assert_eq!(grid.y, [-3.0, -2.0, 0.0]);
+    }
+}

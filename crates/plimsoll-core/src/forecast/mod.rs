@@ -1,0 +1,284 @@
+//! How a size will go on, how sure that is, and when it reaches a limit.
+//!
+//! `docs/FORECAST.md` explains the method and shows how it scores. In short: samples become one value
+//! a day (`grid`); steps that are no growth leave the series, steps that come back at a regular
+//! pitch are understood as a pattern (`clean`, `pattern`); a pool of nine trend rules says where
+//! it goes (`rules`), each weighing as much as it has been right on this very series (`pool`);
+//! the bounds are what the same forecasts would have missed in the past (`interval`).
+//!
+//! Sources: the method of `bench/growth/README.md`; forecast combination after the M4 competition
+//! (Makridakis, Spiliotis, Assimakopoulos 2020); exponential smoothing after Hyndman et al. (2008);
+//! bounds from rolling-origin errors as in weighted conformal prediction (Barber, Candès, Ramdas,
+//! Tibshirani 2023); first passage as in Nutanix's SER (arXiv 1901.10552).
+
+mod answer;
+mod backtest;
+pub(crate) mod clean;
+pub(crate) mod grid;
+mod interval;
+mod passage;
+pub(crate) mod pattern;
+mod pool;
+mod rules;
+mod smoothing;
+pub(crate) mod stats;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+pub use answer::{Answer, Question, answer};
+pub use backtest::Backtest;
+pub use passage::{FullOn, Passage, Probabilities};
+
+use clean::Clean;
+use grid::Daily;
+use interval::{Evidence, Widths};
+use pool::Pool;
+use rules::{Path, RULES};
+
+/// A size at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Point {
+    /// When it was measured.
+    pub at: Timestamp,
+    /// The size.
+    pub bytes: u64,
+}
+
+/// Something that is known to have happened to the series and is not growth: a rewrite, a truncate,
+/// a restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownChange {
+    /// When it happened: somewhere between the sample before and the sample after.
+    pub at: Timestamp,
+    /// What it moved, where that is known; else all that is unusual between the two samples.
+    pub delta_bytes: Option<i64>,
+}
+
+/// Why there is no forecast.
+#[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
+#[error("{reason}")]
+pub struct InsufficientData {
+    /// For people: what is missing.
+    pub reason: String,
+    /// Samples at different times.
+    pub samples: usize,
+    /// Days between the first and the last of them.
+    pub history_days: f64,
+}
+
+/// Fewer samples than this say nothing about growth.
+pub const LEAST_SAMPLES: usize = 5;
+/// A shorter history than this, in days, says nothing about growth.
+pub const LEAST_DAYS: f64 = 3.0;
+/// No limit is looked for further ahead than this many days.
+pub const FURTHEST_DAYS: u16 = 365;
+
+/// Where a size is expected on a day, in bytes. Never negative, never NaN, `lo95 <= lo80 <= point <=
+/// hi80 <= hi95`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Band {
+    /// Days from now.
+    pub h: f64,
+    /// The forecast.
+    pub point: f64,
+    /// Four times in five it is above this, and
+    pub lo80: f64,
+    /// below this.
+    pub hi80: f64,
+    /// Nineteen times in twenty it is above this, and
+    pub lo95: f64,
+    /// below this.
+    pub hi95: f64,
+}
+
+/// A forecast of one series.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    daily: Daily,
+    clean: Clean,
+    model: Model,
+    samples: usize,
+    history_days: f64,
+}
+
+#[derive(Debug, Clone)]
+enum Model {
+    /// Nothing ever moved.
+    Constant,
+    Moving(Box<Moving>),
+}
+
+#[derive(Debug, Clone)]
+struct Moving {
+    pool: Pool,
+    /// The rules' paths from the last day.
+    paths: [Path; RULES],
+    /// Steps of the pattern that are due: days from now, and the bytes of all up to then.
+    expected: Vec<(usize, f64)>,
+    widths: Widths,
+}
+
+/// Forecasts the series that `points` sample, in any order and at any times.
+///
+/// `known` changes leave the trend. "Now" is the last sample: the function has no clock.
+///
+/// # Errors
+/// [`InsufficientData`] for fewer than [`LEAST_SAMPLES`] samples or less than [`LEAST_DAYS`] days.
+pub fn forecast(points: &[Point], known: &[KnownChange]) -> Result<Forecast, InsufficientData> {
+    let Some((daily, extent)) = grid::daily(points) else {
+        return Err(InsufficientData {
+            reason: "there are no samples yet".to_owned(),
+            samples: 0,
+            history_days: 0.0,
+        });
+    };
+    let insufficient = |reason: String| InsufficientData {
+        reason,
+        samples: extent.samples,
+        history_days: extent.span_days,
+    };
+    if extent.samples < LEAST_SAMPLES {
+        return Err(insufficient(format!(
+            "a forecast needs {LEAST_SAMPLES} samples, and there are {}",
+            extent.samples
+        )));
+    }
+    if extent.span_days < LEAST_DAYS {
+        return Err(insufficient(format!(
+            "a forecast needs {LEAST_DAYS} days of history, and there are {:.1}",
+            extent.span_days
+        )));
+    }
+    let constant = daily.y.iter().all(|&y| y == 0.0);
+    let (clean, model) = if constant {
+        (Clean::constant(daily.len()), Model::Constant)
+    } else {
+        let clean = Clean::new(&daily, known);
+        let moving = Moving::new(&daily, &clean);
+        (clean, Model::Moving(Box::new(moving)))
+    };
+    Ok(Forecast {
+        daily,
+        clean,
+        model,
+        samples: extent.samples,
+        history_days: extent.span_days,
+    })
+}
+
+impl Moving {
+    fn new(daily: &Daily, clean: &Clean) -> Self {
+        let days = daily.len();
+        let newest = days - 1;
+        let mut expected = vec![Vec::new(); days];
+        let mut first_origin = 0;
+        if let Some(pattern) = &clean.pattern {
+            first_origin = pattern.known_from();
+            for (origin, steps) in expected.iter_mut().enumerate().skip(first_origin) {
+                let until = if origin == newest {
+                    newest + usize::from(FURTHEST_DAYS)
+                } else {
+                    newest.min(origin + pool::NODES[pool::NODES.len() - 1])
+                };
+                *steps = pattern.expected(daily, &clean.inflow, origin, until);
+            }
+        }
+        let paths = rules::paths(daily, clean);
+        let pool = Pool::walk(daily, clean, &paths, &expected, first_origin);
+        let widths = Widths::on(evidence(daily, clean, &pool), newest);
+        Self {
+            paths: paths[newest],
+            expected: expected.pop().unwrap_or_default(),
+            pool,
+            widths,
+        }
+    }
+
+    /// Bytes above the present value, so many days ahead.
+    fn point(&self, days: f64) -> f64 {
+        self.pool.at(&self.paths, days)
+            + pool::steps_within(&self.expected, stats::whole(days.floor()))
+    }
+}
+
+fn evidence<'a>(daily: &Daily, clean: &'a Clean, pool: &'a Pool) -> Evidence<'a> {
+    Evidence {
+        errors: &pool.errors,
+        stride: pool::stride(daily.len()),
+        increments: &clean.with_steps,
+        level: daily.level(),
+    }
+}
+
+impl Forecast {
+    /// When the last sample was taken: what "now" is to this forecast.
+    pub const fn now(&self) -> Timestamp {
+        self.daily.now
+    }
+
+    /// Bytes at the last sample, from which the forecast starts.
+    pub const fn level_bytes(&self) -> u64 {
+        self.daily.last_bytes
+    }
+
+    /// The growth that is expected over the next 30 days, per day.
+    pub fn slope_bytes_per_day(&self) -> f64 {
+        match &self.model {
+            Model::Constant => 0.0,
+            Model::Moving(moving) => moving.point(30.0).max(-self.daily.level()) / 30.0,
+        }
+    }
+
+    /// Days between the first and the last sample.
+    pub const fn history_days(&self) -> f64 {
+        self.history_days
+    }
+
+    /// How many samples at different times there are.
+    pub const fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Whether the bounds are wider than past errors say, because there are less than 60 days.
+    pub fn widened(&self) -> bool {
+        self.history_days < interval::SHORT_DAYS
+    }
+
+    /// Days from one regular step to the next, where there are such: retention, monthly loads.
+    pub fn period_days(&self) -> Option<f64> {
+        self.clean.pattern.as_ref().map(|found| found.period_days)
+    }
+
+    /// Where the size is expected `days` from now; at least 0 and at most ten years are answered.
+    pub fn band(&self, days: f64) -> Band {
+        let days = if days.is_finite() {
+            days.clamp(0.0, 3650.0)
+        } else {
+            0.0
+        };
+        let (moved, (half80, half95)) = match &self.model {
+            Model::Moving(moving) if days > 0.0 => (moving.point(days), moving.widths.at(days)),
+            _ => (0.0, (0.0, 0.0)),
+        };
+        let bytes = |moved: f64| {
+            let bytes = (self.daily.level() + moved).round();
+            if bytes.is_nan() {
+                self.daily.level()
+            } else {
+                bytes.clamp(0.0, MOST_BYTES)
+            }
+        };
+        Band {
+            h: days,
+            point: bytes(moved),
+            lo80: bytes(moved - half80),
+            hi80: bytes(moved + half80),
+            lo95: bytes(moved - half95),
+            hi95: bytes(moved + half95),
+        }
+    }
+}
+
+/// No size is larger: what a `u64` holds.
+const MOST_BYTES: f64 = u64::MAX as f64;

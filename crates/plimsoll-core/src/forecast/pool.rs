@@ -1,0 +1,227 @@
+//! The rules' common forecast: each weighs as much as it has been right on this very series.
+
+use std::sync::LazyLock;
+
+use super::clean::Clean;
+use super::grid::Daily;
+use super::rules::{Path, RULES};
+
+/// Horizons, in days, at which rules are judged and errors are collected.
+pub(crate) const NODES: [usize; 8] = [1, 2, 4, 7, 14, 30, 60, 90];
+/// Past errors lose half of their weight in so many days.
+const HALF_LIFE: f64 = 60.0;
+/// How far a judgement at one horizon counts at another: e-fold for this distance of logarithms.
+const NEAR: f64 = 0.7;
+/// The weights are this power of the inverse errors, when there is any amount of evidence.
+const POWER: f64 = 3.0;
+/// So many independent errors carry half of that power.
+const HALF_EVIDENCE: f64 = 2.0;
+/// Rules are not told apart by less than this share of the typical error.
+const RIDGE: f64 = 0.02;
+/// At most so many past origins are looked at.
+const MAX_ORIGINS: usize = 150;
+/// No origin has a shorter history.
+const LEAST_HISTORY: usize = 14;
+
+/// The weight of each rule at each horizon.
+pub(crate) type Weights = [[f64; RULES]; NODES.len()];
+
+/// One error of the pool in the past.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PastError {
+    /// The day on which the forecast was made.
+    pub(crate) origin: usize,
+    /// What came minus what was forecast.
+    pub(crate) bytes: f64,
+    /// What came minus the value at the origin: the error of "nothing will change".
+    pub(crate) naive: f64,
+}
+
+/// The pool after one walk over the history.
+#[derive(Debug, Clone)]
+pub(crate) struct Pool {
+    /// Weights for a forecast from the last day.
+    pub(crate) weights: Weights,
+    /// At each node, the errors of the forecasts that would have been made, oldest first.
+    pub(crate) errors: [Vec<PastError>; NODES.len()],
+}
+
+impl Pool {
+    /// Walks over the history once: judges the rules, and takes down what their common forecast
+    /// would have missed.
+    pub(crate) fn walk(
+        daily: &Daily,
+        clean: &Clean,
+        paths: &[[Path; RULES]],
+        expected: &[Vec<(usize, f64)>],
+        first_origin: usize,
+    ) -> Self {
+        let days = daily.len();
+        let stride = stride(days);
+        let newest = days - 1;
+        let is_origin = |day: usize| day >= LEAST_HISTORY && (newest - day).is_multiple_of(stride);
+        let at_nodes: Vec<[[f64; RULES]; NODES.len()]> = paths
+            .iter()
+            .map(|rules| NODES.map(|node| rules.map(|path| path.at(node as f64))))
+            .collect();
+        let mut judged = Judged::default();
+        let mut forecasts: Vec<[f64; NODES.len()]> = vec![[0.0; NODES.len()]; days];
+        let mut errors: [Vec<PastError>; NODES.len()] = Default::default();
+        for day in 0..days {
+            judged.grow_old();
+            for (x, &node) in NODES.iter().enumerate() {
+                let Some(origin) = day.checked_sub(node) else {
+                    break;
+                };
+                if !(daily.seen[day] && daily.seen[origin]) {
+                    continue;
+                }
+                if origin >= 5 {
+                    judged.add(
+                        x,
+                        clean.inflow[day] - clean.inflow[origin],
+                        &at_nodes[origin][x],
+                    );
+                }
+                if origin >= first_origin && is_origin(origin) {
+                    let naive = daily.y[day] - daily.y[origin];
+                    let steps = steps_within(&expected[origin], node);
+                    errors[x].push(PastError {
+                        origin,
+                        bytes: naive - steps - forecasts[origin][x],
+                        naive,
+                    });
+                }
+            }
+            if is_origin(day) {
+                let weights = judged.weights();
+                for x in 0..NODES.len() {
+                    forecasts[day][x] = weighted(&weights[x], &at_nodes[day][x]);
+                }
+            }
+        }
+        Self {
+            weights: judged.weights(),
+            errors,
+        }
+    }
+
+    /// What the rules say together about `days` ahead.
+    pub(crate) fn at(&self, paths: &[Path; RULES], days: f64) -> f64 {
+        let values = paths.map(|path| path.at(days));
+        let (x, share) = between_nodes(days);
+        let near = weighted(&self.weights[x], &values);
+        if share == 0.0 {
+            return near;
+        }
+        near + share * (weighted(&self.weights[x + 1], &values) - near)
+    }
+}
+
+/// Days from one past origin to the next.
+pub(crate) fn stride(days: usize) -> usize {
+    days.div_ceil(MAX_ORIGINS)
+}
+
+/// The bytes of the steps within `days`, of pairs of days and running sums.
+pub(crate) fn steps_within(expected: &[(usize, f64)], days: usize) -> f64 {
+    let count = expected.partition_point(|&(day, _)| day <= days);
+    count.checked_sub(1).map_or(0.0, |last| expected[last].1)
+}
+
+/// The node at or before `days`, and how far (in logarithms) it is to the next one.
+pub(crate) fn between_nodes(days: f64) -> (usize, f64) {
+    let last = NODES.len() - 1;
+    let x = NODES.partition_point(|&node| node as f64 <= days);
+    if x == 0 {
+        return (0, 0.0);
+    }
+    if x > last {
+        return (last, 0.0);
+    }
+    let (a, b) = (NODES[x - 1] as f64, NODES[x] as f64);
+    (x - 1, (days / a).ln() / (b / a).ln())
+}
+
+fn weighted(weights: &[f64; RULES], values: &[f64; RULES]) -> f64 {
+    weights.iter().zip(values).map(|(w, v)| w * v).sum()
+}
+
+/// How wrong each rule has been so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Judged {
+    /// At each node, the fading sum of each rule's absolute errors.
+    losses: [[f64; RULES]; NODES.len()],
+    /// At each node, the fading number of errors.
+    counts: [f64; NODES.len()],
+}
+
+impl Judged {
+    fn grow_old(&mut self) {
+        let keep = 0.5_f64.powf(1.0 / HALF_LIFE);
+        for (losses, count) in self.losses.iter_mut().zip(&mut self.counts) {
+            *count *= keep;
+            for loss in losses {
+                *loss *= keep;
+            }
+        }
+    }
+
+    fn add(&mut self, x: usize, truth: f64, said: &[f64; RULES]) {
+        self.counts[x] += 1.0;
+        for (loss, value) in self.losses[x].iter_mut().zip(said) {
+            *loss += (truth - value).abs();
+        }
+    }
+
+    /// Weights at each horizon, from the errors at that and neighbouring ones. Equal weights without
+    /// evidence: combining equally is hard to beat (Clemen 1989; the M4 competition, Makridakis,
+    /// Spiliotis and Assimakopoulos 2020), so evidence has to be earned.
+    fn weights(&self) -> Weights {
+        // the logarithm of each rule's error against the pool's typical one, and its evidence
+        let mut scores = [[0.0; RULES]; NODES.len()];
+        let mut evidence = [0.0; NODES.len()];
+        for x in 0..NODES.len() {
+            if self.counts[x] < 3.0 {
+                continue;
+            }
+            evidence[x] = self.counts[x] / NODES[x] as f64 + 0.5;
+            let mut sorted = self.losses[x];
+            sorted.sort_by(f64::total_cmp);
+            let typical = sorted[RULES / 2].max(1e-9);
+            for (score, loss) in scores[x].iter_mut().zip(self.losses[x]) {
+                *score = (loss / typical + RIDGE).ln();
+            }
+        }
+        let mut weights = [[1.0 / RULES as f64; RULES]; NODES.len()];
+        for (x, weights) in weights.iter_mut().enumerate() {
+            let mut total = 0.0;
+            let mut sums = [0.0; RULES];
+            for z in 0..NODES.len() {
+                if evidence[z] == 0.0 {
+                    continue;
+                }
+                let weight = evidence[z] * NEARNESS[x][z];
+                total += weight;
+                for (sum, score) in sums.iter_mut().zip(scores[z]) {
+                    *sum += weight * score;
+                }
+            }
+            if total == 0.0 {
+                continue;
+            }
+            let power = POWER * total / (total + HALF_EVIDENCE);
+            *weights = sums.map(|sum| (-power * sum / total).exp());
+            let all: f64 = weights.iter().sum();
+            for weight in weights {
+                *weight /= all;
+            }
+        }
+        weights
+    }
+}
+
+/// How much a judgement at node `z` counts at node `x`.
+static NEARNESS: LazyLock<[[f64; NODES.len()]; NODES.len()]> = LazyLock::new(|| {
+    NODES.map(|a| NODES.map(|b| (-(a as f64 / b as f64).ln().abs() / NEAR).exp()))
+});
