@@ -4,6 +4,7 @@
 //! long text; the tables of the snapshot are made of it at the end.
 
 mod assemble;
+mod changed;
 mod names;
 
 use std::collections::HashMap;
@@ -176,11 +177,7 @@ impl Catalog {
             Kind::Partitioned => 0,
             _ => session.read::<Option<Oid>, _>(row, 5)?.unwrap_or(0),
         };
-        let tablespace = match (filenode, session.read(row, 6)?) {
-            (0, _) => 0,
-            (_, 0) => self.default_tablespace,
-            (_, tablespace) => tablespace,
-        };
+        let tablespace = self.tablespace(filenode, session.read(row, 6)?);
         let (name_at, name_len) = self.keep_name(&session.read::<RawText<'_>, _>(row, 1)?.text());
         let relation = Relation {
             oid,
@@ -210,6 +207,15 @@ impl Catalog {
             self.relations.push(relation);
         }
         Ok(())
+    }
+
+    /// What `reltablespace` means; 0 where there is no storage.
+    const fn tablespace(&self, filenode: Oid, reltablespace: Oid) -> Oid {
+        match (filenode, reltablespace) {
+            (0, _) => 0,
+            (_, 0) => self.default_tablespace,
+            (_, tablespace) => tablespace,
+        }
     }
 
     fn keep_name(&mut self, name: &str) -> (u32, u16) {
@@ -265,50 +271,5 @@ impl Catalog {
         self.text
             .get(start..start + usize::from(relation.name_len))
             .unwrap_or_default()
-    }
-}
-
-/// What a relation is known to have at another moment: enough to see that it was rewritten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity {
-    pub oid: Oid,
-    pub filenode: Oid,
-    pub tablespace: Oid,
-    pub toast: Oid,
-}
-
-impl Catalog {
-    /// Reads which file each relation has now.
-    pub(crate) async fn identities(&self, session: &Session) -> Result<Vec<Identity>, VisitError> {
-        let mut identities = Vec::with_capacity(self.relations.len());
-        session
-            .stream(include_str!("catalog/filenodes.sql"), &[], |row| {
-                let filenode = session.read::<Option<Oid>, _>(&row, 1)?.unwrap_or(0);
-                let tablespace: Oid = session.read(&row, 2)?;
-                identities.push(Identity {
-                    oid: session.read(&row, 0)?,
-                    filenode,
-                    tablespace: match (filenode, tablespace) {
-                        (0, _) => 0,
-                        (_, 0) => self.default_tablespace,
-                        (_, tablespace) => tablespace,
-                    },
-                    toast: session.read(&row, 3)?,
-                });
-                Ok(())
-            })
-            .await?;
-        Ok(identities)
-    }
-}
-
-impl From<&Relation> for Identity {
-    fn from(relation: &Relation) -> Self {
-        Self {
-            oid: relation.oid,
-            filenode: relation.filenode,
-            tablespace: relation.tablespace,
-            toast: relation.toast,
-        }
     }
 }

@@ -12,10 +12,9 @@ use plimsoll_core::size::Status;
 
 use crate::catalog::{Catalog, Kind, Relation, Slot};
 use crate::error::VisitError;
-use crate::locks::Locks;
-use crate::rows::RowCounts;
 use crate::session::Session;
 use crate::sizes::{Found, Sizes};
+use crate::visit::Seen;
 
 /// Above so many relations the total is carried forward between full sweeps: `pg_database_size` would
 /// cost the server more than the whole visit.
@@ -24,21 +23,12 @@ const TOTAL_IS_CARRIED_ABOVE: usize = 20_000;
 /// The last full sweep, brought up to date by every visit since.
 #[derive(Debug)]
 pub(crate) struct Sweep {
-    /// When every relation was last read.
-    pub at: Timestamp,
+    at: Timestamp,
     stamps: String,
     /// Bytes that belonged to no relation at the full sweep.
     unattributed_bytes: u64,
     /// Ordered by OID.
     known: Vec<Known>,
-}
-
-/// What this visit saw before it sized anything.
-pub(crate) struct Seen<'a> {
-    pub catalog: &'a Catalog,
-    pub counts: &'a RowCounts,
-    pub locks: &'a Locks,
-    pub block_size: u64,
 }
 
 /// What is remembered of one relation.
@@ -74,6 +64,11 @@ pub(crate) async fn stamps(session: &Session) -> Result<String, VisitError> {
 }
 
 impl Sweep {
+    /// When every relation was last read.
+    pub(crate) const fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// Whether it can stand for what has not changed since.
     pub(crate) fn holds(
         &self,
@@ -86,8 +81,8 @@ impl Sweep {
     }
 
     /// Takes over what cannot have changed; returns what has to be sized.
-    pub(crate) fn carry_over(&mut self, seen: &Seen<'_>, sizes: &mut Sizes) -> Vec<Slot> {
-        let catalog = seen.catalog;
+    pub(crate) fn carry_over(&mut self, seen: &Seen, sizes: &mut Sizes) -> Vec<Slot> {
+        let catalog = &seen.catalog;
         let before = std::mem::take(&mut self.known);
         let mut moved = vec![true; catalog.relations().len()];
         let mut known = Vec::with_capacity(before.len());
@@ -130,7 +125,7 @@ impl Sweep {
     }
 
     /// Keeps what was sized.
-    pub(crate) fn learn(&mut self, seen: &Seen<'_>, slots: &[Slot], sizes: &Sizes) {
+    pub(crate) fn learn(&mut self, seen: &Seen, slots: &[Slot], sizes: &Sizes) {
         for slot in slots {
             let oid = seen.catalog.relation(*slot).oid;
             if let Ok(at) = self.known.binary_search_by_key(&oid, |known| known.oid) {
@@ -143,12 +138,12 @@ impl Sweep {
     pub(crate) fn after_full(
         at: Timestamp,
         stamps: String,
-        seen: &Seen<'_>,
+        seen: &Seen,
         sizes: &Sizes,
         database_bytes: u64,
     ) -> Option<Self> {
         let mut known = Vec::with_capacity(seen.catalog.relations().len());
-        for slot in by_oid(seen.catalog) {
+        for slot in by_oid(&seen.catalog) {
             let found = sizes.get(slot);
             if found.status == Status::TimedOut {
                 return None;
@@ -191,7 +186,7 @@ fn by_oid(catalog: &Catalog) -> Vec<Slot> {
 }
 
 /// A relation as it is now, and whether it can have changed by itself.
-fn compare(relation: &Relation, old: Option<Known>, seen: &Seen<'_>) -> (Known, bool) {
+fn compare(relation: &Relation, old: Option<Known>, seen: &Seen) -> (Known, bool) {
     let moves = seen.counts.moves(relation.oid);
     let is_written = seen.locks.is_written(relation.oid);
     let Some(old) = old else {

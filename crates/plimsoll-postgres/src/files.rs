@@ -14,13 +14,14 @@ use plimsoll_core::size::Status;
 use plimsoll_core::snapshot::Unattributed;
 use tokio_postgres::types::Type;
 
-use crate::catalog::{Catalog, FileKey, Identity, Slot};
+use crate::catalog::{Catalog, FileKey, Slot};
 use crate::error::VisitError;
 use crate::files::file_name::{FileName, Fork};
 use crate::locks::Locks;
 use crate::raw_text::RawText;
 use crate::session::Session;
 use crate::sizes::{Found, Sizes};
+use crate::transactions::Transactions;
 use crate::visit::{Phase, Progress};
 
 pub(crate) use crate::files::unattributed::Unowned;
@@ -53,12 +54,12 @@ pub(crate) async fn size(
 ) -> Result<Listing, VisitError> {
     let directories = directories(session).await?;
     let mut files = Files::list(session, catalog, sizes, &directories, progress).await?;
-    let mut snapshot = transactions(session).await?;
-    if snapshot != catalog.snapshot() {
+    // From before the catalog is read again: whoever has ended by then has its relations in it.
+    let transactions = Transactions::read(session).await?;
+    if transactions.snapshot != catalog.snapshot() {
         files
             .catch_up(session, catalog, sizes, &directories)
             .await?;
-        snapshot = transactions(session).await?;
     }
     for oid in locks.exclusive() {
         if let Some(slot) = catalog.slot(oid) {
@@ -68,7 +69,7 @@ pub(crate) async fn size(
     let unattributed = unowned.explain(
         &files.strays,
         &files.server_files,
-        &snapshot,
+        &transactions,
         |tablespace| {
             directories
                 .iter()
@@ -107,11 +108,6 @@ async fn directories(session: &Session) -> Result<Vec<Directory>, VisitError> {
             })
         })
         .collect()
-}
-
-async fn transactions(session: &Session) -> Result<String, VisitError> {
-    let row = session.one(include_str!("files/snapshot.sql"), &[]).await?;
-    session.read(&row, 0)
 }
 
 /// The files of the database, as far as they are not yet counted to a relation.
@@ -194,7 +190,7 @@ impl Files {
         directories: &[Directory],
     ) -> Result<(), VisitError> {
         for round in 0..=ROUNDS {
-            let changed = changed(catalog, &catalog.identities(session).await?, sizes);
+            let changed = catalog.changed(session, sizes).await?;
             for slot in changed.dropped {
                 self.release(catalog, sizes, slot, Status::Dropped);
             }
@@ -298,33 +294,4 @@ fn owners(catalog: &Catalog) -> HashMap<FileKey, Slot> {
         }
     }
     owners
-}
-
-/// What is no longer as the catalog said.
-struct Changed {
-    dropped: Vec<Slot>,
-    /// Created or rewritten.
-    restated: Vec<Oid>,
-}
-
-fn changed(catalog: &Catalog, now: &[Identity], sizes: &Sizes) -> Changed {
-    let mut exists = vec![false; catalog.relations().len()];
-    let mut restated = Vec::new();
-    for identity in now {
-        match catalog.slot(identity.oid) {
-            Some(slot) => {
-                exists[slot as usize] = true;
-                if Identity::from(catalog.relation(slot)) != *identity {
-                    restated.push(identity.oid);
-                }
-            }
-            None => restated.push(identity.oid),
-        }
-    }
-    let dropped = (0..)
-        .zip(exists)
-        .filter(|(slot, exists)| !exists && sizes.get(*slot).status != Status::Dropped)
-        .map(|(slot, _)| slot)
-        .collect();
-    Changed { dropped, restated }
 }

@@ -17,19 +17,23 @@ use crate::cost;
 use crate::error::VisitError;
 use crate::session::{Limits, Session};
 use crate::sizes::{Found, Sizes};
+use crate::transactions::Transactions;
 use crate::url::DatabaseUrl;
 use crate::visit::{Phase, Progress};
 
 /// How many relations one backend opens before it is replaced: some 3 kB of relation cache each.
-const RELATIONS_A_CONNECTION: usize = 15_000;
+const RELATIONS_A_CONNECTION: usize = 14_000;
 
 /// How many relations one statement sizes. `pg_locks` is read once a statement, so a larger batch is
 /// cheaper, and its reading is older when the last relation's turn comes.
-const BATCH: usize = 500;
+const BATCH: usize = 2_000;
 
 /// After so many failures in a row, not one relation between them, the rest is not tried: it is the
 /// role or the server, not the relation.
 const FAILURES_IN_A_ROW: usize = 20;
+
+/// How often what changed during the visit is looked at again.
+const ROUNDS: usize = 3;
 
 /// OIDs below it were given out by `initdb`.
 const FIRST_NORMAL_OID: u32 = 16_384;
@@ -59,46 +63,67 @@ pub(crate) async fn database_size(session: &Session) -> Result<u64, VisitError> 
 /// Sizes the relations of `slots`; returns the session to go on with.
 ///
 /// When the deadline comes, what has been read stays and the rest keeps status `timed_out`. What was
-/// locked is tried once more at the end: most locks are short.
+/// locked is tried once more at the end: most locks are short. When a transaction ended in between, what
+/// it created or gave another toast table is sized as well.
 pub(crate) async fn size(
-    session: Session,
+    mut session: Session,
     connecting: Connecting<'_>,
-    catalog: &Catalog,
+    catalog: &mut Catalog,
     slots: Vec<Slot>,
     sizes: &mut Sizes,
     spent: &mut Cost,
     progress: &dyn Progress,
 ) -> Result<Session, VisitError> {
-    let total = slots.len() as u64;
-    let work = Work {
-        catalog,
-        batches: Mutex::new(batches(catalog, slots)),
-        found: Mutex::new((sizes, 0)),
-        spent: Mutex::new(spent),
-        total,
-        progress,
-        connecting,
-    };
-    let first = work.run(session);
-    let session = if connecting.parallel > 1 && work.remaining() > 1 {
-        let second = async {
-            let session = connecting.open().await?;
-            let session = work.run(session).await?;
-            work.spend(session).await;
-            Ok::<(), VisitError>(())
+    let mut slots = slots;
+    let mut snapshot = catalog.snapshot().to_owned();
+    for round in 0..=ROUNDS {
+        let work = Work {
+            catalog,
+            batches: Mutex::new(batches(catalog, &slots)),
+            found: Mutex::new((sizes, 0)),
+            spent: Mutex::new(spent),
+            total: slots.len() as u64,
+            progress,
+            connecting,
         };
-        let (session, second) = futures_util::future::join(first, second).await;
-        second?;
-        session?
-    } else {
-        first.await?
-    };
-    let locked = work.locked();
-    if locked.is_empty() {
-        return Ok(session);
+        session = work.run_all(session).await?;
+        slots = match look_again(&session, catalog, sizes, &mut snapshot).await {
+            Err(VisitError::TimedOut { .. }) => break,
+            slots => slots?,
+        };
+        if slots.is_empty() || round == ROUNDS {
+            break;
+        }
     }
-    work.set_batches(batches(catalog, locked));
-    work.run(session).await
+    Ok(session)
+}
+
+/// Reads again what changed since the catalog was read; returns what is to be sized again.
+///
+/// `snapshot` is that of the last look.
+async fn look_again(
+    session: &Session,
+    catalog: &mut Catalog,
+    sizes: &mut Sizes,
+    snapshot: &mut String,
+) -> Result<Vec<Slot>, VisitError> {
+    let now = Transactions::read(session).await?.snapshot;
+    if now == *snapshot {
+        return Ok(Vec::new());
+    }
+    *snapshot = now;
+    let changed = catalog.changed(session, sizes).await?;
+    for slot in changed.dropped {
+        sizes.set(slot, Found::unread(Status::Dropped));
+    }
+    catalog.read_again(session, &changed.restated).await?;
+    sizes.grow(catalog);
+    Ok(changed
+        .restated
+        .iter()
+        .filter_map(|oid| catalog.slot(*oid))
+        .filter(|slot| catalog.relation(*slot).filenode != 0)
+        .collect())
 }
 
 impl Connecting<'_> {
@@ -114,8 +139,8 @@ struct Batch {
     has_map: bool,
 }
 
-fn batches(catalog: &Catalog, slots: Vec<Slot>) -> VecDeque<Batch> {
-    let (heaps, others): (Vec<Slot>, Vec<Slot>) = slots.into_iter().partition(|slot| {
+fn batches(catalog: &Catalog, slots: &[Slot]) -> VecDeque<Batch> {
+    let (heaps, others): (Vec<Slot>, Vec<Slot>) = slots.iter().copied().partition(|slot| {
         let relation = catalog.relation(*slot);
         let is_foreign_index =
             relation.kind == Kind::Index && relation.access_method >= FIRST_NORMAL_OID;
@@ -147,19 +172,40 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Works off the batches on as many connections as are wished for, then once more what was locked.
+    async fn run_all(&self, session: Session) -> Result<Session, VisitError> {
+        let is_shared = self.connecting.parallel > 1 && self.remaining() > 1;
+        let first = self.run(session);
+        let session = if is_shared {
+            let second = async {
+                let session = self.connecting.open().await?;
+                let session = self.run(session).await?;
+                self.spend(session).await;
+                Ok::<(), VisitError>(())
+            };
+            let (session, second) = futures_util::future::join(first, second).await;
+            second?;
+            session?
+        } else {
+            first.await?
+        };
+        let locked = self.locked();
+        if locked.is_empty() {
+            return Ok(session);
+        }
+        *lock(&self.batches) = batches(self.catalog, &locked);
+        self.run(session).await
+    }
+
     /// Takes batch after batch until none is left or the deadline comes.
     async fn run(&self, mut session: Session) -> Result<Session, VisitError> {
         let mut opened = 0;
         let mut patience = Patience::default();
         while let Some(batch) = self.next() {
             if opened > 0 && opened + batch.slots.len() > RELATIONS_A_CONNECTION {
-                let fresh = match self.connecting.open().await {
-                    Ok(fresh) => fresh,
-                    // The old one still serves for the rest of the visit.
-                    Err(VisitError::TimedOut { .. }) => return Ok(session),
-                    Err(error) => return Err(error),
-                };
-                self.spend(std::mem::replace(&mut session, fresh)).await;
+                // The old one goes first: a role may have one connection only.
+                self.spend(session).await;
+                session = self.connecting.open().await?;
                 opened = 0;
             }
             opened += batch.slots.len();
@@ -257,10 +303,6 @@ impl Work<'_> {
 
     fn remaining(&self) -> usize {
         lock(&self.batches).len()
-    }
-
-    fn set_batches(&self, batches: VecDeque<Batch>) {
-        *lock(&self.batches) = batches;
     }
 
     fn set(&self, slot: Slot, found: Found) {

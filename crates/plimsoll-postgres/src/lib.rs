@@ -20,6 +20,7 @@ mod rows;
 mod session;
 mod sizes;
 mod tls;
+mod transactions;
 mod url;
 mod visit;
 

@@ -2,6 +2,7 @@
 
 mod memory;
 mod run;
+mod sizing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::url::DatabaseUrl;
 
 pub use crate::visit::memory::Memory;
 pub use crate::visit::run::visit;
+pub(crate) use crate::visit::sizing::Seen;
 
 /// One database to visit.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use plimsoll_core::Oid;
+use plimsoll_core::size::Status;
 use plimsoll_core::snapshot::{Index, Persistence, Rows, Storage, Table, TableKind, Toast};
 
 use super::{Catalog, Kind, Relation, Slot};
@@ -21,9 +22,10 @@ impl Catalog {
     /// The snapshot's tables.
     ///
     /// A toast table or index whose owner the catalog does not show (a damaged catalog, or one that
-    /// changed while it was read) becomes a table of its own rather than vanish.
+    /// changed while it was read) becomes a table of its own rather than vanish. An index or toast
+    /// table that was dropped while its table stayed is nobody's any more.
     pub(crate) fn tables(&self, sizes: &Sizes, rows: &RowCounts, block_size: u64) -> Vec<Table> {
-        let owners = Owners::find(self);
+        let owners = Owners::find(self, sizes);
         let mut tables = Vec::with_capacity(owners.heads.len());
         for (slot, index_count) in &owners.heads {
             let mut table = self.head(*slot, sizes, rows, block_size);
@@ -33,6 +35,9 @@ impl Catalog {
         for (slot, relation) in self.slots() {
             let Some(at) = owners.of(slot) else { continue };
             let table: &mut Table = &mut tables[at as usize];
+            if is_gone(sizes, slot) && table.heap.size.status != Status::Dropped {
+                continue;
+            }
             let storage = self.storage(slot, sizes, block_size);
             match relation.kind {
                 Kind::Toast => {
@@ -144,8 +149,12 @@ struct Owners {
 
 const NOBODY: At = At::MAX;
 
+fn is_gone(sizes: &Sizes, slot: Slot) -> bool {
+    sizes.get(slot).status == Status::Dropped
+}
+
 impl Owners {
-    fn find(catalog: &Catalog) -> Self {
+    fn find(catalog: &Catalog, sizes: &Sizes) -> Self {
         let mut heads = Vec::new();
         let mut owner = vec![NOBODY; catalog.relations.len()];
         let mut at = vec![NOBODY; catalog.relations.len()];
@@ -169,6 +178,7 @@ impl Owners {
             if relation.kind == Kind::Toast {
                 match of_toast.get(&relation.oid) {
                     Some(place) => owner[slot as usize] = *place,
+                    None if is_gone(sizes, slot) => {}
                     None => {
                         lead(slot, &mut at);
                     }
@@ -191,6 +201,7 @@ impl Owners {
                         heads[place as usize].1 += 1;
                     }
                 }
+                None if is_gone(sizes, slot) => {}
                 None => {
                     // `lead` borrows `heads`; an index without a table is too rare to share it.
                     at[slot as usize] = At::try_from(heads.len()).unwrap_or(NOBODY);

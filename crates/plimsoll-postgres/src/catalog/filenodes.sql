@@ -1,5 +1,5 @@
 -- reading which file each relation has now: AccessShareLock on pg_class; one pass, three numbers a
--- relation. Asked only when a transaction ended since the catalog was read.
+-- relation. Asked only when something may have changed since the catalog was read.
 select
     c.oid,
     case when c.relfilenode = 0 and c.relkind <> 'p' then pg_relation_filenode(c.oid) else c.relfilenode end,

@@ -9,6 +9,7 @@ use plimsoll_core::snapshot::{Unattributed, UnattributedCause};
 use super::Stray;
 use super::file_name::FileName;
 use crate::catalog::{FileKey, PERMANENT};
+use crate::transactions::Transactions;
 
 /// How many files a cause names as examples.
 const EXAMPLES: usize = 5;
@@ -16,7 +17,7 @@ const EXAMPLES: usize = 5;
 /// Files without an owner that earlier visits saw, each with the first transaction that began after
 /// it was first seen.
 #[derive(Debug, Default)]
-pub(crate) struct Unowned(HashMap<FileKey, u64>);
+pub(crate) struct Unowned(HashMap<FileKey, i64>);
 
 impl Unowned {
     /// Sorts `strays` and the server's own files by cause, and remembers the strays for next time.
@@ -25,15 +26,14 @@ impl Unowned {
     /// transaction that was running when it was first seen has ended and it is still there. Without
     /// bytes it is no orphan: a dropped relation keeps an empty file until the next checkpoint.
     ///
-    /// `snapshot` is `pg_current_snapshot()` from after the strays were seen.
+    /// `transactions` are those from after the strays were seen.
     pub(crate) fn explain<'a>(
         &mut self,
         strays: &HashMap<FileKey, Stray>,
         server_files: &[(Oid, String, u64)],
-        snapshot: &str,
+        transactions: &Transactions,
         directory: impl Fn(Oid) -> &'a str,
     ) -> Vec<Unattributed> {
-        let (oldest_running, next) = horizon(snapshot).unwrap_or((0, u64::MAX));
         let mut causes = Causes::default();
         for (tablespace, name, bytes) in server_files {
             let path = || format!("{}/{name}", directory(*tablespace));
@@ -41,11 +41,14 @@ impl Unowned {
         }
         let mut seen = HashMap::with_capacity(strays.len());
         for (key, stray) in strays {
-            let first_after = self.0.get(key).copied().unwrap_or(next);
+            let first_after = self.0.get(key).copied().unwrap_or(transactions.next);
             seen.insert(*key, first_after);
             let cause = if key.backend != PERMANENT {
                 UnattributedCause::Temporary
-            } else if stray.bytes > 0 && self.0.contains_key(key) && oldest_running >= first_after {
+            } else if stray.bytes > 0
+                && self.0.contains_key(key)
+                && transactions.oldest >= first_after
+            {
                 UnattributedCause::Orphaned
             } else {
                 UnattributedCause::Uncommitted
@@ -104,15 +107,6 @@ impl Cause {
     }
 }
 
-/// The oldest running transaction and the next one to begin, of `pg_current_snapshot()`: its
-/// `xmin:xmax:xip_list`.
-fn horizon(snapshot: &str) -> Option<(u64, u64)> {
-    let mut parts = snapshot.split(':');
-    let oldest = parts.next()?.parse().ok()?;
-    let next = parts.next()?.parse().ok()?;
-    Some((oldest, next))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,10 +126,15 @@ mod tests {
     fn causes(
         unowned: &mut Unowned,
         files: &[(FileKey, Stray)],
-        snapshot: &str,
+        (oldest, next): (i64, i64),
     ) -> Vec<(UnattributedCause, u64)> {
+        let transactions = Transactions {
+            snapshot: String::new(),
+            oldest,
+            next,
+        };
         let strays = files.iter().copied().collect();
-        let found = unowned.explain(&strays, &[], snapshot, |_| "base/5");
+        let found = unowned.explain(&strays, &[], &transactions, |_| "base/5");
         let mut found: Vec<_> = found.iter().map(|u| (u.cause, u.bytes)).collect();
         found.sort_by_key(|(_, bytes)| *bytes);
         found
@@ -146,28 +145,22 @@ mod tests {
         use UnattributedCause::{Orphaned, Temporary, Uncommitted};
         let mut unowned = Unowned::default();
         let file = [(key(16384), stray(10))];
-        assert_eq!(
-            causes(&mut unowned, &file, "100:105:100"),
-            [(Uncommitted, 10)]
-        );
+        assert_eq!(causes(&mut unowned, &file, (100, 105)), [(Uncommitted, 10)]);
         // its creator may be any transaction below 105
-        assert_eq!(
-            causes(&mut unowned, &file, "104:110:104"),
-            [(Uncommitted, 10)]
-        );
-        assert_eq!(causes(&mut unowned, &file, "105:110:"), [(Orphaned, 10)]);
+        assert_eq!(causes(&mut unowned, &file, (104, 110)), [(Uncommitted, 10)]);
+        assert_eq!(causes(&mut unowned, &file, (105, 110)), [(Orphaned, 10)]);
         // what was seen in between starts anew
-        assert_eq!(causes(&mut unowned, &[], "106:110:"), []);
-        assert_eq!(causes(&mut unowned, &file, "107:110:"), [(Uncommitted, 10)]);
+        assert_eq!(causes(&mut unowned, &[], (106, 110)), []);
+        assert_eq!(causes(&mut unowned, &file, (107, 110)), [(Uncommitted, 10)]);
         // an empty file waits for the checkpoint only, and a temporary one for its session
         let temporary = FileKey {
             backend: 3,
             ..key(1)
         };
         let files = [(key(2), stray(0)), (temporary, stray(7))];
-        for snapshot in ["120:120:", "130:130:"] {
+        for transactions in [(120, 120), (130, 130)] {
             assert_eq!(
-                causes(&mut unowned, &files, snapshot),
+                causes(&mut unowned, &files, transactions),
                 [(Uncommitted, 0), (Temporary, 7)]
             );
         }
@@ -177,7 +170,16 @@ mod tests {
     fn the_largest_files_are_the_examples() {
         let strays = (1..=9).map(|n| (key(n), stray(u64::from(n)))).collect();
         let server = [(1663, "PG_VERSION".to_owned(), 3)];
-        let found = Unowned::default().explain(&strays, &server, "1:1:", |_| "base/5");
+        let found = Unowned::default().explain(
+            &strays,
+            &server,
+            &Transactions {
+                snapshot: String::new(),
+                oldest: 1,
+                next: 1,
+            },
+            |_| "base/5",
+        );
         assert_eq!(found[0].examples, ["base/5/PG_VERSION"]);
         assert_eq!(found[1].bytes, 45);
         assert_eq!(

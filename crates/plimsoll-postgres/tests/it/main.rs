@@ -27,4 +27,8 @@ mod pgbouncer;
 mod sizing;
 mod sizing_whole;
 mod tls;
+mod traps_changes;
 mod traps_locks;
+mod traps_meanwhile;
+mod traps_names;
+mod traps_parts;

@@ -179,3 +179,62 @@ pub(crate) fn server_files(server: &Server, database: &str) -> u64 {
         .map(|file| file.metadata().unwrap().size())
         .sum()
 }
+
+/// Does something in the middle of a visit: when the catalog was read and sizing begins.
+pub(crate) struct Meanwhile<F>(std::sync::Mutex<Option<F>>);
+
+impl<F: FnOnce()> Meanwhile<F> {
+    pub(crate) fn new(act: F) -> Self {
+        Self(std::sync::Mutex::new(Some(act)))
+    }
+}
+
+impl<F: FnOnce() + Send> plimsoll_postgres::Progress for Meanwhile<F> {
+    fn at(&self, phase: plimsoll_postgres::Phase) {
+        if matches!(phase, plimsoll_postgres::Phase::Sizing(0, _))
+            && let Some(act) = self.0.lock().unwrap().take()
+        {
+            act();
+        }
+    }
+}
+
+/// A visit during which something else happens.
+pub(crate) async fn see_while(
+    server: &Server,
+    database: &str,
+    method: MethodChoice,
+    act: impl FnOnce() + Send,
+) -> Snapshot {
+    let target = Target {
+        instance: "test".into(),
+        url: server.url(database).parse().unwrap(),
+    };
+    visit(
+        &target,
+        &options(method),
+        &mut Memory::default(),
+        &Meanwhile::new(act),
+        &CancellationToken::new(),
+        jiff::Timestamp::now(),
+    )
+    .await
+    .unwrap()
+}
+
+/// The URL of a database as a role without a password (the socket trusts).
+pub(crate) fn url_as(server: &Server, role: &str, database: &str) -> String {
+    server
+        .url(database)
+        .replacen("postgres://postgres@", &format!("postgres://{role}@"), 1)
+}
+
+/// The folder of a relation's main fork's first file.
+pub(crate) fn file_of(server: &Server, database: &str, relation: &str) -> std::path::PathBuf {
+    let path = ask(
+        server,
+        database,
+        &format!("select pg_relation_filepath('{relation}')"),
+    );
+    server.data_dir().join(path)
+}

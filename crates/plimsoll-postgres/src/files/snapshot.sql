@@ -1,2 +1,0 @@
--- reading which transactions are under way: no locks
-select pg_current_snapshot()::text

@@ -1,0 +1,195 @@
+//! The middle of a visit: sizes by the method that was chosen.
+
+use jiff::Timestamp;
+use plimsoll_core::snapshot::{Cost, Method, Unattributed};
+
+use crate::catalog::{Catalog, Slot};
+use crate::changes::{self, Sweep};
+use crate::error::VisitError;
+use crate::files;
+use crate::functions::{self, Connecting};
+use crate::locks::Locks;
+use crate::rows::RowCounts;
+use crate::session::Session;
+use crate::sizes::Sizes;
+use crate::visit::{Memory, Progress, VisitOptions};
+
+/// The method of a visit, once the server was asked what the role may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    Files,
+    Functions,
+    Changes,
+}
+
+/// What a visit saw before it sized anything.
+pub(crate) struct Seen {
+    pub catalog: Catalog,
+    pub counts: RowCounts,
+    pub locks: Locks,
+    pub block_size: u64,
+}
+
+/// What sizing found.
+pub(super) struct Sized {
+    pub sizes: Sizes,
+    pub method: Method,
+    pub full_sweep_at: Option<Timestamp>,
+    /// None if the deadline came first, or the role may not ask.
+    pub database_bytes: Option<u64>,
+    /// None where the method cannot tell.
+    pub unattributed: Option<Vec<Unattributed>>,
+    /// What it cost on connections that are closed by now.
+    pub spent: Cost,
+}
+
+/// What is around a visit.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub connecting: Connecting<'a>,
+    pub options: &'a VisitOptions,
+    pub progress: &'a dyn Progress,
+    pub now: Timestamp,
+}
+
+impl Around<'_> {
+    /// Sizes every relation; returns the session to go on with.
+    pub(super) async fn size(
+        &self,
+        session: Session,
+        choice: Choice,
+        seen: &mut Seen,
+        memory: &mut Memory,
+    ) -> Result<(Session, Sized), VisitError> {
+        let mut sized = Sized {
+            sizes: Sizes::of(&seen.catalog),
+            method: Method::Functions,
+            full_sweep_at: Some(self.now),
+            database_bytes: None,
+            unattributed: None,
+            spent: Cost::default(),
+        };
+        let session = match choice {
+            Choice::Files => self.files(session, seen, memory, &mut sized).await?,
+            Choice::Functions => self.functions(session, seen, &mut sized).await?,
+            Choice::Changes => self.changes(session, seen, memory, &mut sized).await?,
+        };
+        Ok((session, sized))
+    }
+
+    async fn files(
+        &self,
+        session: Session,
+        seen: &mut Seen,
+        memory: &mut Memory,
+        sized: &mut Sized,
+    ) -> Result<Session, VisitError> {
+        sized.method = Method::Files;
+        let listing = files::size(
+            &session,
+            &mut seen.catalog,
+            &seen.locks,
+            &mut sized.sizes,
+            &mut memory.unowned,
+            self.progress,
+        );
+        if let Some(listing) = in_time(listing.await.map(Some))? {
+            sized.spent.user_relation_locks = listing.user_relation_locks;
+            sized.database_bytes = Some(listing.total_bytes);
+            sized.unattributed = Some(listing.unattributed);
+        }
+        Ok(session)
+    }
+
+    async fn functions(
+        &self,
+        session: Session,
+        seen: &mut Seen,
+        sized: &mut Sized,
+    ) -> Result<Session, VisitError> {
+        sized.database_bytes = total(&session).await?;
+        let slots = everything(&seen.catalog);
+        self.ask(session, seen, slots, sized).await
+    }
+
+    async fn changes(
+        &self,
+        session: Session,
+        seen: &mut Seen,
+        memory: &mut Memory,
+        sized: &mut Sized,
+    ) -> Result<Session, VisitError> {
+        let stamps = in_time(changes::stamps(&session).await)?;
+        let is_standby = session.server().in_recovery;
+        let holds = |sweep: &Sweep| {
+            !is_standby && sweep.holds(&stamps, self.now, self.options.full_sweep_every)
+        };
+        let Some(mut sweep) = memory.sweep.take().filter(holds) else {
+            let session = self.functions(session, seen, sized).await?;
+            let total = sized.database_bytes.unwrap_or(0);
+            memory.sweep = Sweep::after_full(self.now, stamps, seen, &sized.sizes, total);
+            return Ok(session);
+        };
+        sized.method = Method::Changes;
+        sized.full_sweep_at = Some(sweep.at());
+        let slots = sweep.carry_over(seen, &mut sized.sizes);
+        let session = self.ask(session, seen, slots.clone(), sized).await?;
+        sweep.learn(seen, &slots, &sized.sizes);
+        sized.database_bytes = match sweep.carried_total(&sized.sizes) {
+            Some(total) => Some(total),
+            None => total(&session).await?,
+        };
+        memory.sweep = Some(sweep);
+        Ok(session)
+    }
+
+    async fn ask(
+        &self,
+        session: Session,
+        seen: &mut Seen,
+        slots: Vec<Slot>,
+        sized: &mut Sized,
+    ) -> Result<Session, VisitError> {
+        let (sizes, spent) = (&mut sized.sizes, &mut sized.spent);
+        let connecting = self.connecting;
+        functions::size(
+            session,
+            connecting,
+            &mut seen.catalog,
+            slots,
+            sizes,
+            spent,
+            self.progress,
+        )
+        .await
+    }
+}
+
+/// Every relation that has storage.
+fn everything(catalog: &Catalog) -> Vec<Slot> {
+    catalog
+        .slots()
+        .filter(|(_, relation)| relation.filenode != 0)
+        .map(|(slot, _)| slot)
+        .collect()
+}
+
+/// `pg_database_size`, unless the deadline comes first or the role may not ask.
+async fn total(session: &Session) -> Result<Option<u64>, VisitError> {
+    match functions::database_size(session).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.session_lives() => {
+            tracing::warn!(reason = %error, "storage.sizing.total_not_read");
+            Ok(None)
+        }
+        Err(error) => in_time(Err(error)),
+    }
+}
+
+/// What the visit can do without when the deadline comes.
+pub(super) fn in_time<T: Default>(result: Result<T, VisitError>) -> Result<T, VisitError> {
+    match result {
+        Err(VisitError::TimedOut { .. }) => Ok(T::default()),
+        result => result,
+    }
+}
