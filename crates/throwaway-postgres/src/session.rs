@@ -4,6 +4,7 @@
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::StartError;
 
@@ -93,6 +94,24 @@ impl Session {
         let mut body = vec![0; length.ok_or(io::ErrorKind::InvalidData)?];
         self.stream.read_exact(&mut body)?;
         Ok((head[0], body))
+    }
+}
+
+/// How long a session's end may take: the server of a test may stand still on purpose.
+const LONGEST_END: Duration = Duration::from_secs(2);
+
+/// Ends the session and waits until its backend has ended too. Only then are its locks released and
+/// (from PostgreSQL 15 on) its counters in the statistics, which whatever comes next may rely on.
+impl Drop for Session {
+    fn drop(&mut self) {
+        let stream = self.stream.get_mut();
+        let asked = stream
+            .set_read_timeout(Some(LONGEST_END))
+            .and_then(|()| stream.write_all(b"X\0\0\0\x04"));
+        if asked.is_ok() {
+            // An error here is a server that is already gone, or that stands still.
+            let _ = io::copy(&mut self.stream, &mut io::sink());
+        }
     }
 }
 
