@@ -26,7 +26,8 @@ lint: ## formatting, clippy, documentation, invariants, licences
 bench: ## what the speed claims rest on, measured again
 	@scripts/setup
 	@scripts/fetch-postgres --any
-	@cargo run --profile fast --locked -p plimsoll-bench
+	@cargo build --profile fast --locked -p plimsoll -p plimsoll-bench
+	@"$${CARGO_TARGET_DIR:-target}/fast/plimsoll-bench"
 	@if [ -e crates/plimsoll-store/benches/history.rs ]; then \
 		cargo bench --profile fast --locked -p plimsoll-store --bench history; fi
 

@@ -145,12 +145,16 @@ fn peak_of_a_new_process(bed: &Bed, way: Way) -> Result<u64> {
         way.name(),
         String::from_utf8_lossy(&output.stderr)
     );
-    let text = String::from_utf8_lossy(&output.stdout);
-    let kilobytes: u64 = text
+    peak_bytes(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// `VmHWM`, the most memory that a process has had, from its `/proc/PID/status`.
+pub(crate) fn peak_bytes(status: &str) -> Result<u64> {
+    let kilobytes: u64 = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
         .and_then(|rest| rest.split_whitespace().next())
-        .context("/proc/self/status has no VmHWM")?
+        .context("/proc has no VmHWM of a process")?
         .parse()?;
     Ok(kilobytes * 1024)
 }

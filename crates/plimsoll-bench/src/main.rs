@@ -10,6 +10,7 @@ mod machine;
 mod migration;
 mod report;
 mod rounds;
+mod serving;
 mod watch;
 mod ways;
 
@@ -63,6 +64,7 @@ fn run() -> Result<ExitCode> {
     let mut report = Report::default();
     let mut memory = rounds::measure(&bed, &runtime, rounds, &mut report)?;
     exact::check(&bed, &runtime, &mut report)?;
+    serving::check(&bed, &mut report)?;
     migration::check(&bed, &runtime, &mut memory, &mut report)?;
     churn::check(&bed, &runtime, &mut memory, churn_seconds, &mut report)?;
 
