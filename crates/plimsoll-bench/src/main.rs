@@ -26,7 +26,7 @@ use crate::report::Report;
 use crate::ways::Way;
 
 const TABLES: u32 = 100_000;
-const ROUNDS: u32 = 5;
+const ROUNDS: u32 = 3;
 const CHURN_SECONDS: u64 = 60;
 
 fn main() -> ExitCode {

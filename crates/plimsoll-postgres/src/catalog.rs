@@ -7,7 +7,7 @@ mod assemble;
 mod changed;
 mod names;
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use plimsoll_core::Oid;
 use plimsoll_core::snapshot::Persistence;

@@ -7,7 +7,7 @@
 mod file_name;
 mod unattributed;
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 use plimsoll_core::Oid;
 use plimsoll_core::size::Status;

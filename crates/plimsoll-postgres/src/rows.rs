@@ -1,6 +1,6 @@
 //! How many rows each table holds, as far as the server's statistics can be believed.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use plimsoll_core::Oid;
 use plimsoll_core::snapshot::{RowCountSource, Rows};

@@ -1,7 +1,7 @@
 //! Makes tables of relations: each toast table, its index and each index goes to the table that owns
 //! it, so that every byte has one owner.
 
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 use std::sync::Arc;
 
 use plimsoll_core::Oid;

@@ -1,7 +1,7 @@
 //! Why files of a database's folder belong to no relation.
 
+use foldhash::{HashMap, HashMapExt};
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use plimsoll_core::Oid;
 use plimsoll_core::snapshot::{Unattributed, UnattributedCause};

@@ -1,19 +1,27 @@
 -- sizing relations: AccessShareLock on one relation at a time, let go before the next; pg_locks is read once
 -- for all of them. What somebody holds or waits for in ACCESS EXCLUSIVE mode is not touched. A relation
--- that is gone has no size. Forks that cannot exist are not asked for: each costs the server a file lookup.
+-- that is gone has no size. pg_table_size adds all forks in one go, but also a toast table; so it is for what
+-- has none. Forks of a table that cannot exist are not asked for: each costs the server a file lookup.
 select
     t.oid,
     t.is_locked,
-    case when not t.is_locked then pg_relation_size(t.oid, 'main') end,
-    case when not t.is_locked then
-        pg_relation_size(t.oid, 'fsm')
-            + case when $3::bool then pg_relation_size(t.oid, 'vm') else 0 end
-            + case when t.is_unlogged then pg_relation_size(t.oid, 'init') else 0 end
+    case
+        when t.is_locked then null
+        when t.is_table then pg_relation_size(t.oid, 'main')
+        else pg_table_size(t.oid)
+    end,
+    case
+        when t.is_locked then null
+        when t.is_table then
+            pg_relation_size(t.oid, 'fsm') + pg_relation_size(t.oid, 'vm')
+                + case when t.is_unlogged then pg_relation_size(t.oid, 'init') else 0 end
+        else 0
     end
 from (
     select
         w.oid,
         w.is_unlogged,
+        w.is_table,
         w.oid in (
             select l.relation
             from pg_locks l
@@ -22,6 +30,6 @@ from (
                 and l.relation is not null
                 and l.mode = 'AccessExclusiveLock'
         ) as is_locked
-    from unnest($1::oid[], $2::bool[]) w (oid, is_unlogged)
+    from unnest($1::oid[], $2::bool[], $3::bool[]) w (oid, is_unlogged, is_table)
     offset 0
 ) t
