@@ -95,9 +95,20 @@ pub(crate) fn check(bed: &Bed, runtime: &Runtime, report: &mut Report) -> Result
         spilled == (0, 0),
     );
 
+    let postmaster = bed
+        .server
+        .postmaster_pid()
+        .context("the server has no process")?;
+    let backends = Watch::backends(postmaster, DATABASE);
     let watch = Watch::locks(bed.session()?);
     let (_, functions) = Way::Functions.visit(runtime, &bed.target, &mut Memory::default())?;
     let locks = watch.stop()?;
+    report.at_most(
+        "functions: most private memory of any of its backends",
+        megabytes(backends.stop()?),
+        64.0,
+        " MB",
+    );
     report.tell(
         "functions, watched in the same way, for comparison",
         format!("{} in {} looks", locks.most, locks.looks),

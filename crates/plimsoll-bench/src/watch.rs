@@ -1,6 +1,7 @@
 //! Looks at a server from beside, as often as it can, while a visit is under way.
 
 use std::collections::HashMap;
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -101,4 +102,36 @@ impl Watch<Waits> {
             Ok(seen)
         })
     }
+}
+
+impl Watch<u64> {
+    /// Follows the private memory of every backend that visits a database, from the operating system's
+    /// side: the most bytes that any one of them had.
+    pub(crate) fn backends(postmaster: u32, database: &'static str) -> Self {
+        Self::start(move |stop| {
+            let mut most = 0;
+            while !stop.load(Ordering::Relaxed) {
+                for entry in fs::read_dir("/proc")?.flatten() {
+                    let folder = entry.path();
+                    // A process may be gone by now.
+                    let read =
+                        |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
+                    let status = read("status");
+                    if field(&status, "PPid:") == Some(u64::from(postmaster))
+                        && read("cmdline").contains(&format!(" {database} "))
+                    {
+                        most = most.max(field(&status, "RssAnon:").unwrap_or(0) * 1024);
+                    }
+                }
+                thread::sleep(PAUSE * 10);
+            }
+            Ok(most)
+        })
+    }
+}
+
+/// A number of `/proc/PID/status`.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let rest = status.lines().find_map(|line| line.strip_prefix(name))?;
+    rest.split_whitespace().next()?.parse().ok()
 }

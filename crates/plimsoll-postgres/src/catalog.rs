@@ -90,11 +90,6 @@ impl Kind {
             _ => return None,
         })
     }
-
-    /// Whether it holds rows of its own: what has counters, and a visibility map.
-    pub(crate) const fn is_heap(self) -> bool {
-        matches!(self, Self::Table | Self::Matview | Self::Toast)
-    }
 }
 
 /// Where a relation's files are: their names begin with it, and it is unique within the database.

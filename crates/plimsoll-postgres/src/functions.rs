@@ -21,8 +21,15 @@ use crate::transactions::Transactions;
 use crate::url::DatabaseUrl;
 use crate::visit::{Phase, Progress};
 
-/// How many relations one backend opens before it is replaced: some 4 kB of relation cache each.
+/// How many relations one backend opens at most before it is replaced: some 4.5 kB of relation cache each.
 const RELATIONS_A_CONNECTION: usize = 12_000;
+
+/// After how many relations a backend's memory is looked at: wide tables and expressions in indexes cost
+/// many times the usual, and then it is replaced earlier. Looking costs a few milliseconds.
+const LOOK_AFTER: usize = 4_000;
+
+/// How much memory a backend may have when it is replaced.
+const BACKEND_BYTES: u64 = 56 << 20;
 
 /// How many relations one statement sizes. Each statement costs a round trip, planning and a reading of
 /// `pg_locks`, which 500 relations do not outweigh on a busy server; a larger batch makes that reading
@@ -77,7 +84,7 @@ pub(crate) async fn size(
     for round in 0..=ROUNDS {
         let work = Work {
             catalog,
-            batches: Mutex::new(batches(catalog, &slots)),
+            batches: Mutex::new(batches(catalog, slots.clone())),
             found: Mutex::new((sizes, 0)),
             spent: Mutex::new(spent),
             total: slots.len() as u64,
@@ -140,8 +147,6 @@ fn batches(catalog: &Catalog, mut slots: Vec<Slot>) -> VecDeque<Batch> {
     slots.chunks(BATCH).map(<[Slot]>::to_vec).collect()
 }
 
-}
-
 /// Whether it may have a toast table, which `pg_table_size` would add, and has rows to be estimated from
 /// its main fork.
 const fn is_table(relation: &Relation) -> bool {
@@ -181,20 +186,27 @@ impl Work<'_> {
         if locked.is_empty() {
             return Ok(session);
         }
-        *lock(&self.batches) = batches(self.catalog, &locked);
+        *lock(&self.batches) = batches(self.catalog, locked);
         self.run(session).await
     }
 
     /// Takes batch after batch until none is left or the deadline comes.
     async fn run(&self, mut session: Session) -> Result<Session, VisitError> {
         let mut opened = 0;
+        let mut allowed = RELATIONS_A_CONNECTION;
+        let mut was_looked_at = false;
         let mut patience = Patience::default();
         while let Some(batch) = self.next() {
-            if opened > 0 && opened + batch.len() > RELATIONS_A_CONNECTION {
+            if !was_looked_at && opened >= LOOK_AFTER {
+                was_looked_at = true;
+                allowed = allowance(opened, session.backend_memory().await.0);
+            }
+            if opened > 0 && opened + batch.len() > allowed {
                 // The old one goes first: a role may have one connection only.
                 self.spend(session).await;
                 session = self.connecting.open().await?;
                 opened = 0;
+                was_looked_at = false;
             }
             opened += batch.len();
             match self.size(&session, &batch, &mut patience).await {
@@ -338,6 +350,17 @@ impl Work<'_> {
     }
 }
 
+/// How many relations a backend may open that has this much memory after opening some.
+fn allowance(opened: usize, bytes: Option<u64>) -> usize {
+    let Some(bytes) = bytes.filter(|bytes| *bytes > 0) else {
+        return RELATIONS_A_CONNECTION;
+    };
+    let fitting = opened as u64 * BACKEND_BYTES / bytes;
+    usize::try_from(fitting).map_or(RELATIONS_A_CONNECTION, |fitting| {
+        fitting.min(RELATIONS_A_CONNECTION)
+    })
+}
+
 /// What has failed since something last worked.
 #[derive(Default)]
 struct Patience {
@@ -360,4 +383,22 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backend_opens_fewer_relations_the_more_memory_each_takes() {
+        for (opened, megabytes, expected) in [
+            (4_000, None, RELATIONS_A_CONNECTION),
+            (4_000, Some(10), RELATIONS_A_CONNECTION),
+            (4_000, Some(28), 8_000),
+            (4_000, Some(112), 2_000),
+        ] {
+            let bytes = megabytes.map(|megabytes: u64| megabytes << 20);
+            assert_eq!(allowance(opened, bytes), expected, "{megabytes:?} MB");
+        }
+    }
 }
