@@ -169,28 +169,19 @@ pub fn forecast(points: &[Point], known: &[KnownChange]) -> Result<Forecast, Ins
 
 impl Moving {
     fn new(daily: &Daily, clean: &Clean) -> Self {
-        let days = daily.len();
-        let newest = days - 1;
-        let mut expected = vec![Vec::new(); days];
-        let mut first_origin = 0;
-        if let Some(pattern) = &clean.pattern {
-            first_origin = pattern.known_from();
-            for (origin, steps) in expected.iter_mut().enumerate().skip(first_origin) {
-                let until = if origin == newest {
-                    newest + usize::from(FURTHEST_DAYS)
-                } else {
-                    newest.min(origin + pool::NODES[pool::NODES.len() - 1])
-                };
-                *steps = pattern.expected(daily, &clean.inflow, origin, until);
-            }
-        }
+        let newest = daily.len() - 1;
         let paths = rules::paths(daily, clean);
-        let pool = Pool::walk(daily, clean, &paths, &expected, first_origin);
+        let pool = Pool::walk(daily, clean, &paths);
         let widths = Widths::on(evidence(daily, clean, &pool), newest);
+        let paths = paths[newest];
+        let expected = clean.pattern.as_ref().map_or_else(Vec::new, |pattern| {
+            let until = newest + usize::from(FURTHEST_DAYS);
+            pattern.expected(daily, &clean.inflow, newest, until, pool.rate(&paths))
+        });
         Self {
-            paths: paths[newest],
-            expected: expected.pop().unwrap_or_default(),
             pool,
+            paths,
+            expected,
             widths,
         }
     }

@@ -14,8 +14,10 @@ const STANDS_OUT_MEDIANS: f64 = 3.0;
 const STANDS_OUT_SHARE: f64 = 0.002;
 /// Pitches may differ by this share of the period (and always by a day).
 const JITTER: f64 = 0.15;
-/// Fewer steps are no pattern.
+/// Fewer steps are no pattern,
 const LEAST_STEPS: usize = 3;
+/// and fewer than these are none where others of their size came before, irregularly.
+const LEAST_AFTER_OTHERS: usize = 5;
 /// A shorter period is left to the weekly pattern.
 const SHORTEST_PERIOD: f64 = 4.0;
 /// A drop gives back what came in at most this many periods before.
@@ -128,7 +130,12 @@ fn regular(daily: &Daily, mut steps: Vec<Step>, increments: usize) -> Option<Pat
     steps.drain(..start);
     let (first, last) = (steps.first()?.increment, steps.last()?.increment);
     let is_over = (increments - 1 - last) as f64 > 1.3 * period_days + 1.0;
-    if steps.len() < LEAST_STEPS || is_over {
+    let least = if start == 0 {
+        LEAST_STEPS
+    } else {
+        LEAST_AFTER_OTHERS
+    };
+    if steps.len() < least || is_over {
         return None;
     }
     let mean = ((last - first) as f64) / ((steps.len() - 1) as f64);
@@ -192,13 +199,15 @@ impl Pattern {
     }
 
     /// The steps that are due in `(origin, until]`, as one could know on day `origin`: days after the
-    /// origin, and the bytes of all steps up to then. `inflow` is the sum of increments without steps.
+    /// origin, and the bytes of all steps up to then. `inflow` is the sum of increments without steps,
+    /// and `rate` what is expected to come in a day.
     pub(crate) fn expected(
         &self,
         daily: &Daily,
         inflow: &[f64],
         origin: usize,
         until: usize,
+        rate: f64,
     ) -> Vec<(usize, f64)> {
         let seen = self.seen_at(origin);
         if seen < 2 {
@@ -215,39 +224,33 @@ impl Pattern {
             .enumerate()
             .map(|(nth, day)| {
                 sum += self
-                    .given_back(inflow, origin, seen, seen + nth)
+                    .given_back(inflow, origin, seen, seen + nth, rate)
                     .map_or(typical, |bytes| -bytes);
                 (day - origin, sum)
             })
             .collect()
     }
 
-    /// What the step number `nth` gives back, as far as it came in before `origin`.
-    fn given_back(&self, inflow: &[f64], origin: usize, seen: usize, nth: usize) -> Option<f64> {
+    /// What the step number `nth` gives back: what came in, or is expected to come in at `rate`.
+    fn given_back(
+        &self,
+        inflow: &[f64],
+        origin: usize,
+        seen: usize,
+        nth: usize,
+        rate: f64,
+    ) -> Option<f64> {
         let closing = (nth + 1).checked_sub(self.lag?)?;
-        let recent = || {
-            let days = whole(self.period_days).clamp(1, origin.max(1));
-            inflow[origin] - inflow[origin.saturating_sub(days)]
-        };
-        if closing == 0 {
-            return None;
-        }
         if closing > seen {
-            return Some(recent());
+            return Some(rate * self.period_days);
         }
-        let opened = self.steps[closing - 1].increment;
+        let opened = self.steps[closing.checked_sub(1)?].increment;
         if closing < seen {
             return Some(inflow[self.steps[closing].increment] - inflow[opened]);
         }
-        // the period under way: what came so far, and the rest at its rate
-        let so_far = inflow[origin] - inflow[opened];
-        let elapsed = ((origin - opened) as f64).max(1.0);
-        let rate = if elapsed > 0.3 * self.period_days {
-            so_far / elapsed
-        } else {
-            recent() / whole(self.period_days).clamp(1, origin.max(1)) as f64
-        };
-        Some(so_far + rate * (self.period_days - elapsed).max(0.0))
+        // the period under way: what came so far, and the rest
+        let rest = self.period_days - (origin - opened) as f64;
+        Some(inflow[origin] - inflow[opened] + rate * rest.max(0.0))
     }
 
     /// Finds out whether drops give back what came in some periods before, which tells the next

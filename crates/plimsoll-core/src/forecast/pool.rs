@@ -4,16 +4,19 @@ use std::sync::LazyLock;
 
 use super::clean::Clean;
 use super::grid::Daily;
+use super::pattern::Pattern;
 use super::rules::{Path, RULES};
 
 /// Horizons, in days, at which rules are judged and errors are collected.
 pub(crate) const NODES: [usize; 8] = [1, 2, 4, 7, 14, 30, 60, 90];
+/// The node whose slope is the rate at which steps of a pattern are expected to grow.
+const MONTH: usize = 5;
 /// Past errors lose half of their weight in so many days.
 const HALF_LIFE: f64 = 60.0;
 /// How far a judgement at one horizon counts at another: e-fold for this distance of logarithms.
-const NEAR: f64 = 0.7;
+const NEAR: f64 = 1.0;
 /// The weights are this power of the inverse errors, when there is any amount of evidence.
-const POWER: f64 = 3.0;
+const POWER: f64 = 6.0;
 /// So many independent errors carry half of that power.
 const HALF_EVIDENCE: f64 = 2.0;
 /// Rules are not told apart by less than this share of the typical error.
@@ -53,8 +56,6 @@ impl Pool {
         daily: &Daily,
         clean: &Clean,
         paths: &[[Path; RULES]],
-        expected: &[Vec<(usize, f64)>],
-        first_origin: usize,
     ) -> Self {
         let days = daily.len();
         let stride = stride(days);
@@ -64,6 +65,8 @@ impl Pool {
             .iter()
             .map(|rules| NODES.map(|node| rules.map(|path| path.at(node as f64))))
             .collect();
+        let pattern = clean.pattern.as_ref();
+        let first_origin = pattern.map_or(0, Pattern::known_from);
         let mut judged = Judged::default();
         let mut forecasts: Vec<[f64; NODES.len()]> = vec![[0.0; NODES.len()]; days];
         let mut errors: [Vec<PastError>; NODES.len()] = Default::default();
@@ -85,10 +88,9 @@ impl Pool {
                 }
                 if origin >= first_origin && is_origin(origin) {
                     let naive = daily.y[day] - daily.y[origin];
-                    let steps = steps_within(&expected[origin], node);
                     errors[x].push(PastError {
                         origin,
-                        bytes: naive - steps - forecasts[origin][x],
+                        bytes: naive - forecasts[origin][x],
                         naive,
                     });
                 }
@@ -98,12 +100,26 @@ impl Pool {
                 for x in 0..NODES.len() {
                     forecasts[day][x] = weighted(&weights[x], &at_nodes[day][x]);
                 }
+                if let Some(pattern) = pattern.filter(|_| day >= first_origin) {
+                    let until = newest.min(day + NODES[NODES.len() - 1]);
+                    let rate = forecasts[day][MONTH] / NODES[MONTH] as f64;
+                    let steps = pattern.expected(daily, &clean.inflow, day, until, rate);
+                    for (x, &node) in NODES.iter().enumerate() {
+                        forecasts[day][x] += steps_within(&steps, node);
+                    }
+                }
             }
         }
         Self {
             weights: judged.weights(),
             errors,
         }
+    }
+
+    /// What is expected to come in a day, by the rules together.
+    pub(crate) fn rate(&self, paths: &[Path; RULES]) -> f64 {
+        let days = NODES[MONTH] as f64;
+        self.at(paths, days) / days
     }
 
     /// What the rules say together about `days` ahead.

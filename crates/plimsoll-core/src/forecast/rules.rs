@@ -6,11 +6,11 @@ use super::smoothing;
 use super::stats::median;
 
 /// How many rules there are.
-pub(crate) const RULES: usize = 9;
+pub(crate) const RULES: usize = 11;
 /// Windows, in days, whose slopes' median is the first rule.
 const WINDOWS: [usize; 6] = [7, 14, 28, 56, 112, 168];
 /// Half-lives, in days, of the exponentially weighted mean increments.
-const HALF_LIVES: [f64; 5] = [7.0, 14.0, 28.0, 56.0, 112.0];
+const HALF_LIVES: [f64; 6] = [7.0, 14.0, 28.0, 56.0, 112.0, 224.0];
 /// Windows, in days, of the rates of growth in per cent.
 const GROWTH_WINDOWS: [usize; 2] = [28, 84];
 
@@ -69,13 +69,13 @@ pub(crate) fn paths(daily: &Daily, clean: &Clean) -> Vec<[Path; RULES]> {
     let holt = smoothing::states(&clean.inflow, parameters);
     let turns = turns(clean);
     let keeps = HALF_LIVES.map(|days| 0.5_f64.powf(1.0 / days));
-    let mut means = [(0.0, 0.0); 5];
+    let mut means = [(0.0, 0.0); HALF_LIVES.len()];
     (0..daily.len())
         .map(|origin| {
             let turn = turns[origin];
             // after a change of slope the means begin anew
             let from = if origin > 0 && turn != turns[origin - 1] {
-                means = [(0.0, 0.0); 5];
+                means = [(0.0, 0.0); HALF_LIVES.len()];
                 turn
             } else {
                 origin.saturating_sub(1)
@@ -106,10 +106,10 @@ pub(crate) fn paths(daily: &Daily, clean: &Clean) -> Vec<[Path; RULES]> {
                 rules[0] = Path::straight(median(&mut slopes));
             }
             rules[1] = holt;
-            for (rule, (sum, count)) in rules[2..7].iter_mut().zip(means) {
+            for (rule, (sum, count)) in rules[2..8].iter_mut().zip(means) {
                 *rule = Path::straight(if count > 0.0 { sum / count } else { 0.0 });
             }
-            for (rule, days) in rules[7..].iter_mut().zip(GROWTH_WINDOWS) {
+            for (rule, days) in rules[8..10].iter_mut().zip(GROWTH_WINDOWS) {
                 *rule = growth(daily, clean, origin, reach, days.min(reach));
             }
             rules
