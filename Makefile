@@ -27,9 +27,10 @@ bench: ## what the speed claims rest on, measured again
 	@scripts/setup
 	@scripts/fetch-postgres --any
 	@cargo build --profile fast --locked -p plimsoll -p plimsoll-bench
-	@"$${CARGO_TARGET_DIR:-target}/fast/plimsoll-bench"
-	@if [ -e crates/plimsoll-store/benches/history.rs ]; then \
-		cargo bench --profile fast --locked -p plimsoll-store --bench history; fi
+	@status=0; "$${CARGO_TARGET_DIR:-target}/fast/plimsoll-bench" || status=1; \
+	for bench in plimsoll-core/forecast plimsoll-store/history; do \
+		cargo bench --profile fast --locked -p "$${bench%/*}" --bench "$${bench#*/}" || status=1; \
+	done; exit $$status
 
 forecast-score: ## the forecasts scored beside the usual baselines, into docs/FORECAST.md
 	@scripts/forecast-score

@@ -15,11 +15,11 @@ const BASELINE: usize = 120;
 /// and at least, counted from the change before.
 const LEAST_BASELINE: usize = 21;
 /// Standard errors that growth has to be above the baseline's,
-const CLEAR_UP: f64 = 6.0;
+const CLEAR_UP: f64 = 7.0;
 /// or below it.
 const CLEAR_DOWN: f64 = 4.5;
 /// Standard errors by the stretch's own variance.
-const CLEAR_ITSELF: f64 = 4.0;
+const CLEAR_ITSELF: f64 = 3.5;
 /// The share of the clear distance that must be left without the stretch's extreme day.
 const WITHOUT_EXTREME: f64 = 0.6;
 /// The smallest ratio of the slopes.

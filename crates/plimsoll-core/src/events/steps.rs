@@ -10,7 +10,7 @@ const SPREADS: f64 = 8.0;
 /// and this many times their mean size,
 const MEANS: f64 = 8.0;
 /// and this many times their mean square over mean size ([`Usual::tail`]),
-const TAILS: f64 = 7.0;
+const TAILS: f64 = 8.0;
 /// and this share of the size,
 const SHARE: f64 = 0.01;
 /// and, upwards, this many times the largest increment of the last half year.

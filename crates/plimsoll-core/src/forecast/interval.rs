@@ -4,15 +4,17 @@ use super::pool::{NODES, PastError, between_nodes};
 use super::stats::{line_slope, weighted_quantile};
 
 /// Past errors lose half of their weight in so many days.
-const HALF_LIFE: f64 = 80.0;
+const HALF_LIFE: f64 = 250.0;
 /// Fewer errors at a horizon tell nothing about it.
 const LEAST_ERRORS: usize = 8;
 /// Independent errors per horizon's length of history: neighbouring ones overlap.
 const INDEPENDENT: f64 = 2.0;
-/// How many standard errors of a quantile it is raised by.
+/// How many standard errors of a quantile it is raised by, for the 80 % bounds
 const RAISED: f64 = 0.5;
+/// and for the 95 % ones, whose quantile few errors tell.
+const RAISED95: f64 = 1.0;
 /// The 95 % bounds are at least this much wider than the 80 % ones.
-const LEAST_RATIO: f64 = 1.25;
+const LEAST_RATIO: f64 = 1.5;
 /// Past what history can check, widths grow with the horizon to a power within these.
 const EXPONENTS: (f64, f64) = (0.6, 1.2);
 /// Share of the size below which a width is noise of rounding.
@@ -78,15 +80,15 @@ impl Widths {
             sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
             let weight: f64 = sorted.iter().map(|(_, weight)| weight).sum();
             let independent = weight * evidence.stride as f64 / node as f64 * INDEPENDENT;
-            let quantile = |q: f64| {
+            let quantile = |q: f64, raised: f64| {
                 let error = (q * (1.0 - q) / (independent + 1.0)).sqrt();
-                weighted_quantile(&sorted, (q + RAISED * error).min(0.995))
+                weighted_quantile(&sorted, (q + raised * error).min(0.995))
             };
             let (before80, before95) = x
                 .checked_sub(1)
                 .map_or((floor, 0.0), |x| (widths.half80[x], widths.half95[x]));
-            widths.half80[x] = quantile(0.8).max(before80);
-            widths.half95[x] = quantile(0.95)
+            widths.half80[x] = quantile(0.8, RAISED).max(before80);
+            widths.half95[x] = quantile(0.95, RAISED95)
                 .max(LEAST_RATIO * widths.half80[x])
                 .max(before95);
             widths.known = x + 1;

@@ -52,11 +52,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// Walks over the history once: judges the rules, and takes down what their common forecast
     /// would have missed.
-    pub(crate) fn walk(
-        daily: &Daily,
-        clean: &Clean,
-        paths: &[[Path; RULES]],
-    ) -> Self {
+    pub(crate) fn walk(daily: &Daily, clean: &Clean, paths: &[[Path; RULES]]) -> Self {
         let days = daily.len();
         let stride = stride(days);
         let newest = days - 1;
