@@ -193,6 +193,15 @@ pub trait Store: Send + Sync + 'static {
         stale_after_s: u32,
     ) -> Result<bool, StoreError>;
 
+    /// Says that a claimed run is still under way, so that nobody takes it over: false if the claim
+    /// is no longer this run's.
+    async fn keep_job(
+        &self,
+        name: &str,
+        scheduled_for: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
     /// Records how a claimed run ended.
     async fn finish_job(
         &self,

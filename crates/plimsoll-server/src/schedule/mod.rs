@@ -23,6 +23,12 @@ pub use status::jobs;
 /// How soon a job looks again at a run that another process has claimed, or at a store that failed.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 
+/// How often a run says that it is still under way.
+const BEAT: SignedDuration = SignedDuration::from_secs(10);
+
+/// A run that said nothing for so long died with its process, and is taken over.
+const STALE_AFTER_S: u32 = 45;
+
 /// What runs on a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Job {
@@ -41,8 +47,6 @@ pub struct Scheduler {
     watch: Arc<Watch>,
     schedule: Schedule,
     retention: Retention,
-    /// How long a run can take at most, per instance: then another process may take it over.
-    stale_after_s: Vec<u32>,
     started_at: Timestamp,
     stop: CancellationToken,
 }
@@ -92,22 +96,9 @@ impl Job {
 impl Scheduler {
     /// Does nothing until [`Scheduler::spawn`].
     pub fn new(watch: Arc<Watch>, settings: &Settings, stop: CancellationToken) -> Self {
-        let stale_after_s = settings
-            .instances
-            .iter()
-            .map(|instance| {
-                // The databases of one instance may have to be visited one after the other.
-                let deadline = instance.visit.deadline + instance.visit.connect_timeout;
-                u32::try_from(deadline.as_secs())
-                    .unwrap_or(3600)
-                    .saturating_mul(4)
-                    .max(60)
-            })
-            .collect();
         Self {
             schedule: settings.schedule.clone(),
             retention: settings.retention,
-            stale_after_s,
             started_at: watch.clock().now(),
             watch,
             stop,
@@ -164,9 +155,8 @@ impl Scheduler {
             Due::Never => return Ok(Step::Never),
         };
         clock.sleep_until(now + jitter(self.schedule.jitter)).await;
-        let stale_after_s = self.stale_after_s[instance];
         if !store
-            .claim_job(&key, scheduled_for, clock.now(), stale_after_s)
+            .claim_job(&key, scheduled_for, clock.now(), STALE_AFTER_S)
             .await?
         {
             let next = cron.next_after(now).unwrap_or(now + LOOK_AGAIN);
@@ -175,7 +165,10 @@ impl Scheduler {
         let began_at = clock.now();
         let instance_name = &*watched.settings.instance;
         tracing::info!(job = job.name(), instance = instance_name, scheduled_for = %scheduled_for, "job.start");
-        let outcome = runs::run(self, job, watched, scheduled_for).await;
+        let outcome = tokio::select! {
+            outcome = runs::run(self, job, watched, scheduled_for) => outcome,
+            never = self.keep(&key, scheduled_for) => match never {},
+        };
         let ended_at = clock.now();
         tracing::info!(
             job = job.name(),
@@ -190,6 +183,25 @@ impl Scheduler {
             .finish_job(&key, ended_at, outcome.word, &outcome.message)
             .await?;
         Ok(Step::Ran)
+    }
+
+    /// Says, for as long as it is polled, that a run is still under way.
+    async fn keep(&self, key: &str, scheduled_for: Timestamp) -> std::convert::Infallible {
+        let clock = self.watch.clock();
+        loop {
+            clock.sleep_until(clock.now() + BEAT).await;
+            match self
+                .watch
+                .store()
+                .keep_job(key, scheduled_for, clock.now())
+                .await
+            {
+                Ok(true) => {}
+                // The machine slept, say. Samples are unique for their time, so nothing is taken twice.
+                Ok(false) => tracing::warn!(job = key, "job.taken_over"),
+                Err(error) => tracing::warn!(job = key, error = %error, "job.beat_failed"),
+            }
+        }
     }
 }
 

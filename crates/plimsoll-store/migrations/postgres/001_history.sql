@@ -175,7 +175,9 @@ create table plimsoll.jobs (
     last_finished_at timestamptz,
     last_outcome text,
     last_message text,
-    last_scheduled_for timestamptz
+    last_scheduled_for timestamptz,
+    -- a run whose process no longer renews this died
+    last_beat_at timestamptz
 );
 
 create table plimsoll.cleanup_runs (

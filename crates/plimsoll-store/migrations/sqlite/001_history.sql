@@ -173,7 +173,9 @@ create table jobs (
     last_finished_at integer,
     last_outcome text,
     last_message text,
-    last_scheduled_for integer
+    last_scheduled_for integer,
+    -- a run whose process no longer renews this died
+    last_beat_at integer
 ) strict, without rowid;
 
 create table cleanup_runs (

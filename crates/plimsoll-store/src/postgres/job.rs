@@ -18,21 +18,38 @@ pub(super) async fn claim(
     // A run that ended is never repeated for its scheduled time; one whose process died is.
     let claimed = work
         .execute(
-            "insert into plimsoll.jobs as j (name, last_started_at, last_scheduled_for)
-             values ($1, $3, $2)
+            "insert into plimsoll.jobs as j (name, last_started_at, last_scheduled_for, last_beat_at)
+             values ($1, $3, $2, $3)
              on conflict (name) do update set
                  last_started_at = excluded.last_started_at,
                  last_scheduled_for = excluded.last_scheduled_for,
+                 last_beat_at = excluded.last_beat_at,
                  last_finished_at = null, last_outcome = null, last_message = null
              where (j.last_finished_at is not null
                      and j.last_scheduled_for < excluded.last_scheduled_for)
                  or (j.last_finished_at is null
                      and j.last_scheduled_for <= excluded.last_scheduled_for
-                     and j.last_started_at + make_interval(secs => $4::float8) <= $3)",
+                     and j.last_beat_at + make_interval(secs => $4::float8) <= $3)",
             &[&name, &scheduled_for, &now, &f64::from(stale_after_s)],
         )
         .await?;
     Ok(claimed > 0)
+}
+
+pub(super) async fn keep(
+    work: &Work<'_>,
+    name: &str,
+    scheduled_for: Timestamp,
+    now: Timestamp,
+) -> Result<bool, Wrong> {
+    let kept = work
+        .execute(
+            "update plimsoll.jobs set last_beat_at = $3
+             where name = $1 and last_scheduled_for = $2 and last_finished_at is null",
+            &[&name, &scheduled_for, &now],
+        )
+        .await?;
+    Ok(kept > 0)
 }
 
 pub(super) async fn finish(

@@ -275,6 +275,20 @@ impl Store for PostgresStore {
         ))
     }
 
+    async fn keep_job(
+        &self,
+        name: &str,
+        scheduled_for: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        transaction!(self, write, |work| job::keep(
+            &work,
+            name,
+            scheduled_for,
+            now
+        ))
+    }
+
     async fn finish_job(
         &self,
         name: &str,

@@ -17,17 +17,33 @@ pub(super) fn claim(
 ) -> Result<bool, Wrong> {
     // A run that ended is never repeated for its scheduled time; one whose process died is.
     let claimed = connection.execute(
-        "insert into jobs (name, last_started_at, last_scheduled_for) values (?1, ?3, ?2)
+        "insert into jobs (name, last_started_at, last_scheduled_for, last_beat_at)
+         values (?1, ?3, ?2, ?3)
          on conflict (name) do update set
              last_started_at = excluded.last_started_at,
              last_scheduled_for = excluded.last_scheduled_for,
+             last_beat_at = excluded.last_beat_at,
              last_finished_at = null, last_outcome = null, last_message = null
          where (last_finished_at is not null and last_scheduled_for < excluded.last_scheduled_for)
              or (last_finished_at is null and last_scheduled_for <= excluded.last_scheduled_for
-                 and last_started_at + ?4 * 1000 <= ?3)",
+                 and last_beat_at + ?4 * 1000 <= ?3)",
         (name, millis(scheduled_for), millis(now), stale_after_s),
     )?;
     Ok(claimed > 0)
+}
+
+pub(super) fn keep(
+    connection: &Connection,
+    name: &str,
+    scheduled_for: Timestamp,
+    now: Timestamp,
+) -> Result<bool, Wrong> {
+    let kept = connection.execute(
+        "update jobs set last_beat_at = ?3
+         where name = ?1 and last_scheduled_for = ?2 and last_finished_at is null",
+        (name, millis(scheduled_for), millis(now)),
+    )?;
+    Ok(kept > 0)
 }
 
 pub(super) fn finish(

@@ -473,6 +473,17 @@ impl Store for SqliteStore {
         .await
     }
 
+    async fn keep_job(
+        &self,
+        name: &str,
+        scheduled_for: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.write(move |connection| job::keep(connection, &name, scheduled_for, now))
+            .await
+    }
+
     async fn finish_job(
         &self,
         name: &str,

@@ -405,6 +405,12 @@ contract! {
         other.finish_job("watch", two, "ok", "3 databases").await.unwrap();
         assert!(!fresh.store.claim_job("watch", one, two, 60).await.unwrap(), "it ran");
         assert!(fresh.store.claim_job("watch", three, three, 60).await.unwrap());
+        // as long as it says that it runs, nobody takes it over
+        let later = |seconds| three + SignedDuration::from_secs(seconds);
+        assert!(fresh.store.keep_job("watch", three, later(50)).await.unwrap());
+        assert!(!fresh.store.keep_job("watch", two, later(51)).await.unwrap(), "not that run");
+        assert!(!other.claim_job("watch", three, later(109), 60).await.unwrap());
+        assert!(other.claim_job("watch", three, later(110), 60).await.unwrap());
         fresh.store.finish_job("watch", three, "failed", "no answer").await.unwrap();
         let jobs = fresh.store.jobs().await.unwrap();
         assert_eq!(jobs.len(), 1);
