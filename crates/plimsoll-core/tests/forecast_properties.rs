@@ -321,7 +321,7 @@ fn a_hundred_thousand_samples_and_gaps_of_a_year() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_and_forth_does_no_harm() {
+fn trap_37_a_clock_that_is_set_back_and_forth_does_no_harm() {
     let mut points = daily(
         &(0..90)
             .map(|d| 1_000_000_000 + d * 10_000_000)

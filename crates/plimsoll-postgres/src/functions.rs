@@ -199,7 +199,9 @@ impl Work<'_> {
         while let Some(batch) = self.next() {
             if !was_looked_at && opened >= LOOK_AFTER {
                 was_looked_at = true;
-                allowed = allowance(opened, session.backend_memory().await.0);
+                let memory = session.backend_memory().await;
+                allowed = allowance(opened, memory.0);
+                cost::add_memory(&mut lock(&self.spent), memory);
             }
             if opened > 0 && opened + batch.len() > allowed {
                 // The old one goes first: a role may have one connection only.

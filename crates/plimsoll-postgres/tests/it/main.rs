@@ -32,3 +32,4 @@ mod traps_locks;
 mod traps_meanwhile;
 mod traps_names;
 mod traps_parts;
+mod traps_scale;

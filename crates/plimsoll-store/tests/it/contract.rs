@@ -339,7 +339,7 @@ contract! {
         assert_eq!(fresh.store.databases().await.unwrap(), [world.key()]);
     }
 
-    async fn a_clock_that_is_set_back_loses_nothing(fresh: &Fresh) {
+    async fn trap_37_a_clock_that_is_set_back_loses_nothing(fresh: &Fresh) {
         let mut world = World::new("main", "app");
         world.add(1000, "public", "a", 8192);
         let mut kept = Vec::new();
