@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
+
 use super::link::{Links, OidMap, is_restored};
 use super::{
     Changes, Event, EventKind, Former, Known, KnownDatabase, KnownToast, LastVisit, Part,
@@ -102,16 +104,26 @@ impl Comparison<'_> {
             self.event(EventKind::Restore, None, bytes, Some(detail));
             return;
         }
-        let timeline_moved =
-            matches!((last.timeline, server.timeline), (Some(was), Some(is)) if is > was);
-        if timeline_moved || (last.in_recovery && !server.in_recovery) {
+        // A promoted standby's control file names the new timeline from its next checkpoint on: where
+        // timelines can be read they alone decide, or one failover would be told twice.
+        let is_failover = match (last.timeline, server.timeline) {
+            (Some(was), Some(is)) => is > was,
+            _ => last.in_recovery && !server.in_recovery,
+        };
+        if is_failover {
             let detail = match (last.timeline, server.timeline) {
                 (Some(was), Some(is)) => Some(format!("timeline {was} became {is}")),
                 _ => None,
             };
             self.event(EventKind::Failover, None, bytes, detail);
         }
-        if server.stats_reset_at.is_some() && last.stats_reset_at != server.stats_reset_at {
+        // Before PostgreSQL 15 a database's counters are dated from the moment that they first
+        // counted something; since then a date means that they were reset.
+        let is_first_date = last.stats_reset_at.is_none() && server.major() < 15;
+        // Stores keep milliseconds, servers know microseconds.
+        let [was, is] = [last.stats_reset_at, server.stats_reset_at]
+            .map(|at| at.map(Timestamp::as_millisecond));
+        if is.is_some() && was != is && !is_first_date {
             self.event(EventKind::StatisticsReset, None, bytes, None);
         }
     }

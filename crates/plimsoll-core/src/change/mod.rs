@@ -277,7 +277,12 @@ impl KnownDatabase {
             in_recovery: server.in_recovery,
             stats_reset_at: server
                 .stats_reset_at
-                .or_else(|| before.and_then(|last| last.stats_reset_at)),
+                // a restored database counts anew, and may not say yet since when
+                .or_else(|| {
+                    before
+                        .filter(|last| last.database_oid == snapshot.database_oid)
+                        .and_then(|last| last.stats_reset_at)
+                }),
             total_bytes: snapshot.totals.total_bytes,
         });
     }

@@ -228,6 +228,77 @@ fn each_kind_of_event_is_recognised() {
 }
 
 #[test]
+fn counters_that_begin_to_count_are_no_reset() {
+    for (version_num, expect) in [
+        (130_023, vec![]),
+        (140_020, vec![]),
+        (150_015, vec!["statistics_reset database 0 0"]),
+    ] {
+        let change = |now: &mut Snapshot| {
+            now.server.version_num = version_num;
+            now.server.stats_reset_at = Some(now.measured_at);
+        };
+        assert_eq!(events(change), expect, "{version_num}");
+    }
+}
+
+#[test]
+fn a_restored_databases_first_date_is_no_reset() {
+    let (mut known, mut now) = (KnownDatabase::new(), snapshot());
+    now.server.version_num = 140_020;
+    let dates = ["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"].map(|at| at.parse().ok());
+    let mut told = Vec::new();
+    for (oid, stats_reset_at) in [
+        (1, dates[0]),
+        (2, None),
+        (2, dates[1]),
+        (2, None),
+        (2, dates[0]),
+    ] {
+        now.measured_at += SignedDuration::from_hours(1);
+        now.database_oid = oid;
+        now.server.stats_reset_at = stats_reset_at;
+        let changes = compare(&known, &now);
+        known.apply(&changes, &now);
+        let kinds = changes
+            .events
+            .iter()
+            .filter(|event| event.relation.is_none());
+        told.push(kinds.map(|event| event.kind).collect::<Vec<_>>());
+    }
+    let (restore, reset) = (EventKind::Restore, EventKind::StatisticsReset);
+    assert_eq!(told, [vec![], vec![restore], vec![], vec![], vec![reset]]);
+}
+
+#[test]
+fn one_failover_is_told_once() {
+    let mut standby = snapshot();
+    standby.server.in_recovery = true;
+    // (what can be read of timelines, before and after; promoted; what is told)
+    for (was, is, promoted, expect) in [
+        (Some(1), Some(2), true, 1),
+        (Some(1), Some(2), false, 1),
+        // promoted, and no checkpoint yet
+        (Some(1), Some(1), true, 0),
+        (None, None, true, 1),
+        (None, None, false, 0),
+        (None, Some(2), true, 1),
+    ] {
+        standby.server.timeline = was;
+        let mut known = KnownDatabase::new();
+        let first = compare(&known, &standby);
+        known.apply(&first, &standby);
+        let mut now = standby.clone();
+        now.measured_at += SignedDuration::from_hours(1);
+        now.server.timeline = is;
+        now.server.in_recovery = !promoted;
+        let told = compare(&known, &now).events;
+        assert_eq!(told.len(), expect, "{was:?} {is:?} {promoted}: {told:?}");
+        assert!(told.iter().all(|event| event.kind == EventKind::Failover));
+    }
+}
+
+#[test]
 fn a_renamed_table_keeps_its_history_though_another_takes_its_name() {
     let (known, changes) = after(|now| {
         now.tables[0].table_name = "a_old".into();

@@ -3,6 +3,8 @@
 
 mod bounds;
 mod history;
+mod identity;
+mod identity_database;
 mod openapi;
 mod routes;
 mod running;

@@ -1,4 +1,4 @@
-//! The real router over a real database and an SQLite store in a temporary folder.
+//! The real router over a real database, and a store: a file in a temporary folder unless asked.
 
 use std::sync::Arc;
 
@@ -49,8 +49,13 @@ impl Service {
 
     /// A second process, as it were: its own everything, but the same store file.
     pub(crate) async fn sharing(settings: Settings, folder: Arc<TempDir>) -> Self {
-        let store =
-            plimsoll_store::open(&format!("sqlite:{}/store.db", folder.path().display())).unwrap();
+        let url = format!("sqlite:{}/store.db", folder.path().display());
+        Self::on_store(settings, &url, folder).await
+    }
+
+    /// On the store that a URL names, through a pool of its own.
+    pub(crate) async fn on_store(settings: Settings, url: &str, folder: Arc<TempDir>) -> Self {
+        let store = plimsoll_store::open(url).unwrap();
         store.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::new(at(NOON)));
         let stop = CancellationToken::new();

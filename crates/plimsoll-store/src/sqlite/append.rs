@@ -283,7 +283,10 @@ fn keep_database(
              timeline = coalesce(excluded.timeline, timeline),
              in_recovery = excluded.in_recovery,
              server_version_num = excluded.server_version_num,
-             stats_reset_at = coalesce(excluded.stats_reset_at, stats_reset_at),
+             -- a restored database counts anew, and may not say yet since when
+             stats_reset_at = case when oid = excluded.oid
+                 then coalesce(excluded.stats_reset_at, stats_reset_at)
+                 else excluded.stats_reset_at end,
              last_tick = excluded.last_tick, next_relation_id = excluded.next_relation_id",
         named_params! {
             ":instance_id": instance_id,
