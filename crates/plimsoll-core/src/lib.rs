@@ -3,9 +3,11 @@
 //! **Invariant:** nothing here does I/O. No runtime, no SQL, no clock: time enters as an argument.
 //! `make lint` checks it on this crate's dependency tree.
 
+pub mod cap;
 pub mod capacity;
 pub mod change;
 pub mod events;
+pub mod footprint;
 pub mod forecast;
 pub mod instance;
 pub mod name;

@@ -23,6 +23,9 @@ pub struct Settings {
     pub schedule: Schedule,
     /// How long samples are kept.
     pub retention: Retention,
+    /// The most that the history may take of the store's disk: what is over it goes, oldest detail
+    /// first.
+    pub max_bytes: Option<u64>,
     /// How much one client may ask.
     pub requests: RequestLimits,
     /// How many visits to different databases may be under way at once.
@@ -148,6 +151,7 @@ impl Settings {
             instances,
             schedule: Schedule::default(),
             retention: Retention::default(),
+            max_bytes: None,
             requests: RequestLimits::default(),
             visits_side_by_side: 4,
         }

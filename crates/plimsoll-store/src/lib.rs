@@ -9,6 +9,7 @@
 
 mod answer;
 mod error;
+mod footprint;
 mod history;
 mod job;
 mod migration;
@@ -31,6 +32,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
 
 pub use crate::error::StoreError;
+pub use crate::footprint::{Footprint, Shrink};
 pub use crate::history::{
     Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, Point, SeriesQuery,
     SetMember, SetSeries, State, TableName, TableNameError, TableSeries, TableState,
@@ -223,6 +225,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// What the store occupies on its own disk, in bytes.
     async fn size_bytes(&self) -> Result<u64, StoreError>;
+
+    /// What the store occupies, and what it holds for that: reads a row for each sample there is.
+    async fn footprint(&self) -> Result<Footprint, StoreError>;
+
+    /// Drops the oldest detail until the store takes at most `max_bytes`, and gives its space back
+    /// to the file system; `None` if it takes no more already. A chain of steps, each atomic.
+    async fn shrink(&self, max_bytes: u64, now: Timestamp) -> Result<Option<Shrink>, StoreError>;
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

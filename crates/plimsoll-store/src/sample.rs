@@ -1,7 +1,9 @@
 //! Samples: what to keep of a snapshot, and which samples to read.
 
 use jiff::Timestamp;
-use plimsoll_core::change::{Former, Known, KnownDatabase, KnownToast, RelationKind, Sizes};
+use plimsoll_core::change::{
+    Changes, Former, Known, KnownDatabase, KnownToast, RelationKind, Sizes,
+};
 use plimsoll_core::name::table_key;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::Snapshot;
@@ -250,6 +252,11 @@ pub(crate) fn columns(sizes: &Sizes) -> (Option<i64>, Option<i64>, Option<i64>, 
         signed(sizes.index_bytes),
         sizes.row_count.map(signed),
     )
+}
+
+/// How many values a sample adds.
+pub(crate) fn value_count(changes: &Changes) -> u64 {
+    (changes.table_points.len() + changes.index_points.len()) as u64
 }
 
 /// A status, as both stores keep it.

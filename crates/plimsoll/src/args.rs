@@ -111,6 +111,8 @@ pub(crate) enum Command {
     Sample,
     /// Print the history of a database, or of one table
     History(History),
+    /// Say how large the history itself is, and how large it grows at the configured retention
+    Store,
     /// Say what the role can and cannot see, and the grants that would change it
     Doctor(Doctor),
     /// Bring the store's schema up to date

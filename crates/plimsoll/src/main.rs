@@ -51,6 +51,7 @@ fn run(cli: Cli) -> anyhow::Result<Finding> {
             Command::Sizes(args) => commands::sizes::run(&context, args).await,
             Command::Sample => commands::sample::run(&context).await,
             Command::History(args) => commands::history::run(&context, args).await,
+            Command::Store => commands::store::run(&context).await,
             Command::Doctor(args) => commands::doctor::run(&context, &args).await,
             Command::Migrate => commands::migrate::run(&context).await,
             Command::CheckConfig | Command::Completions { .. } => Ok(Finding::None),

@@ -16,4 +16,5 @@ mod schema;
 pub mod series;
 pub mod sizes;
 pub mod state;
+pub mod store;
 pub mod table;

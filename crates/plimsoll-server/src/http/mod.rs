@@ -19,6 +19,7 @@ mod series;
 mod serve;
 mod sizes;
 mod state;
+mod store;
 mod stream;
 mod tables;
 
@@ -65,6 +66,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(instance::instance))
         .routes(routes!(databases::databases))
         .routes(routes!(jobs::jobs))
+        .routes(routes!(store::store))
         .routes(routes!(cleanup::stats))
         .routes(routes!(cleanup::preview))
         .routes(routes!(cleanup::execute))

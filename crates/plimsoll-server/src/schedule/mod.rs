@@ -47,6 +47,7 @@ pub struct Scheduler {
     watch: Arc<Watch>,
     schedule: Schedule,
     retention: Retention,
+    max_bytes: Option<u64>,
     started_at: Timestamp,
     stop: CancellationToken,
 }
@@ -99,6 +100,7 @@ impl Scheduler {
         Self {
             schedule: settings.schedule.clone(),
             retention: settings.retention,
+            max_bytes: settings.max_bytes,
             started_at: watch.clock().now(),
             watch,
             stop,

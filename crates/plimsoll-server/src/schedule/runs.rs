@@ -6,7 +6,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use plimsoll_core::sample::SampleKind;
-use plimsoll_store::{DatabaseKey, SampleQuery, StoreError};
+use plimsoll_core::size_text;
+use plimsoll_store::{DatabaseKey, SampleQuery, Shrink, StoreError};
 
 use super::{Job, Scheduler};
 use crate::answer::cleanup::NO_POLICY;
@@ -63,7 +64,7 @@ pub(super) async fn run(
     if job == Job::Sample {
         outcome = thin(scheduler, &done, outcome).await;
     }
-    outcome
+    shrink(scheduler, outcome).await
 }
 
 async fn sample(
@@ -159,6 +160,65 @@ async fn thin(scheduler: &Scheduler, of: &BTreeSet<DatabaseKey>, outcome: Outcom
     tracing::info!(samples_dropped = dropped, "storage.thinning.done");
     Outcome {
         message: format!("{}, {dropped} old {samples} dropped", outcome.message),
+        ..outcome
+    }
+}
+
+/// Holds the history to `history.max_bytes`.
+async fn shrink(scheduler: &Scheduler, outcome: Outcome) -> Outcome {
+    let Some(max_bytes) = scheduler.max_bytes else {
+        return outcome;
+    };
+    let now = scheduler.watch.clock().now();
+    match scheduler.watch.store().shrink(max_bytes, now).await {
+        Ok(None) => outcome,
+        Ok(Some(shrink)) => {
+            tracing::warn!(
+                max_bytes,
+                before_bytes = shrink.before_bytes,
+                after_bytes = shrink.after_bytes,
+                samples_dropped = shrink.samples_dropped,
+                dropped_until = shrink.dropped_until.map(tracing::field::display),
+                "storage.history.shrunk"
+            );
+            shrunk(outcome, &shrink)
+        }
+        Err(error) => {
+            tracing::error!(max_bytes, error = %error, "storage.history.shrink_failed");
+            let message = format!(
+                "{}; holding the history to history.max_bytes failed: {error}",
+                outcome.message
+            );
+            Outcome {
+                word: "failed",
+                message,
+            }
+        }
+    }
+}
+
+fn shrunk(outcome: Outcome, shrink: &Shrink) -> Outcome {
+    let max = size_text::pretty(shrink.max_bytes);
+    if shrink.after_bytes > shrink.max_bytes {
+        let after = size_text::pretty(shrink.after_bytes);
+        return Outcome {
+            word: "failed",
+            message: format!(
+                "{}; the history takes {after}, more than history.max_bytes ({max}), and nothing more of it may go",
+                outcome.message
+            ),
+        };
+    }
+    if shrink.samples_dropped == 0 {
+        return outcome;
+    }
+    let dropped = shrink.samples_dropped;
+    let samples = if dropped == 1 { "sample" } else { "samples" };
+    Outcome {
+        message: format!(
+            "{}, {dropped} {samples} dropped to keep the history below history.max_bytes ({max})",
+            outcome.message
+        ),
         ..outcome
     }
 }

@@ -125,3 +125,30 @@ on_every_major! {
         assert_eq!(ran[0] + ran[1], 20);
     }
 }
+
+on_every_major! {
+    async fn the_history_is_held_to_its_cap_and_says_so(server: &Server) {
+        server.sql("postgres", "create database capped").unwrap();
+        let watched = vec![watched("main", &server.url("capped"))];
+        let mut settings = Settings::new("127.0.0.1:8000".parse().unwrap(), watched);
+        // less than an empty history takes: nothing but the newest sample can stay
+        settings.max_bytes = Some(20_000);
+        let service = Service::with(settings).await;
+        let before = service.json("/api/store").await;
+        assert_eq!(before["samples"], 0);
+        assert_eq!(before["projected_bytes"], serde_json::Value::Null, "nothing was seen yet");
+        assert_eq!(before["last_shrink"], serde_json::Value::Null);
+        for _ in 0..3 {
+            assert_eq!(run_until_next(&service, Job::Sample).await, 1);
+        }
+        assert_eq!(samples(&service, &[]).await.len(), 1);
+        let jobs = service.json("/api/jobs").await;
+        let message = jobs["jobs"][1]["last_message"].as_str().unwrap();
+        assert!(message.contains("more than history.max_bytes (20 kB)"), "{message}");
+        let after = service.json("/api/store").await;
+        assert_eq!(after["samples"], 1);
+        assert_eq!(after["max_bytes"], 20_000);
+        assert!(after["size_bytes"].as_u64().unwrap() > 20_000);
+        assert_eq!(after["last_shrink"]["samples_dropped"], 1);
+    }
+}

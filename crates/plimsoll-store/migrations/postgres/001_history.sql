@@ -48,6 +48,8 @@ create table plimsoll.samples (
     table_count bigint not null,
     -- parts of relations that could not be measured; which ones is in `unread`
     unread_count bigint not null,
+    -- values that count from it on: those since the sample before it
+    value_count bigint not null default 0,
     is_demo boolean not null,
     primary key (instance_id, database_id, tick),
     unique (instance_id, id)
@@ -194,6 +196,17 @@ create table plimsoll.cleanup_runs (
 );
 
 create index cleanup_runs_of_database on plimsoll.cleanup_runs (instance, database, id);
+
+-- What `history.max_bytes` made go, the last time that it did.
+create table plimsoll.last_shrink (
+    only_row integer primary key check (only_row = 1),
+    shrunk_at timestamptz not null,
+    max_bytes bigint not null,
+    before_bytes bigint not null,
+    after_bytes bigint not null,
+    samples_dropped bigint not null,
+    dropped_until timestamptz
+);
 
 -- Each table of each sample, with its sizes and its name as they were.
 create view plimsoll.sample_tables as

@@ -48,6 +48,8 @@ create table samples (
     table_count integer not null,
     -- parts of relations that could not be measured; which ones is in `unread`
     unread_count integer not null,
+    -- values that count from it on: those since the sample before it
+    value_count integer not null default 0,
     is_demo integer not null,
     unique (instance_id, database_id, tick)
 ) strict;
@@ -191,6 +193,17 @@ create table cleanup_runs (
 ) strict;
 
 create index cleanup_runs_of_database on cleanup_runs (instance, database, id);
+
+-- What `history.max_bytes` made go, the last time that it did.
+create table last_shrink (
+    only_row integer primary key check (only_row = 1),
+    shrunk_at integer not null,
+    max_bytes integer not null,
+    before_bytes integer not null,
+    after_bytes integer not null,
+    samples_dropped integer not null,
+    dropped_until integer
+) strict;
 
 -- Each table of each sample, with its sizes and its name as they were.
 create view sample_tables as

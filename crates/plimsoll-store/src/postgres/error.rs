@@ -39,9 +39,19 @@ impl Wrong {
                 SqlState::T_R_SERIALIZATION_FAILURE,
                 SqlState::T_R_DEADLOCK_DETECTED,
                 SqlState::UNIQUE_VIOLATION,
+                // another process dropped the week's partition
+                SqlState::CHECK_VIOLATION,
             ]
             .contains(code)
         })
+    }
+
+    /// Whether a lock was not to be had in time.
+    pub(super) fn is_lock_timeout(&self) -> bool {
+        let Self::Statement(error) = self else {
+            return false;
+        };
+        error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
     }
 
     pub(super) fn on(self, store: &str) -> StoreError {

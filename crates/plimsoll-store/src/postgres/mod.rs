@@ -1,7 +1,24 @@
 //! The store in a PostgreSQL database, in the schema `plimsoll`.
 
+/// Runs one transaction: reads, or writes and commits.
+macro_rules! transaction {
+    ($store:expr, $kind:ident, |$work:ident| $body:expr) => {{
+        let store = $store;
+        let result = async {
+            let mut connection = get(&store.pool).await?;
+            let $work = connection.$kind().await?;
+            let result: Result<_, Wrong> = $body.await;
+            let value = result?;
+            $work.commit().await?;
+            Ok::<_, Wrong>(value)
+        };
+        result.await.map_err(|wrong: Wrong| wrong.on(&store.name))
+    }};
+}
+
 mod append;
 mod error;
+mod footprint;
 mod job;
 mod migrate;
 mod partition;
@@ -26,6 +43,7 @@ use self::append::Written;
 use self::error::Wrong;
 use self::partition::Partitions;
 use self::pool::{Pool, get};
+use crate::footprint::{Footprint, Shrink};
 use crate::history::{
     Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
     TableName, TableSeries,
@@ -43,22 +61,6 @@ pub(crate) struct PostgresStore {
     partitions: Partitions,
     /// The server and database, without the password.
     name: String,
-}
-
-/// Runs one transaction: reads, or writes and commits.
-macro_rules! transaction {
-    ($store:expr, $kind:ident, |$work:ident| $body:expr) => {{
-        let store = $store;
-        let result = async {
-            let mut connection = get(&store.pool).await?;
-            let $work = connection.$kind().await?;
-            let result: Result<_, Wrong> = $body.await;
-            let value = result?;
-            $work.commit().await?;
-            Ok::<_, Wrong>(value)
-        };
-        result.await.map_err(|wrong: Wrong| wrong.on(&store.name))
-    }};
 }
 
 /// Answers a question about one database in one read transaction; `$nothing` where it has no samples.
@@ -256,7 +258,14 @@ impl Store for PostgresStore {
         retention: &Retention,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        transaction!(self, write, |work| thin::thin(&work, of, retention, now))
+        let dropped = transaction!(self, write, |work| thin::thin(&work, of, retention, now))?;
+        if dropped > 0 {
+            self.partitions
+                .drop_past(&self.pool, now)
+                .await
+                .map_err(|wrong| wrong.on(&self.name))?;
+        }
+        Ok(dropped)
     }
 
     async fn claim_job(
@@ -315,6 +324,14 @@ impl Store for PostgresStore {
 
     async fn size_bytes(&self) -> Result<u64, StoreError> {
         transaction!(self, read, |work| read::size_bytes(&work))
+    }
+
+    async fn footprint(&self) -> Result<Footprint, StoreError> {
+        transaction!(self, read, |work| footprint::footprint(&work))
+    }
+
+    async fn shrink(&self, max_bytes: u64, now: Timestamp) -> Result<Option<Shrink>, StoreError> {
+        footprint::shrink(self, max_bytes, now).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

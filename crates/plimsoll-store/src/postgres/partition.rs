@@ -3,20 +3,22 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
+
 use super::error::Wrong;
 use super::migrate::has_table;
-use super::pool::{Pool, get};
+use super::pool::{Pool, Work, get};
 use crate::sample::from_millis;
 
 /// The length of a partition in ticks: a week. Monday, because 1970 began on a Thursday.
-const WEEK: i64 = 7 * 86_400;
-const MONDAY: i64 = 4 * 86_400;
+pub(super) const WEEK: i64 = 7 * 86_400;
+pub(super) const MONDAY: i64 = 4 * 86_400;
 
 /// Guards the making and dropping of partitions: "plimsoll" in ASCII, and one more.
-pub(super) const LOCK: i64 = 0x706c_696d_736f_6c6d;
+const LOCK: i64 = 0x706c_696d_736f_6c6d;
 
 /// The tables that are partitioned.
-pub(super) const TABLES: [&str; 2] = ["table_values", "index_values"];
+const TABLES: [&str; 2] = ["table_values", "index_values"];
 
 /// Weeks whose partitions this process knows to be there.
 #[derive(Debug, Default)]
@@ -54,6 +56,48 @@ impl Partitions {
         Ok(())
     }
 
+    /// Drops the partitions of weeks before `now`'s that hold nothing, and of which no sample is left:
+    /// thinning has moved what is still needed out of them. Returns how many.
+    ///
+    /// Each in a transaction of its own, which gives way to whoever reads for long: then the partition
+    /// goes the next time.
+    pub(super) async fn drop_past(&self, pool: &Pool, now: Timestamp) -> Result<u32, Wrong> {
+        let mut connection = get(pool).await?;
+        let this_week = week_of(now.as_second());
+        let work = connection.read().await?;
+        let rows = work
+            .query(include_str!("partition/partitions.sql"), &[&&TABLES[..]])
+            .await?;
+        work.commit().await?;
+        let mut dropped = 0;
+        for row in rows {
+            let (table, name): (&str, &str) = (row.get(0), row.get(1));
+            let Some(start) = start_of(name) else {
+                continue;
+            };
+            if start >= this_week {
+                continue;
+            }
+            let work = connection.write().await?;
+            match drop_if_empty(&work, table, name, start).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    work.commit().await?;
+                    dropped += 1;
+                    tracing::info!(partition = name, "store.partition.dropped");
+                }
+                Err(wrong) if wrong.is_lock_timeout() => {
+                    tracing::debug!(partition = name, "store.partition.in_use");
+                }
+                Err(wrong) => return Err(wrong),
+            }
+        }
+        if dropped > 0 {
+            self.forget();
+        }
+        Ok(dropped)
+    }
+
     /// Forgets what is there: another process may have dropped some.
     pub(super) fn forget(&self) {
         self.known().clear();
@@ -62,6 +106,44 @@ impl Partitions {
     fn known(&self) -> std::sync::MutexGuard<'_, HashSet<i64>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Drops a partition if it holds nothing and no sample is left that it could hold something for.
+async fn drop_if_empty(
+    work: &Work<'_>,
+    table: &str,
+    name: &str,
+    start: i64,
+) -> Result<bool, Wrong> {
+    work.execute("select pg_advisory_xact_lock($1)", &[&LOCK])
+        .await?;
+    let is_past = async || -> Result<bool, Wrong> {
+        let end = start + WEEK;
+        let row = work
+            .row(include_str!("partition/has_samples.sql"), &[&start, &end])
+            .await?;
+        if row.get(0) || !has_table(work, name).await? {
+            return Ok(false);
+        }
+        let rows = work
+            .query_once(&format!("select from plimsoll.{name} limit 1"))
+            .await?;
+        Ok(rows.is_empty())
+    };
+    if !is_past().await? {
+        return Ok(false);
+    }
+    // From here on nobody can write into it: who has will be seen, who has not yet will not find it and
+    // make it anew.
+    work.batch(&format!(
+        "set local lock_timeout = '2s'; lock table plimsoll.{table} in access exclusive mode"
+    ))
+    .await?;
+    if !is_past().await? {
+        return Ok(false);
+    }
+    work.batch(&format!("drop table plimsoll.{name}")).await?;
+    Ok(true)
 }
 
 /// The first tick of the week.
@@ -73,6 +155,14 @@ pub(super) const fn week_of(tick: i64) -> i64 {
 fn name(table: &str, start: i64) -> String {
     let day = from_millis(start * 1000).strftime("%Y%m%d").to_string();
     format!("{table}_{}", day.replace('-', "_"))
+}
+
+/// The first tick of the week that a partition is for, by its name.
+fn start_of(name: &str) -> Option<i64> {
+    let (_, day) = name.rsplit_once('_')?;
+    let day: jiff::civil::Date = jiff::civil::Date::strptime("%Y%m%d", day).ok()?;
+    let start = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(start.timestamp().as_second())
 }
 
 #[cfg(test)]
@@ -87,7 +177,9 @@ mod tests {
             ("1969-12-31T00:00:00Z", "table_values_19691229"),
         ] {
             let at: jiff::Timestamp = at.parse().unwrap();
-            assert_eq!(name("table_values", week_of(at.as_second())), first_day);
+            let start = week_of(at.as_second());
+            assert_eq!(name("table_values", start), first_day);
+            assert_eq!(start_of(first_day), Some(start));
         }
     }
 }

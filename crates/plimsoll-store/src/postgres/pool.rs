@@ -94,7 +94,18 @@ pub(super) async fn get(pool: &Pool) -> Result<managed::Object<Connections>, Wro
     })
 }
 
+/// As [`get`], for good: the connection ends when it is dropped.
+pub(super) async fn take(pool: &Pool) -> Result<Connection, Wrong> {
+    Ok(managed::Object::take(get(pool).await?))
+}
+
 impl Connection {
+    /// Takes an advisory lock for as long as the connection lives, unless somebody else has it.
+    pub(super) async fn try_lock(&self, lock: i64) -> Result<bool, Wrong> {
+        let sql = "select pg_try_advisory_lock($1)";
+        Ok(self.client.query_one(sql, &[&lock]).await?.get(0))
+    }
+
     /// Begins a transaction that sees one state of the store and changes nothing.
     pub(super) async fn read(&mut self) -> Result<Work<'_>, Wrong> {
         let transaction = self
@@ -108,6 +119,11 @@ impl Connection {
             transaction,
             statements: &self.statements,
         })
+    }
+
+    /// Runs a statement that cannot be part of a transaction.
+    pub(super) async fn alone(&self, sql: &str) -> Result<(), Wrong> {
+        Ok(self.client.batch_execute(sql).await?)
     }
 
     /// Begins a transaction that writes.
@@ -193,6 +209,11 @@ impl Work<'_> {
     ) -> Result<u64, Wrong> {
         let statement = self.prepare(sql).await?;
         Ok(self.transaction.execute(&statement, params).await?)
+    }
+
+    /// Reads the rows of a statement that is not kept prepared, because it names a partition.
+    pub(super) async fn query_once(&self, sql: &str) -> Result<Vec<Row>, Wrong> {
+        Ok(self.transaction.query(sql, &[]).await?)
     }
 
     /// Runs several statements as they stand.

@@ -5,6 +5,7 @@ use plimsoll_core::sample::SampleKind;
 use plimsoll_core::thinning::{Kept, Retention, plan};
 
 use super::error::Wrong;
+use super::partition::{MONDAY, WEEK};
 use super::pool::Work;
 use super::read::keys;
 use crate::DatabaseKey;
@@ -69,6 +70,15 @@ pub(super) async fn drop_samples(
             work.execute(statement, &[&instance_id, &database_id])
                 .await?;
         }
+        for statement in CARRY {
+            work.execute(statement, &[&instance_id, &database_id, &MONDAY, &WEEK])
+                .await?;
+        }
+        work.execute(
+            include_str!("thin/recount.sql"),
+            &[&instance_id, &database_id],
+        )
+        .await?;
     }
     Ok(dropped)
 }
@@ -86,4 +96,10 @@ const UNNEEDED: [&str; 6] = [
      where instance_id = $1 and database_id = $2 and until_tick <= (
          select min(tick) from plimsoll.samples where instance_id = $1 and database_id = $2)",
     include_str!("thin/relations.sql"),
+];
+
+/// Each moves what the samples that are left need out of the weeks before them.
+const CARRY: [&str; 2] = [
+    include_str!("thin/carry_table_values.sql"),
+    include_str!("thin/carry_index_values.sql"),
 ];

@@ -10,7 +10,7 @@ use super::error::Wrong;
 use super::read::{HEADER, header};
 use crate::sample::{
     Before, RelationRow, SampleRow, columns, former_key, from_millis, millis, signed, status_name,
-    unsigned,
+    unsigned, value_count,
 };
 
 /// What became of a sample.
@@ -315,10 +315,11 @@ fn keep_sample(
     connection.execute(
         "insert into samples (instance_id, database_id, tick, kind, sampled_at, scheduled_for, took_ms,
              method, full_sweep_at, total_bytes, attributed_bytes, estimated_bytes,
-             unattributed_bytes, unmeasured_bytes, table_count, unread_count, is_demo)
+             unattributed_bytes, unmeasured_bytes, table_count, unread_count, value_count, is_demo)
          values (:instance_id, :database_id, :tick, :kind, :sampled_at, :scheduled_for, :took_ms,
              :method, :full_sweep_at, :total_bytes, :attributed_bytes, :estimated_bytes,
-             :unattributed_bytes, :unmeasured_bytes, :table_count, :unread_count, :is_demo)",
+             :unattributed_bytes, :unmeasured_bytes, :table_count, :unread_count, :value_count,
+             :is_demo)",
         named_params! {
             ":instance_id": instance_id,
             ":database_id": database_id,
@@ -336,6 +337,7 @@ fn keep_sample(
             ":unmeasured_bytes": signed(sample.totals.unmeasured_bytes),
             ":table_count": signed(changes.table_count),
             ":unread_count": signed(changes.unread_count),
+            ":value_count": signed(value_count(changes)),
             ":is_demo": sample.recording.is_demo,
         },
     )?;

@@ -6,6 +6,7 @@
 
 mod append;
 mod error;
+mod footprint;
 mod job;
 mod migrate;
 mod read;
@@ -33,6 +34,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use self::append::Written;
 use self::error::Wrong;
 use self::reader::SqliteReader;
+use crate::footprint::{Footprint, Shrink};
 use crate::history::{
     Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
     TableName, TableSeries,
@@ -512,6 +514,14 @@ impl Store for SqliteStore {
 
     async fn size_bytes(&self) -> Result<u64, StoreError> {
         self.read(read::size_bytes).await
+    }
+
+    async fn footprint(&self) -> Result<Footprint, StoreError> {
+        self.read(footprint::footprint).await
+    }
+
+    async fn shrink(&self, max_bytes: u64, now: Timestamp) -> Result<Option<Shrink>, StoreError> {
+        crate::footprint::shrink(self, max_bytes, now).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

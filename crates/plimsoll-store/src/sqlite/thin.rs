@@ -60,6 +60,9 @@ pub(super) fn drop_samples(
             connection.prepare_cached(statement)?.execute(database)?;
         }
         forget_gone(connection, database)?;
+        connection
+            .prepare_cached(include_str!("thin/recount.sql"))?
+            .execute(database)?;
     }
     Ok(u64::try_from(dropped).unwrap_or(0))
 }

@@ -6,6 +6,7 @@
 mod fresh;
 
 mod contract;
+mod contract_footprint;
 mod contract_series;
 mod crash;
 mod model;

@@ -9,6 +9,7 @@ pub(crate) mod migrate;
 pub(crate) mod sample;
 pub(crate) mod serve;
 pub(crate) mod sizes;
+pub(crate) mod store;
 
 /// Whether a command found something that its user should act on: exit code 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

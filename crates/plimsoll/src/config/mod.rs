@@ -58,6 +58,7 @@ pub(crate) fn resolve(global: &Global) -> anyhow::Result<Config> {
     let mut settings = Settings::new(listen, instances);
     settings.schedule = schedule(file.schedule);
     settings.retention = retention(&file.history);
+    settings.max_bytes = max_bytes(&file.history)?;
     if settings.retention.hourly_for < settings.retention.all_for {
         warnings.push(
             "history.hourly_for is shorter than history.all_for, so it has no effect".to_owned(),
@@ -213,6 +214,20 @@ fn retention(history: &file::History) -> Retention {
     }
 }
 
+/// An empty history takes about half of the least that is allowed.
+fn max_bytes(history: &file::History) -> anyhow::Result<Option<u64>> {
+    const LEAST_BYTES: u64 = 1 << 20;
+    match history.max_bytes {
+        Some(file_size) if file_size.0 < LEAST_BYTES => {
+            bail!(
+                "history.max_bytes is {} bytes: a history needs 1MB at least",
+                file_size.0
+            )
+        }
+        other => Ok(other.map(|bytes| bytes.0)),
+    }
+}
+
 /// `plimsoll/plimsoll.db` in the user's data folder, as the XDG base directory specification has it.
 fn default_store() -> anyhow::Result<SecretString> {
     let set = |name| {
@@ -252,6 +267,7 @@ mod tests {
         let default = Settings::new(DEFAULT_LISTEN, Vec::new());
         assert_eq!(config.settings.schedule, default.schedule);
         assert_eq!(config.settings.retention, default.retention);
+        assert_eq!(config.settings.max_bytes, Some(1 << 30));
         assert_eq!(config.settings.listen, default.listen);
         let instance = &config.settings.instances[0];
         assert_eq!(instance.databases, Databases::All);
@@ -277,6 +293,10 @@ mod tests {
             (
                 "[visit]\nlock_timeout = \"0s\"\n".to_owned(),
                 "never without limits",
+            ),
+            (
+                "[history]\nmax_bytes = \"10kB\"\n".to_owned(),
+                "needs 1MB at least",
             ),
             (
                 format!(

@@ -51,6 +51,11 @@ on_every_major! {
         server.sql(&database, "insert into events select i, repeat('y', 200) from generate_series(2001, 9000) i").unwrap();
         home.run(&url, &["sample"]);
         let history = home.run(&url, &["--output", "json", "history"]).json();
+        let store = home.run(&url, &["--output", "json", "store"]).json();
+        assert_eq!(store["samples"], history["total"]);
+        assert!(store["size_bytes"].as_u64() > Some(0));
+        let store = home.run(&url, &["store"]);
+        assert!(store.out.contains("The history takes") && store.out.contains("not known yet"), "{store:?}");
         assert_eq!(history["total"], 2);
         let size_at = |n: usize| history["samples"][n]["table_sizes"]["events"].as_u64().unwrap();
         assert!(size_at(0) > size_at(1), "newest first: {history}");

@@ -10,7 +10,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::super::error::Wrong;
 use super::super::pool::Work;
 use crate::sample::{
-    RelationRow, SampleRow, columns, former_key, from_millis, signed, status_name,
+    RelationRow, SampleRow, columns, former_key, from_millis, signed, status_name, value_count,
 };
 
 /// One sample being written: where its rows belong, and the transaction that they are part of.
@@ -46,6 +46,7 @@ impl Writer<'_> {
                     &signed(totals.unmeasured_bytes),
                     &signed(changes.table_count),
                     &signed(changes.unread_count),
+                    &signed(value_count(changes)),
                     &sample.recording.is_demo,
                 ],
             )

@@ -1,0 +1,262 @@
+//! How large the history is going to be: a pure function from what is kept to a projection.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::sample::SampleKind;
+use crate::thinning::Retention;
+
+/// Less than this of history says nothing about how large it is going to be.
+pub const SHORTEST_BASIS: SignedDuration = SignedDuration::from_hours(24);
+
+/// A relation's own row and its entries in indexes take about as much as so many values.
+const VALUES_A_RELATION: u64 = 4;
+
+/// So many samples, at least, say what others of their kind are going to hold.
+const ENOUGH: usize = 5;
+
+/// What is kept of one database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The keys of its instance and of itself.
+    pub database: (i32, i32),
+    /// How many relations the history knows of it, those that are gone too.
+    pub relations: u64,
+    /// Its samples, in any order.
+    pub samples: Vec<Weighed>,
+}
+
+/// A sample and how much of the history is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weighed {
+    /// The sample's id.
+    pub id: i64,
+    /// When it was taken.
+    pub sampled_at: Timestamp,
+    /// Why it was taken.
+    pub kind: SampleKind,
+    /// How many values count from it on: those that changed since the sample before it.
+    pub values: u64,
+}
+
+/// What the values and what does not thin away weigh together, counted in values.
+pub(crate) fn weight(holdings: &[Holding]) -> u64 {
+    holdings
+        .iter()
+        .map(|holding| {
+            let values: u64 = holding.samples.iter().map(|s| s.values + 1).sum();
+            values + holding.relations * VALUES_A_RELATION
+        })
+        .sum()
+}
+
+/// How many bytes the history is going to take once it is as old as it gets, while what is watched
+/// changes as it did; `None` where too little was seen.
+///
+/// Each database's samples are counted as the retention keeps them, at the rate at which they came.
+/// What a sample of a kind holds is measured on those that are there; before there are any, an hour
+/// or a day is taken to hold as much as its samples together, but never more than one value for each
+/// relation. The bytes follow from what a value takes now, its share of everything else included.
+pub fn projection(
+    holdings: &[Holding],
+    occupied_bytes: u64,
+    retention: &Retention,
+    now: Timestamp,
+) -> Option<u64> {
+    let present = weight(holdings);
+    if present == 0 {
+        return None;
+    }
+    let mut future = 0.0;
+    for holding in holdings {
+        future += of_one(holding, retention, now)?;
+    }
+    let bytes = as_float(occupied_bytes) * future / as_float(present);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and far below 2^63"
+    )]
+    Some(bytes.round() as u64)
+}
+
+/// The weight that one database is going to have, in values.
+fn of_one(holding: &Holding, retention: &Retention, now: Timestamp) -> Option<f64> {
+    let mut samples = holding.samples.clone();
+    samples.sort_by_key(|sample| (sample.sampled_at, sample.id));
+    // the first one holds a value for every relation, whatever changed
+    let (first, rest) = samples.split_first()?;
+    let covered = now.duration_since(first.sampled_at);
+    if covered < SHORTEST_BASIS || rest.is_empty() {
+        return None;
+    }
+    let relations = as_float(holding.relations);
+    let age = |sample: &Weighed| now.duration_since(sample.sampled_at);
+    let of = |keep: &dyn Fn(&&Weighed) -> bool| rest.iter().filter(keep).copied().collect();
+    let recent: Vec<Weighed> = of(&|s| age(s) < retention.all_for);
+    let detail: Vec<Weighed> = of(&|s| s.kind != SampleKind::Daily && age(s) < retention.all_for);
+    let hourly: Vec<Weighed> = of(&|s| s.kind != SampleKind::Daily && age(s) >= retention.all_for);
+    let old_daily: Vec<Weighed> =
+        of(&|s| s.kind == SampleKind::Daily && age(s) >= retention.hourly_for);
+    let daily: Vec<Weighed> = of(&|s| s.kind == SampleKind::Daily);
+
+    let days = |length: SignedDuration| length.as_secs_f64() / 86_400.0;
+    let recent_days = days(covered.min(retention.all_for)).max(1.0 / 24.0);
+    let detail_a_day = as_float(detail.len() as u64) / recent_days;
+    let values_a_day = total(&recent) / recent_days;
+    let of_detail = mean(&detail, 1).unwrap_or(0.0);
+    let of_an_hour = mean(&hourly, ENOUGH)
+        .unwrap_or_else(|| (values_a_day / detail_a_day.clamp(1.0, 24.0)).min(relations));
+    let has_detail = !detail.is_empty() || !hourly.is_empty();
+    let of_a_day = if has_detail {
+        mean(&old_daily, ENOUGH).unwrap_or_else(|| values_a_day.min(relations))
+    } else {
+        mean(&daily, 1).unwrap_or(0.0)
+    };
+
+    let all_days = days(retention.all_for);
+    let hourly_days = days(retention.hourly_for.max(retention.all_for)) - all_days;
+    let kept_daily = as_float(retention.daily_samples as u64);
+    let is_sampled_daily = !daily.is_empty() || first.kind == SampleKind::Daily;
+    let (young_daily, old_daily) = match (is_sampled_daily, has_detail) {
+        (false, _) => (0.0, 0.0),
+        (true, false) => (0.0, kept_daily),
+        (true, true) => {
+            let young = kept_daily.min(all_days + hourly_days);
+            (young, kept_daily - young)
+        }
+    };
+    let samples_of = |count: f64, values: f64| count * (values + 1.0);
+    Some(
+        relations * (1.0 + as_float(VALUES_A_RELATION))
+            + samples_of(detail_a_day * all_days, of_detail)
+            + samples_of(detail_a_day.min(24.0) * hourly_days, of_an_hour)
+            // between samples of an hour or less, a daily one holds no more than they do
+            + samples_of(young_daily, of_detail)
+            + samples_of(old_daily, of_a_day),
+    )
+}
+
+fn total(samples: &[Weighed]) -> f64 {
+    as_float(samples.iter().map(|sample| sample.values).sum())
+}
+
+fn mean(samples: &[Weighed], at_least: usize) -> Option<f64> {
+    (samples.len() >= at_least).then(|| total(samples) / as_float(samples.len() as u64))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn as_float(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RELATIONS: u64 = 1000;
+    const BYTES_A_VALUE: u64 = 30;
+
+    fn now() -> Timestamp {
+        "2026-06-30T00:00:00Z".parse().unwrap()
+    }
+
+    /// A database watched every quarter of an hour for so many days, thinned as the retention says;
+    /// the same relations change each time.
+    fn watched(days: i64, retention: &Retention, quarter_values: u64) -> Holding {
+        let start = now() - SignedDuration::from_hours(24 * days);
+        let mut samples: Vec<Weighed> = (0..=days * 96)
+            .map(|n| Weighed {
+                id: n,
+                sampled_at: start + SignedDuration::from_mins(15 * n),
+                kind: if n % 96 == 0 {
+                    SampleKind::Daily
+                } else {
+                    SampleKind::Watch
+                },
+                values: if n == 0 { RELATIONS } else { quarter_values },
+            })
+            .collect();
+        let kept: Vec<_> = samples
+            .iter()
+            .map(|s| crate::thinning::Kept {
+                id: s.id,
+                sampled_at: s.sampled_at,
+                kind: s.kind,
+            })
+            .collect();
+        let dropped = crate::thinning::plan(&kept, retention, now());
+        // the same relations change each time: a sample that is left holds them once
+        samples.retain(|s| !dropped.contains(&s.id));
+        if let Some(first) = samples.first_mut() {
+            first.values = RELATIONS;
+        }
+        Holding {
+            database: (1, 1),
+            relations: RELATIONS,
+            samples,
+        }
+    }
+
+    #[test]
+    fn a_history_that_is_as_old_as_it_gets_stays_as_large_as_it_is() {
+        let retention = Retention::default();
+        for quarter_values in [0, 10, 50] {
+            let old = watched(200, &retention, quarter_values);
+            let occupied = weight(std::slice::from_ref(&old)) * BYTES_A_VALUE;
+            let projected = projection(&[old], occupied, &retention, now()).unwrap();
+            let ratio = as_float(projected) / as_float(occupied);
+            assert!((0.97..1.03).contains(&ratio), "{quarter_values}: {ratio}");
+        }
+    }
+
+    #[test]
+    fn a_young_history_is_told_what_becomes_of_it_and_never_too_little() {
+        let retention = Retention::default();
+        let grown = weight(&[watched(200, &retention, 10)]) * BYTES_A_VALUE;
+        // before an hour or a day was seen, its samples might have changed different relations
+        for (days, at_most) in [(2, 9.0), (5, 8.0), (20, 1.05)] {
+            let young = [watched(days, &retention, 10)];
+            let occupied = weight(&young) * BYTES_A_VALUE;
+            let projected = projection(&young, occupied, &retention, now()).unwrap();
+            assert!(projected > occupied, "after {days} days");
+            let ratio = as_float(projected) / as_float(grown);
+            assert!(
+                (0.97..at_most).contains(&ratio),
+                "after {days} days: {ratio}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_only_sampled_daily_grows_to_the_daily_samples_that_are_kept() {
+        let daily = |days: i64| Holding {
+            database: (1, 1),
+            relations: RELATIONS,
+            samples: (0..days)
+                .map(|day| Weighed {
+                    id: day,
+                    sampled_at: now() - SignedDuration::from_hours(24 * (days - day)),
+                    kind: SampleKind::Daily,
+                    values: if day == 0 { RELATIONS } else { 40 },
+                })
+                .collect(),
+        };
+        let grown = weight(&[daily(90)]) * BYTES_A_VALUE;
+        let young = [daily(10)];
+        let occupied = weight(&young) * BYTES_A_VALUE;
+        let projected = projection(&young, occupied, &Retention::default(), now()).unwrap();
+        let ratio = as_float(projected) / as_float(grown);
+        assert!((0.98..1.02).contains(&ratio), "{ratio}");
+    }
+
+    #[test]
+    fn less_than_a_day_says_nothing() {
+        let retention = Retention::default();
+        assert_eq!(projection(&[], 4096, &retention, now()), None);
+        let mut young = watched(2, &retention, 10);
+        young
+            .samples
+            .retain(|s| now().duration_since(s.sampled_at) < SHORTEST_BASIS);
+        assert_eq!(projection(&[young], 4096, &retention, now()), None);
+    }
+}

@@ -1,0 +1,137 @@
+//! What the store takes, and making it take less.
+
+use async_trait::async_trait;
+use plimsoll_core::footprint::{Holding, Weighed};
+use plimsoll_core::sample::SampleKind;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::error::Wrong;
+use super::{Access, SqliteStore, read, thin};
+use crate::StoreError;
+use crate::footprint::{Footprint, Shrink, Shrinking};
+use crate::sample::{from_millis, millis, signed, unsigned};
+
+pub(super) fn footprint(connection: &Connection) -> Result<Footprint, Wrong> {
+    Ok(Footprint {
+        size_bytes: read::size_bytes(connection)?,
+        holdings: holdings(connection)?,
+        last_shrink: last_shrink(connection)?,
+    })
+}
+
+fn holdings(connection: &Connection) -> Result<Vec<Holding>, Wrong> {
+    let mut statement = connection.prepare_cached(
+        "select d.instance_id, d.database_id, (
+             select count(*) from relations as r
+             where r.instance_id = d.instance_id and r.database_id = d.database_id
+         )
+         from databases as d order by d.instance_id, d.database_id",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Holding {
+            database: (row.get(0)?, row.get(1)?),
+            relations: unsigned(row.get(2)?),
+            samples: Vec::new(),
+        })
+    })?;
+    let mut holdings: Vec<Holding> = rows.collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare_cached(
+        "select instance_id, database_id, id, sampled_at, kind, value_count from samples",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let database: (i32, i32) = (row.get(0)?, row.get(1)?);
+        let sample = Weighed {
+            id: row.get(2)?,
+            sampled_at: from_millis(row.get(3)?),
+            kind: row
+                .get_ref(4)?
+                .as_str()?
+                .parse()
+                .unwrap_or(SampleKind::Daily),
+            values: unsigned(row.get(5)?),
+        };
+        Ok((database, sample))
+    })?;
+    for row in rows {
+        let (database, sample) = row?;
+        if let Ok(at) = holdings.binary_search_by_key(&database, |holding| holding.database) {
+            holdings[at].samples.push(sample);
+        }
+    }
+    Ok(holdings)
+}
+
+fn last_shrink(connection: &Connection) -> Result<Option<Shrink>, Wrong> {
+    let shrink = connection
+        .query_row(
+            "select shrunk_at, max_bytes, before_bytes, after_bytes, samples_dropped, dropped_until
+             from last_shrink",
+            [],
+            |row| {
+                Ok(Shrink {
+                    at: from_millis(row.get(0)?),
+                    max_bytes: unsigned(row.get(1)?),
+                    before_bytes: unsigned(row.get(2)?),
+                    after_bytes: unsigned(row.get(3)?),
+                    samples_dropped: unsigned(row.get(4)?),
+                    dropped_until: row.get::<_, Option<i64>>(5)?.map(from_millis),
+                })
+            },
+        )
+        .optional()?;
+    Ok(shrink)
+}
+
+#[async_trait]
+impl Shrinking for SqliteStore {
+    async fn occupied_bytes(&self) -> Result<u64, StoreError> {
+        crate::Store::size_bytes(self).await
+    }
+
+    async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
+        self.read(holdings).await
+    }
+
+    async fn drop_samples(&self, database: (i32, i32), ids: &[i64]) -> Result<u64, StoreError> {
+        let ids = ids.to_vec();
+        self.write(move |connection| thin::drop_samples(connection, database, &ids))
+            .await
+    }
+
+    async fn give_back(&self) -> Result<(), StoreError> {
+        self.run(Access::Write, |connection| {
+            connection.execute_batch("vacuum")?;
+            cut_log(connection)
+        })
+        .await
+    }
+
+    async fn note(&self, shrink: &Shrink) -> Result<(), StoreError> {
+        let shrink = shrink.clone();
+        self.write(move |connection| {
+            connection.execute(
+                "insert or replace into last_shrink (only_row, shrunk_at, max_bytes, before_bytes,
+                     after_bytes, samples_dropped, dropped_until)
+                 values (1, ?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    millis(shrink.at),
+                    signed(shrink.max_bytes),
+                    signed(shrink.before_bytes),
+                    signed(shrink.after_bytes),
+                    signed(shrink.samples_dropped),
+                    shrink.dropped_until.map(millis),
+                ],
+            )?;
+            Ok(())
+        })
+        .await?;
+        self.run(Access::Write, |connection| cut_log(connection))
+            .await
+    }
+}
+
+/// Writes the log's pages into the file, and makes the log empty, unless somebody is reading.
+fn cut_log(connection: &Connection) -> Result<(), Wrong> {
+    connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+    Ok(())
+}
