@@ -81,8 +81,9 @@ pub(super) async fn events(
 ) -> Result<Json<EventsAnswer>, Problem> {
     let database = app
         .watch
-        .select(of.instance.as_deref(), of.database.as_deref())?;
+        .select_kept(of.instance.as_deref(), of.database.as_deref())
+        .await??;
     Ok(Json(
-        events::events(app.watch.store(), database.key(), &query).await?,
+        events::events(app.watch.store(), &database, &query).await?,
     ))
 }

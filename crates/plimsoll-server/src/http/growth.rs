@@ -69,8 +69,9 @@ pub(super) async fn growth(
 ) -> Result<Json<GrowthAnswer>, Problem> {
     let database = app
         .watch
-        .select(of.instance.as_deref(), of.database.as_deref())?;
+        .select_kept(of.instance.as_deref(), of.database.as_deref())
+        .await??;
     Ok(Json(
-        growth::growth(app.watch.store(), database.key(), &query).await?,
+        growth::growth(app.watch.store(), &database, &query).await?,
     ))
 }

@@ -89,18 +89,18 @@ pub(super) async fn history(
     State(app): State<Shared>,
     Query((of, HistoryAsked(mut query))): Query<(Of, HistoryAsked)>,
 ) -> Result<Response, Problem> {
-    let database = app
-        .watch
-        .select(of.instance.as_deref(), of.database.as_deref())?;
+    let (instance, name) = (of.instance.as_deref(), of.database.as_deref());
+    let database = app.watch.select_kept(instance, name).await??;
     if let Some(text) = &query.table {
         // Versions differ in which words they quote; the newest one's way is the best guess.
-        let major = database
-            .latest()
+        let watched = app.watch.select(instance, name).ok();
+        let major = watched
+            .and_then(|watched| watched.latest())
             .map_or(18, |snapshot| snapshot.server.major());
         let key = ask::table_key(text, major).map_err(|error| Problem::asked("table", &error))?;
         query.table = Some(key);
     }
-    let page = history::history(app.watch.store(), database.key(), &query).await?;
+    let page = history::history(app.watch.store(), &database, &query).await?;
     let (before, after) =
         chunks::around(&page.head(), "samples").map_err(|error| Problem::internal(&error))?;
     let samples = stream::try_unfold(Some((before, 0)), move |state| {

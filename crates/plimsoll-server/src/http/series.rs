@@ -103,8 +103,9 @@ pub(super) async fn series(
 ) -> Result<Json<SeriesAnswer>, Problem> {
     let database = app
         .watch
-        .select(of.instance.as_deref(), of.database.as_deref())?;
-    let series = series::series(app.watch.store(), database.key(), &what, &query).await?;
+        .select_kept(of.instance.as_deref(), of.database.as_deref())
+        .await??;
+    let series = series::series(app.watch.store(), &database, &what, &query).await?;
     series.map(Json).ok_or_else(|| match what {
         SeriesOf::Table(table) => unknown_table(&table),
         SeriesOf::Schema(_) | SeriesOf::Database => Problem::new(

@@ -71,11 +71,12 @@ pub(super) async fn state(
 ) -> Result<Response, Problem> {
     let database = app
         .watch
-        .select(of.instance.as_deref(), of.database.as_deref())?;
+        .select_kept(of.instance.as_deref(), of.database.as_deref())
+        .await??;
     let state = app
         .watch
         .store()
-        .state(database.key(), asked.at)
+        .state(&database, asked.at)
         .await?
         .ok_or_else(|| {
             Problem::new(
@@ -84,7 +85,7 @@ pub(super) async fn state(
                 "no sample has been taken yet",
             )
         })?;
-    let json = state::into_json(database.key(), state, &asked.kinds, asked.limit)
+    let json = state::into_json(&database, state, &asked.kinds, asked.limit)
         .map_err(|error| Problem::internal(&error))?;
     Ok(pieces::json(stream::iter(json)))
 }

@@ -34,6 +34,7 @@ pub(super) async fn run(
         };
     }
     let mut done = BTreeSet::new();
+    let mut taken = 0;
     let mut failed = Vec::new();
     // Visiting finds databases that were not known before: they are sampled in the same run.
     loop {
@@ -47,32 +48,53 @@ pub(super) async fn run(
         }
         let samples = databases
             .iter()
-            .map(|db| sample(scheduler, job, db, scheduled_for));
+            .map(|db| sample(scheduler, job, instance, db, scheduled_for));
         let results = join_all(samples).await;
         for (database, result) in databases.iter().zip(results) {
-            if let Err(error) = result {
-                let DatabaseKey { instance, database } = database.key();
-                tracing::warn!(
-                    instance, database, code = error.code(), error = %error,
-                    "storage.sampling.failed"
-                );
-                failed.push((database.clone(), error));
+            match result {
+                Ok(is_taken) => taken += usize::from(is_taken),
+                Err(error) => {
+                    let DatabaseKey { instance, database } = database.key();
+                    tracing::warn!(
+                        instance, database, code = error.code(), error = %error,
+                        "storage.sampling.failed"
+                    );
+                    failed.push((database.clone(), error));
+                }
             }
         }
     }
-    let mut outcome = sampled(done.len(), &failed);
+    // One that was dropped fails once, until another's visit shows that it is gone: no failure of ours.
+    let left = instance.databases();
+    failed.retain(|(name, _)| left.iter().any(|db| db.key().database == *name));
+    let mut outcome = sampled(taken + failed.len(), &failed);
     if job == Job::Sample {
+        // Of databases that were dropped only the record stays: the last daily samples.
+        match scheduler.watch.store().databases().await {
+            Ok(kept) => {
+                let name = &*instance.settings.instance;
+                done.extend(kept.into_iter().filter(|key| key.instance == name));
+            }
+            Err(error) => tracing::warn!(error = %error, "storage.databases.unavailable"),
+        }
         outcome = thin(scheduler, &done, outcome).await;
     }
     shrink(scheduler, outcome).await
 }
 
+/// Whether a sample was taken: not of an excluded database, which is only visited to find the others.
 async fn sample(
     scheduler: &Scheduler,
     job: Job,
+    instance: &WatchedInstance,
     database: &Arc<WatchedDatabase>,
     scheduled_for: Timestamp,
-) -> Result<(), WatchError> {
+) -> Result<bool, WatchError> {
+    if instance.settings.exclude.contains(&database.key().database) {
+        let watch = &scheduler.watch;
+        watch.snapshot_since(database, scheduled_for).await?;
+        return Ok(false);
+    }
     let (kind, scheduled_for) = match job {
         Job::Watch => match missing_daily(scheduler, database.key()).await? {
             Some(missed) => (SampleKind::Daily, missed),
@@ -81,7 +103,7 @@ async fn sample(
         Job::Sample | Job::Cleanup => (SampleKind::Daily, scheduled_for),
     };
     record(&scheduler.watch, database, kind, scheduled_for).await?;
-    Ok(())
+    Ok(true)
 }
 
 /// The time of the last daily sample that should be there, if it is not.

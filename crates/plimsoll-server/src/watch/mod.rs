@@ -214,6 +214,38 @@ impl Watch {
         }
     }
 
+    /// The one database that fits and has a history: also one that is watched no more, because it was
+    /// dropped, say.
+    pub async fn select_kept(
+        &self,
+        instance: Option<&str>,
+        database: Option<&str>,
+    ) -> Result<Result<DatabaseKey, SelectError>, StoreError> {
+        let error = match self.select(instance, database) {
+            Ok(watched) => return Ok(Ok(watched.key().clone())),
+            Err(error) => error,
+        };
+        let (SelectError::UnknownDatabase { .. }, Some(name)) = (&error, database) else {
+            return Ok(Err(error));
+        };
+        let mut fitting = self.store().databases().await?;
+        fitting.retain(|key| {
+            key.database == name
+                && instance.is_none_or(|name| key.instance == name)
+                && self.select_instance(Some(&key.instance)).is_ok()
+        });
+        let Some(only) = fitting.pop() else {
+            return Ok(Err(error));
+        };
+        if fitting.is_empty() {
+            return Ok(Ok(only));
+        }
+        fitting.push(only);
+        let path = |key: &DatabaseKey| format!("{}/{}", key.instance, key.database);
+        let fitting = fitting.iter().map(path).collect();
+        Ok(Err(SelectError::Ambiguous { fitting }))
+    }
+
     /// Its latest snapshot while that is fresh; otherwise a new one, or that of the visit that is
     /// under way.
     ///

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod bounds;
+mod databases;
 mod history;
 mod identity;
 mod identity_database;
@@ -10,4 +11,5 @@ mod routes;
 mod running;
 mod schedule;
 mod service;
+mod shared_store;
 mod visits;
