@@ -2,7 +2,8 @@
 //! changing a day, on both stores; and appending to 100,000 tables. Next to it, in the same SQLite,
 //! one row for each relation and sample.
 //!
-//! `cargo bench -p plimsoll-store --bench history` prints a line for each bar.
+//! `cargo bench -p plimsoll-store --bench history` prints a line for each bar, and fails where one
+//! is missed.
 
 #![expect(
     clippy::print_stdout,
@@ -11,11 +12,14 @@
 )]
 
 mod generator;
+mod measure;
 
+use std::process::ExitCode;
 use std::time::Instant;
 
 use generator::{Random, database, grow};
 use jiff::{SignedDuration, Timestamp};
+use measure::{Clock, at_least, bar, bar_of, megabytes, verdict};
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, DifferenceQuery, SeriesQuery, Store, TableName, open};
@@ -23,7 +27,7 @@ use plimsoll_store::{DatabaseKey, DifferenceQuery, SeriesQuery, Store, TableName
 const DAYS: i64 = 90;
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");
     let sqlite = open(&format!("sqlite:{}", path.display())).unwrap();
@@ -56,7 +60,7 @@ async fn main() {
 
     let Ok(installation) = throwaway_postgres::Installation::find(None) else {
         println!("-- PostgreSQL: not measured, none is installed");
-        return;
+        return verdict();
     };
     let options = throwaway_postgres::Options {
         installation: Some(installation),
@@ -83,6 +87,7 @@ async fn main() {
     server.sql("postgres", "create database large").unwrap();
     let postgres = open(&server.url("large")).unwrap();
     append_large(&*postgres).await;
+    verdict()
 }
 
 fn first_day() -> Timestamp {
@@ -252,65 +257,4 @@ fn one_row_for_each(folder: &std::path::Path, snapshots: &[Snapshot]) -> u64 {
     transaction.commit().unwrap();
     drop(connection);
     std::fs::metadata(path).unwrap().len()
-}
-
-fn megabytes(bytes: u64) -> f64 {
-    f64::from(u32::try_from(bytes / 1000).unwrap()) / 1000.0
-}
-
-/// Milliseconds by the clock, and on a processor: on a busy machine the two differ.
-type Took = (f64, f64);
-
-struct Clock(Instant, f64);
-
-impl Clock {
-    fn now() -> Self {
-        Self(Instant::now(), processor_ms())
-    }
-
-    fn elapsed(&self) -> Took {
-        (
-            self.0.elapsed().as_secs_f64() * 1000.0,
-            processor_ms() - self.1,
-        )
-    }
-}
-
-/// What all threads of this process have used, in milliseconds (`/proc/PID/task/TID/schedstat`).
-fn processor_ms() -> f64 {
-    let nanoseconds: u64 = std::fs::read_dir("/proc/self/task")
-        .into_iter()
-        .flatten()
-        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok())
-        .filter_map(|text| text.split(' ').next()?.parse::<u64>().ok())
-        .sum();
-    std::time::Duration::from_nanos(nanoseconds).as_secs_f64() * 1000.0
-}
-
-fn median(took: &mut [Took]) -> Took {
-    let middle = took.len() / 2;
-    took.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let wall = took[middle].0;
-    took.sort_unstable_by(|a, b| a.1.total_cmp(&b.1));
-    (wall, took[middle].1)
-}
-
-/// A bar for a time, in a unit of so many milliseconds.
-fn bar_of(what: &str, took: &mut [Took], at_most: f64, unit_ms: f64, unit: &str) {
-    let (wall, processor) = median(took);
-    let what = format!(
-        "{what} ({:.2} {unit} on our processors)",
-        processor / unit_ms
-    );
-    bar(&what, wall / unit_ms, unit, at_most);
-}
-
-fn bar(what: &str, is: f64, unit: &str, at_most: f64) {
-    let verdict = if is <= at_most { "ok" } else { "MISSED" };
-    println!("{what}: {is:.2} {unit} (at most {at_most}) {verdict}");
-}
-
-fn at_least(what: &str, is: f64, at_least: f64) {
-    let verdict = if is >= at_least { "ok" } else { "MISSED" };
-    println!("{what}: {is:.1} (at least {at_least}) {verdict}");
 }

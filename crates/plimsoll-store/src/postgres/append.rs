@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 use self::writer::Writer;
 use super::error::Wrong;
 use super::pool::Work;
-use super::read::header;
+use super::read::{header, instance_id};
 use crate::sample::{Before, SampleRow, from_millis, unsigned};
 
 mod writer;
@@ -85,12 +85,15 @@ async fn find(
     sql: &'static str,
     sample: &SampleRow,
 ) -> Result<Option<Found>, Wrong> {
+    let Some(instance_id) = instance_id(work, &sample.instance).await? else {
+        return Ok(None);
+    };
     let system_identifier = sample.system_identifier.map(|id| id.to_string());
     let row = work
         .optional(
             sql,
             &[
-                &sample.instance,
+                &instance_id,
                 &sample.database,
                 &sample.database_oid,
                 &system_identifier,
@@ -265,15 +268,17 @@ async fn keep_database(
             )
             .await?;
             let row = work
+                .row(include_str!("instance_id.sql"), &[&sample.instance])
+                .await?;
+            let instance_id: i32 = row.get(0);
+            let row = work
                 .row(
-                    "select i.instance_id, coalesce(max(d.database_id), 0) + 1
-                     from plimsoll.instances as i
-                     left join plimsoll.databases as d on d.instance_id = i.instance_id
-                     where i.name = $1 group by i.instance_id",
-                    &[&sample.instance],
+                    "select coalesce(max(database_id), 0) + 1 from plimsoll.databases
+                     where instance_id = $1",
+                    &[&instance_id],
                 )
                 .await?;
-            (row.get(0), row.get(1))
+            (instance_id, row.get(0))
         }
     };
     // Another database may still have the name, if both were renamed: it is told apart until it is

@@ -1,5 +1,6 @@
 //! Applies the numbered migrations to the schema `plimsoll`.
 
+use super::citus;
 use super::error::Wrong;
 use super::pool::{Pool, Work, get};
 use crate::migration::{Migration, POSTGRES, after, newest};
@@ -36,8 +37,9 @@ pub(super) async fn migrate(pool: &Pool) -> Result<Vec<String>, Wrong> {
         )
         .await?;
     }
+    let distributed = citus::distribute(&work).await?;
     work.commit().await?;
-    Ok(names(missing))
+    Ok(names(missing).into_iter().chain(distributed).collect())
 }
 
 pub(super) async fn pending(pool: &Pool) -> Result<Vec<String>, Wrong> {

@@ -17,6 +17,7 @@ macro_rules! transaction {
 }
 
 mod append;
+mod citus;
 mod error;
 mod footprint;
 mod job;

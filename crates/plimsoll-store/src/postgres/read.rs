@@ -27,15 +27,24 @@ pub(super) fn header(row: &Row) -> SampleHeader {
 
 /// The keys of a database that has samples.
 pub(super) async fn keys(work: &Work<'_>, of: &DatabaseKey) -> Result<Option<(i32, i32)>, Wrong> {
+    let Some(instance_id) = instance_id(work, &of.instance).await? else {
+        return Ok(None);
+    };
     let row = work
         .optional(
-            "select d.instance_id, d.database_id from plimsoll.instances as i
-             join plimsoll.databases as d on d.instance_id = i.instance_id
-             where i.name = $1 and d.name = $2",
-            &[&of.instance, &of.database],
+            "select database_id from plimsoll.databases where instance_id = $1 and name = $2",
+            &[&instance_id, &of.database],
         )
         .await?;
-    Ok(row.map(|row| (row.get(0), row.get(1))))
+    Ok(row.map(|row| (instance_id, row.get(0))))
+}
+
+/// The key of an instance that has a history.
+pub(super) async fn instance_id(work: &Work<'_>, name: &str) -> Result<Option<i32>, Wrong> {
+    let row = work
+        .optional(include_str!("instance_id.sql"), &[&name])
+        .await?;
+    Ok(row.map(|row| row.get(0)))
 }
 
 pub(super) async fn samples(work: &Work<'_>, query: &SampleQuery) -> Result<SamplePage, Wrong> {

@@ -9,6 +9,7 @@ mod contract;
 mod contract_footprint;
 mod contract_series;
 mod crash;
+mod fleet;
 mod model;
 mod sqlite_file;
 mod world;

@@ -1,0 +1,67 @@
+//! On a server with Citus: distributes the history by instance.
+//!
+//! Everything of one instance lies together, so that whatever is asked of it is answered by one shard.
+//! Partitions that are made later are distributed with their table.
+
+use super::error::Wrong;
+use super::pool::Work;
+
+/// The tables that lie with their instance, first the one that the others are placed beside.
+pub(super) const DISTRIBUTED: [&str; 8] = [
+    "databases",
+    "samples",
+    "relations",
+    "former_names",
+    "table_values",
+    "index_values",
+    "unread",
+    "events",
+];
+
+/// Distributes what is not distributed yet; returns what was done, for `plimsoll migrate` to say.
+pub(super) async fn distribute(work: &Work<'_>) -> Result<Vec<String>, Wrong> {
+    let row = work
+        .row(
+            "select exists (select from pg_extension where extname = 'citus')",
+            &[],
+        )
+        .await?;
+    if !row.get::<_, bool>(0) {
+        return Ok(Vec::new());
+    }
+    let rows = work.query_once(include_str!("citus/known.sql")).await?;
+    let known: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    if known.contains(&DISTRIBUTED[0]) {
+        return Ok(Vec::new());
+    }
+    // one connection to each node: tables that were made in this transaction are seen by it only
+    work.batch("set local citus.multi_shard_modify_mode to 'sequential'")
+        .await?;
+    for statement in statements() {
+        work.batch(&statement).await?;
+    }
+    Ok(vec!["distributed by instance (Citus)".to_owned()])
+}
+
+/// What Citus is told.
+fn statements() -> Vec<String> {
+    let [first, others @ ..] = DISTRIBUTED;
+    let mut statements = vec![
+        // joined to what is asked of one instance, and small: a copy on each node
+        "select create_reference_table('plimsoll.instances')".to_owned(),
+        format!(
+            "select create_distributed_table('plimsoll.{first}', 'instance_id', colocate_with => 'none')"
+        ),
+    ];
+    statements.extend(others.iter().map(|table| {
+        format!(
+            "select create_distributed_table('plimsoll.{table}', 'instance_id', colocate_with => 'plimsoll.{first}')"
+        )
+    }));
+    // of its own kind of key, and asked for alone
+    statements.push(
+        "select create_distributed_table('plimsoll.cleanup_runs', 'instance', colocate_with => 'none')"
+            .to_owned(),
+    );
+    statements
+}

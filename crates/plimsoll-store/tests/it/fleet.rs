@@ -1,0 +1,383 @@
+//! The PostgreSQL store at fleet size: weekly partitions that come and go, and statements that each
+//! concern one instance, so that Citus can route them to one shard.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::sample::SampleKind;
+use plimsoll_core::size::Size;
+use plimsoll_core::thinning::Retention;
+use plimsoll_store::{
+    DifferenceQuery, EventQuery, Recording, SampleQuery, SeriesQuery, Step, TableName,
+};
+use serde_json::Value;
+use throwaway_postgres::{Server, on_every_major, test};
+
+use crate::fresh::Fresh;
+use crate::world::{World, at, expected, locked};
+
+fn week(n: i64) -> Timestamp {
+    // a Monday
+    at("2026-01-05T03:00:00Z") + SignedDuration::from_hours(24 * 7 * n)
+}
+
+fn partitions(fresh: &Fresh) -> Vec<String> {
+    let rows = (fresh.sql)(
+        "select c.relname from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+         where i.inhparent in ('table_values'::regclass, 'index_values'::regclass) order by 1",
+    );
+    rows.into_iter()
+        .map(|mut row| row.remove(0).unwrap())
+        .collect()
+}
+
+on_every_major! {
+    async fn a_past_week_goes_as_a_whole_and_what_follows_stays_right(server: &Server) {
+        let fresh = Fresh::postgres(server, "past_weeks").await;
+        let mut worlds = ["a", "b"].map(|name| World::new(name, "app"));
+        let mut all = BTreeMap::new();
+        for n in 0..6 {
+            for world in &mut worlds {
+                if n == 0 {
+                    world.add(1000, "public", "grows", 8192);
+                    world.add(1010, "public", "never_changes", 65536);
+                }
+                world.table(1000).heap.size = Size::measured(8192 * u64::try_from(n + 1).unwrap());
+                let snapshot = world.snapshot(week(n));
+                let recorded = fresh.store
+                    .record_sample(&snapshot, SampleKind::Daily, Some(week(n))).await.unwrap();
+                all.insert(recorded.header().id, expected(&snapshot));
+            }
+        }
+        assert_eq!(partitions(&fresh).len(), 12, "made when they are first written into");
+        let retention = Retention { daily_samples: 2, ..Retention::default() };
+        let now = week(6);
+        fresh.store.thin(&worlds[0].key(), &retention, now).await.unwrap();
+        assert_eq!(partitions(&fresh).len(), 12, "the other instance still has samples there");
+        fresh.store.thin(&worlds[1].key(), &retention, now).await.unwrap();
+        assert_eq!(partitions(&fresh), [
+            "index_values_20260202", "index_values_20260209",
+            "table_values_20260202", "table_values_20260209",
+        ]);
+        for world in &mut worlds {
+            let left = fresh.all(world).await;
+            assert_eq!(left.len(), 2);
+            for header in &left {
+                let sizes = fresh.store.table_sizes(header, None, None).await.unwrap();
+                assert_eq!(sizes, all[&header.id], "the sample of {}", header.sampled_at);
+            }
+            let name = TableName::new("public", "never_changes");
+            let series = fresh.store
+                .table_series(&world.key(), &name, &SeriesQuery::default()).await.unwrap().unwrap();
+            assert_eq!(series.points.iter().map(|p| p.sizes.heap_bytes).collect::<Vec<_>>(), [Some(65536); 2]);
+            // a sample of a week whose partition was dropped makes it anew
+            let mut late = World::new("late", "app");
+            late.add(1000, "public", "t", 8192);
+            fresh.store.record_sample(&late.snapshot(week(1)), SampleKind::Manual, None).await.unwrap();
+            let next = fresh.keep(world, now).await;
+            let sizes = fresh.store.table_sizes(&next, None, None).await.unwrap();
+            assert_eq!(sizes, expected(&world.snapshot(now)));
+        }
+    }
+
+    async fn processes_that_need_the_same_new_week_at_once_make_it_once(server: &Server) {
+        let fresh = Fresh::postgres(server, "same_week").await;
+        let mut tasks = Vec::new();
+        for n in 0..12 {
+            let store = plimsoll_store::open(&fresh.url).unwrap();
+            tasks.push(tokio::spawn(async move {
+                let mut world = World::new(&format!("instance {n}"), "app");
+                world.add(1000, "public", "t", 8192);
+                for n in 0..3 {
+                    store.record_sample(&world.snapshot(week(n)), SampleKind::Watch, None).await.unwrap();
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(partitions(&fresh).len(), 6);
+        let samples = (fresh.sql)("select count(*) from samples");
+        assert_eq!(samples.last().unwrap()[0].as_deref(), Some("36"));
+    }
+}
+
+/// Tables that Citus distributes, and their weekly partitions.
+fn is_distributed(relation: &str) -> bool {
+    let (table, _) = relation.split_once("_values_").map_or((relation, ""), |_| {
+        relation.rsplit_once('_').unwrap_or((relation, ""))
+    });
+    [
+        "databases",
+        "samples",
+        "relations",
+        "former_names",
+        "table_values",
+        "index_values",
+        "unread",
+        "events",
+        "cleanup_runs",
+    ]
+    .contains(&table)
+}
+
+/// Everything that is asked, and written, of one instance.
+async fn use_everything(fresh: &Fresh) {
+    let mut world = World::new("main", "app");
+    let hour = |n: i64| week(0) + SignedDuration::from_hours(n);
+    world.add(1000, "public", "orders", 81920);
+    world.add(1010, "public", "parent", 0).kind = plimsoll_core::snapshot::TableKind::Partitioned;
+    world.add(1020, "public", "child", 8192).parent_oid = Some(1010);
+    fresh.keep(&world, hour(0)).await;
+    world.table(1000).heap.size = locked();
+    world.table(1020).table_name = "child_1".into();
+    fresh.keep(&world, hour(1)).await;
+    world.table(1000).heap.size = Size::measured(16384);
+    world.table(1000).heap.filenode = 7;
+    world.add(1030, "public", "new", 8192);
+    fresh.keep(&world, hour(2)).await;
+    world.drop(1030);
+    let daily = Recording {
+        kind: SampleKind::Daily,
+        scheduled_for: Some(hour(24)),
+        is_demo: false,
+    };
+    for _ in 0..2 {
+        let snapshot = world.snapshot(hour(24));
+        fresh.store.record(&snapshot, daily).await.unwrap();
+    }
+
+    let (store, of) = (&fresh.store, world.key());
+    let all = SeriesQuery::default();
+    for step in [Step::All, Step::Day] {
+        let query = SampleQuery {
+            of: of.clone(),
+            kinds: Vec::new(),
+            since: None,
+            step,
+            limit: 30,
+        };
+        let page = store.samples(&query).await.unwrap();
+        for largest in [None, Some(3)] {
+            store
+                .table_sizes(&page.samples[0], largest, None)
+                .await
+                .unwrap();
+        }
+    }
+    let orders = TableName::new("public", "orders");
+    store
+        .table_series(&of, &orders, &all)
+        .await
+        .unwrap()
+        .unwrap();
+    let parent = TableName::new("public", "parent");
+    store.set_series(&of, &parent, &all).await.unwrap().unwrap();
+    store.schema_series(&of, "public", &all).await.unwrap();
+    store.database_series(&of, &all).await.unwrap();
+    for at in [hour(-5), hour(2)] {
+        store.state(&of, at).await.unwrap().unwrap();
+    }
+    for indexes in [false, true] {
+        let query = DifferenceQuery {
+            from: hour(0),
+            to: hour(24),
+            kinds: Vec::new(),
+            indexes,
+            limit: Some(5),
+        };
+        store.difference(&of, &query).await.unwrap().unwrap();
+    }
+    for table in [None, Some(orders)] {
+        let query = EventQuery {
+            table,
+            ..EventQuery::default()
+        };
+        store.events(&of, &query).await.unwrap();
+    }
+    store.last_good(&of).await.unwrap();
+    store.cleanup_runs(&of, 5).await.unwrap();
+    store
+        .thin(&of, &Retention::default(), hour(24 * 400))
+        .await
+        .unwrap();
+}
+
+/// What `auto_explain` logged: each statement with its plan.
+fn plans(log: &str) -> Vec<Value> {
+    let mut plans = Vec::new();
+    let mut lines = log.lines().peekable();
+    while let Some(line) = lines.next() {
+        if !line.trim_end().ends_with("plan:") {
+            continue;
+        }
+        let mut json = String::new();
+        while let Some(line) = lines.next_if(|line| line.starts_with('\t')) {
+            json.push_str(line);
+            json.push('\n');
+        }
+        plans.push(serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}")));
+    }
+    plans
+}
+
+/// The scans of distributed tables in a plan that no condition holds to one instance.
+fn unrouted(node: &Value, found: &mut Vec<String>) {
+    let text = |key: &str| node[key].as_str().unwrap_or_default();
+    let is_scan = text("Node Type").contains("Scan");
+    if is_scan && is_distributed(text("Relation Name")) {
+        let conditions = ["Index Cond", "Recheck Cond", "Filter"].map(text).join(" ");
+        if !conditions.contains("instance_id = ") && !conditions.contains("instance = ") {
+            found.push(format!("{}: {conditions}", text("Relation Name")));
+        }
+    }
+    for child in node["Plans"].as_array().into_iter().flatten() {
+        unrouted(child, found);
+    }
+}
+
+/// The statement files that concern one instance.
+fn statement_files() -> Vec<(String, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/postgres");
+    let mut files = Vec::new();
+    for part in ["append", "read", "reader", "thin"] {
+        for entry in std::fs::read_dir(folder.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            // of the store as a whole
+            if name.ends_with(".sql") && name != "size_bytes.sql" {
+                files.push((name, std::fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    files
+}
+
+const HAS_SAMPLES: &str = include_str!("../../src/postgres/partition/has_samples.sql");
+const IS_EMPTY: &str = "select from plimsoll.";
+
+fn every_statement_is_held_to_one_instance(major: u32) {
+    let Some(installation) = test::installed(major) else {
+        return;
+    };
+    let options = test::options(&installation)
+        .setting("session_preload_libraries", "auto_explain")
+        .setting("auto_explain.log_min_duration", "0")
+        .setting("auto_explain.log_format", "json");
+    let server: &'static Server = Box::leak(Box::new(Server::start(&options).unwrap()));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let fresh = Fresh::postgres(server, "routed").await;
+        use_everything(&fresh).await;
+    });
+    let plans = plans(&server.log());
+    let asked: Vec<&str> = plans
+        .iter()
+        .map(|plan| plan["Query Text"].as_str().unwrap())
+        .collect();
+    for (name, sql) in statement_files() {
+        let is_asked = asked.iter().any(|text| text.trim() == sql.trim());
+        assert!(is_asked, "{name} was not run, so its plan was not seen");
+    }
+    let mut scans = 0;
+    for plan in &plans {
+        let query = plan["Query Text"].as_str().unwrap();
+        // retention asks once of a whole week whether anybody still has something there
+        let is_of_a_week = query.trim() == HAS_SAMPLES.trim() || query.starts_with(IS_EMPTY);
+        if is_of_a_week || !query.contains("plimsoll.") {
+            continue;
+        }
+        scans += 1;
+        let mut found = Vec::new();
+        unrouted(&plan["Plan"], &mut found);
+        assert!(found.is_empty(), "{found:?} in the plan of {query}");
+    }
+    assert!(scans > 50, "{scans}");
+}
+
+#[test]
+fn every_statement_of_a_page_is_held_to_one_instance_pg13() {
+    every_statement_is_held_to_one_instance(13);
+}
+
+#[test]
+fn every_statement_of_a_page_is_held_to_one_instance_pg18() {
+    every_statement_is_held_to_one_instance(18);
+}
+
+/// Wherever Citus is installed: the tables are distributed, and everything works as without it.
+#[test]
+fn on_citus_the_history_is_distributed_by_instance() {
+    for major in 13..=18 {
+        let Some(installation) = test::installed(major) else {
+            continue;
+        };
+        let options = test::options(&installation).setting("shared_preload_libraries", "citus");
+        let Ok(server) = Server::start(&options) else {
+            eprintln!("not tested: Citus is not installed for PostgreSQL {major}");
+            continue;
+        };
+        let server: &'static Server = Box::leak(Box::new(server));
+        server.sql("template1", "create extension citus").unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let fresh = Fresh::postgres(server, "distributed").await;
+            use_everything(&fresh).await;
+            let rows =
+                (fresh.sql)("select distinct logicalrel::text from pg_dist_partition order by 1");
+            let tables: Vec<_> = rows.iter().filter_map(|row| row[0].as_deref()).collect();
+            for table in [
+                "databases",
+                "samples",
+                "relations",
+                "table_values",
+                "index_values",
+            ] {
+                assert!(
+                    tables.iter().any(|name| name.ends_with(table)),
+                    "{table}: {tables:?}"
+                );
+            }
+        });
+    }
+}
+
+/// What Citus asks of a table that is distributed, checked where it is not installed too.
+#[test]
+fn every_key_begins_with_the_instance() {
+    let Some(installation) = test::installed(18) else {
+        return;
+    };
+    let server: &'static Server = Box::leak(Box::new(
+        Server::start(&test::options(&installation)).unwrap(),
+    ));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let fresh = runtime.block_on(Fresh::postgres(server, "keys"));
+    let rows = (fresh.sql)(
+        "select c.relname, i.relname, a.attname, x.indisunique
+         from pg_index as x
+         join pg_class as c on c.oid = x.indrelid
+         join pg_class as i on i.oid = x.indexrelid
+         join pg_namespace as n on n.oid = c.relnamespace
+         join pg_attribute as a on a.attrelid = c.oid and a.attnum = x.indkey[0]
+         where n.nspname = 'plimsoll'",
+    );
+    let mut keys = 0;
+    for row in &rows {
+        let row: Vec<&str> = row.iter().map(|value| value.as_deref().unwrap()).collect();
+        if is_distributed(row[0]) {
+            keys += 1;
+            assert!(["instance_id", "instance"].contains(&row[2]), "{row:?}");
+        }
+    }
+    assert!(keys >= 12, "{keys}");
+    let foreign = (fresh.sql)("select count(*) from pg_constraint where contype = 'f'");
+    assert_eq!(foreign.last().unwrap()[0].as_deref(), Some("0"));
+    // Citus takes identity columns of 64 bits only
+    let narrow = (fresh.sql)(
+        "select count(*) from pg_attribute as a join pg_class as c on c.oid = a.attrelid
+         join pg_namespace as n on n.oid = c.relnamespace
+         where n.nspname = 'plimsoll' and a.attidentity <> '' and a.atttypid <> 'int8'::regtype",
+    );
+    assert_eq!(narrow.last().unwrap()[0].as_deref(), Some("0"));
+}
