@@ -15,7 +15,7 @@ use crate::world::{World, at, expected};
 /// What each sample must show, by its id.
 type Expected = BTreeMap<i64, Vec<(String, u64)>>;
 
-const DAYS: i64 = 12;
+const DAYS: i64 = 6;
 
 fn start() -> Timestamp {
     at("2026-01-01T00:00:00Z")
