@@ -15,6 +15,10 @@ use crate::service::{NOON, Service, at, watched};
 const DAYS: i64 = 12;
 const WATCH: SignedDuration = SignedDuration::from_hours(3);
 
+fn seconds(count: i64) -> SignedDuration {
+    SignedDuration::from_secs(count)
+}
+
 async fn samples(service: &Service, instance: usize) -> Vec<SampleHeader> {
     let query = SampleQuery {
         of: service.watch.instances()[instance].databases()[0]
@@ -123,4 +127,72 @@ async fn two_schedulers_take_each_scheduled_sample_exactly_once() {
         server.sql("shared_store", twice).unwrap()[0][0].as_deref(),
         Some("0")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_taken_over_when_its_process_dies_and_not_while_it_is_long() {
+    let Some(server) = test::shared_if_installed(18) else {
+        return;
+    };
+    for name in ["long_store", "long_watched"] {
+        server
+            .sql("postgres", &format!("create database {name}"))
+            .unwrap();
+    }
+    let settings = || {
+        let mut main = watched("main", &server.url("long_watched"));
+        main.visit.connect_timeout = std::time::Duration::from_secs(100);
+        Settings::new("127.0.0.1:8000".parse().unwrap(), vec![main])
+    };
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let url = server.url("long_store");
+    let one = Service::on_store(settings(), &url, Arc::clone(&folder)).await;
+    let two = Service::on_store(settings(), &url, folder).await;
+    // a visit that lasts: nobody gets in while the catalog is locked
+    let mut holder = server.session("long_watched").unwrap();
+    holder
+        .run("begin; lock table pg_class in access exclusive mode")
+        .unwrap();
+    let beat = |at: Timestamp| {
+        let sql = format!("select 1 from plimsoll.jobs where last_beat_at = '{at}'");
+        !server.sql("long_store", &sql).unwrap().is_empty()
+    };
+    let mut now = at(NOON);
+    let mut run = Box::pin(one.scheduler.step(Job::Sample, 0));
+    let meanwhile = async {
+        for _ in 0..12 {
+            while !beat(now) {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            now += seconds(10);
+            one.clock.set(now);
+            two.clock.set(now);
+            let step = two.scheduler.step(Job::Sample, 0).await.unwrap();
+            assert_eq!(
+                step,
+                Step::WaitUntil(now + seconds(15)),
+                "it is still under way"
+            );
+        }
+        while !beat(now) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        step = &mut run => panic!("it cannot end: {step:?}"),
+        () = meanwhile => {}
+    }
+    // dead: nobody says any more that it is under way
+    drop(run);
+    holder.run("rollback").unwrap();
+    two.clock.set(now + seconds(44));
+    let step = two.scheduler.step(Job::Sample, 0).await.unwrap();
+    assert_eq!(
+        step,
+        Step::WaitUntil(now + seconds(59)),
+        "too early to tell"
+    );
+    two.clock.set(now + seconds(59));
+    assert_eq!(two.scheduler.step(Job::Sample, 0).await.unwrap(), Step::Ran);
+    assert_eq!(samples(&two, 0).await.len(), 1);
 }

@@ -20,6 +20,10 @@ use crate::world::{World, at, expected};
 
 const URL: &str = "PLIMSOLL_TEST_CRASH_STORE";
 const TABLES: u32 = 150;
+/// Kills of a process that writes to a file, unless `PLIMSOLL_KILLS` says otherwise.
+const FILE_KILLS: u32 = 200;
+/// The same for each major of the server, which takes four times as long.
+const SERVER_KILLS: u32 = 25;
 
 /// What is there at minute n: some tables change, one comes and goes, one changes its name.
 fn snapshot(n: u32) -> Snapshot {
@@ -206,30 +210,21 @@ impl Random {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_20_times_a_file_is_whole() {
-    let fresh = Fresh::sqlite().await;
-    survives_kills(&fresh.url, 20).await;
+fn kills(unless_told: u32) -> u32 {
+    std::env::var("PLIMSOLL_KILLS").map_or(unless_told, |kills| {
+        kills.parse().expect("PLIMSOLL_KILLS is a number")
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a minute"]
-async fn killed_200_times_a_file_is_whole() {
+async fn killed_at_random_moments_a_file_is_whole() {
     let fresh = Fresh::sqlite().await;
-    survives_kills(&fresh.url, 200).await;
+    survives_kills(&fresh.url, kills(FILE_KILLS)).await;
 }
 
 throwaway_postgres::on_every_major! {
-    async fn killed_20_times_a_server_is_whole(server: &Server) {
+    async fn killed_at_random_moments_a_server_is_whole(server: &Server) {
         let fresh = Fresh::postgres(server, "killed").await;
-        survives_kills(&fresh.url, 20).await;
+        survives_kills(&fresh.url, kills(SERVER_KILLS)).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a minute"]
-async fn killed_200_times_a_server_is_whole() {
-    let server = throwaway_postgres::test::shared(18);
-    let fresh = Fresh::postgres(server, "killed").await;
-    survives_kills(&fresh.url, 200).await;
 }

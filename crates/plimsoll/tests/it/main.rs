@@ -10,3 +10,4 @@ mod readme;
 mod serve;
 mod store;
 mod support;
+mod two_servers;

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use crate::support::{Home, new_database, number, row};
 pub(crate) struct Service {
     child: Child,
     base: String,
-    /// Every line of standard error after the address.
-    log: Option<thread::JoinHandle<String>>,
+    /// Every line of standard error so far.
+    log: Arc<Mutex<String>>,
+    reader: Option<thread::JoinHandle<()>>,
 }
 
 impl Service {
@@ -39,15 +41,19 @@ impl Service {
             }
         };
         // What it logs is read to the end, or it would wait for a reader.
-        let log = thread::spawn(move || {
-            let mut log = seen;
-            while lines.read_line(&mut log).is_ok_and(|read| read > 0) {}
-            log
+        let log = Arc::new(Mutex::new(seen));
+        let kept = Arc::clone(&log);
+        let reader = thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+                kept.lock().unwrap().push_str(&std::mem::take(&mut line));
+            }
         });
         Self {
             child,
             base,
-            log: Some(log),
+            log,
+            reader: Some(reader),
         }
     }
 
@@ -70,6 +76,11 @@ impl Service {
         )
     }
 
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -85,8 +96,8 @@ impl Service {
                 .success()
         );
         let code = self.child.wait().unwrap().code();
-        let log = self.log.take().unwrap().join().unwrap();
-        (code, log)
+        self.reader.take().unwrap().join().unwrap();
+        (code, self.log())
     }
 }
 
