@@ -18,6 +18,7 @@ mod reader;
 mod sample;
 mod series;
 mod sqlite;
+pub mod transfer;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -30,6 +31,7 @@ use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
+use tokio::sync::mpsc;
 
 pub use crate::error::StoreError;
 pub use crate::footprint::{Footprint, Shrink};
@@ -39,6 +41,11 @@ pub use crate::history::{
 };
 pub use crate::job::{CleanupRun, JobState};
 pub use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, Step};
+pub use crate::transfer::row::Row;
+pub use crate::transfer::{Moved, NotMoved};
+
+/// Is told how many pages of a backup are copied, and how many there are.
+pub type BackupProgress = Box<dyn Fn(u64, u64) + Send>;
 
 /// Names one watched database.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -222,6 +229,24 @@ pub trait Store: Send + Sync + 'static {
         of: &DatabaseKey,
         limit: usize,
     ) -> Result<(Vec<CleanupRun>, u64), StoreError>;
+
+    /// Sends every row of a database's history, as it is at one moment; stops when nobody listens.
+    async fn read_history(
+        &self,
+        of: &DatabaseKey,
+        to: mpsc::Sender<Vec<Row>>,
+    ) -> Result<(), StoreError>;
+
+    /// Takes one database's rows, which end with [`Row::End`]: what the store lacks of them, all or
+    /// nothing.
+    async fn write_history(
+        &self,
+        from: mpsc::Receiver<Vec<Row>>,
+    ) -> Result<Result<Moved, NotMoved>, StoreError>;
+
+    /// Copies the store as it is at one moment into a new file, while others use it; `None` where
+    /// the store is no file.
+    async fn back_up(&self, to: &Path, progress: BackupProgress) -> Result<Option<()>, StoreError>;
 
     /// What the store occupies on its own disk, in bytes.
     async fn size_bytes(&self) -> Result<u64, StoreError>;

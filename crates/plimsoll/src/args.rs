@@ -115,6 +115,12 @@ pub(crate) enum Command {
     Store,
     /// Say what the role can and cannot see, and the grants that would change it
     Doctor(Doctor),
+    /// Write the whole history as NDJSON, or one table's series as CSV
+    Export(Export),
+    /// Read an export, or the sizes that PgHero or another tool kept, into the history
+    Import(Import),
+    /// Copy the SQLite store into a new file while it is in use
+    Backup(Backup),
     /// Bring the store's schema up to date
     Migrate,
     /// Read the configuration and say what it means, or what is wrong with it
@@ -195,6 +201,37 @@ pub(crate) struct Doctor {
     /// With --grants: the role's name
     #[arg(long, value_name = "NAME", default_value = plimsoll_postgres::doctor::ROLE)]
     pub(crate) role: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Where to; standard output without it, or as -
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The series of one table as CSV: `table`, or `schema.table`, with quotes where a name needs them
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) table: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// An export (NDJSON); a CSV with time,schema,table,bytes; PgHero's pghero_space_stats as CSV, or
+    /// the postgres:// URL of the database that has it; - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) from: String,
+    /// Of several databases in PgHero's table, the one with this name there
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source_database: Option<String>,
+    /// Leave out the samples that have bad lines, instead of importing nothing (CSV only)
+    #[arg(long)]
+    pub(crate) skip_bad_samples: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The file to make
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 /// How much a role may see; each level holds the ones before it.

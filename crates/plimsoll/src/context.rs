@@ -36,6 +36,12 @@ impl Context {
         self.global.output == OutputFormat::Json
     }
 
+    /// Whether the command line means this database of the store, or names none.
+    pub(crate) fn means(&self, key: &DatabaseKey) -> bool {
+        let fits = |asked: &Option<String>, name: &str| asked.as_deref().is_none_or(|a| a == name);
+        fits(&self.global.instance, &key.instance) && fits(&self.global.database, &key.database)
+    }
+
     /// The store, as it is: not migrated.
     pub(crate) fn store(&self) -> anyhow::Result<Arc<dyn Store>> {
         Ok(plimsoll_store::open(self.config.store_url.expose_secret())?)

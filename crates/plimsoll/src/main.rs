@@ -53,6 +53,9 @@ fn run(cli: Cli) -> anyhow::Result<Finding> {
             Command::History(args) => commands::history::run(&context, args).await,
             Command::Store => commands::store::run(&context).await,
             Command::Doctor(args) => commands::doctor::run(&context, &args).await,
+            Command::Export(args) => commands::export::run(&context, args).await,
+            Command::Import(args) => commands::import::run(&context, args).await,
+            Command::Backup(args) => commands::backup::run(&context, &args).await,
             Command::Migrate => commands::migrate::run(&context).await,
             Command::CheckConfig | Command::Completions { .. } => Ok(Finding::None),
         }

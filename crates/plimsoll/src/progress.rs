@@ -1,6 +1,8 @@
-//! Progress on a terminal, for visits that take longer than a second.
+//! Progress on a terminal, for what takes longer than a second.
 
-use std::io::{self, IsTerminal};
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
+use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -52,5 +54,58 @@ impl Progress for Spinner {
 impl Drop for Spinner {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// As [`Spinner`], for rows, pages and bytes that pass by.
+#[derive(Clone)]
+pub(crate) struct Counter {
+    spinner: Arc<Spinner>,
+}
+
+impl Counter {
+    pub(crate) fn new() -> Self {
+        Self {
+            spinner: Arc::new(Spinner::new()),
+        }
+    }
+
+    pub(crate) fn at(&self, text: &str) {
+        self.spinner.bar.set_message(text.to_owned());
+    }
+
+    /// Shows how much of an input was read.
+    pub(crate) fn reading(&self, input: File) -> Counted {
+        Counted {
+            input,
+            bytes: 0,
+            bar: self.spinner.bar.clone(),
+        }
+    }
+}
+
+/// An input whose bytes are counted.
+pub(crate) struct Counted {
+    input: File,
+    bytes: u64,
+    bar: ProgressBar,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.bytes += read as u64;
+        self.bar.set_message(format!(
+            "{} read",
+            plimsoll_core::size_text::pretty(self.bytes)
+        ));
+        Ok(read)
+    }
+}
+
+impl Seek for Counted {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes = self.input.seek(to)?;
+        Ok(self.bytes)
     }
 }

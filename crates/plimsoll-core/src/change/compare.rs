@@ -80,7 +80,10 @@ impl Comparison<'_> {
         bytes: (Option<u64>, Option<u64>),
         detail: Option<String>,
     ) {
-        let Some(last) = self.last else { return };
+        // what another tool measured tells nothing of OIDs, files and what is no table
+        let Some(last) = self.last.filter(|last| last.database_oid != 0) else {
+            return;
+        };
         self.changes.events.push(Event {
             kind,
             relation,

@@ -26,7 +26,7 @@ pub(super) struct Links<'a> {
 /// Whether the database is another one than at the last visit, though it has the same name.
 pub(super) fn is_restored(before: &KnownDatabase, now: &Snapshot) -> bool {
     before.last.as_ref().is_some_and(|last| {
-        last.database_oid != now.database_oid
+        (last.database_oid != 0 && last.database_oid != now.database_oid)
             || matches!(
                 (last.system_identifier, now.server.system_identifier),
                 (Some(was), Some(is)) if was != is

@@ -14,6 +14,8 @@ pub(super) enum Wrong {
     PoolBusy,
     /// Migrations: the store's last one, and the program's.
     Newer(u32, u32),
+    /// A row that cannot be read.
+    Row(String),
 }
 
 impl From<tokio_postgres::Error> for Wrong {
@@ -63,6 +65,7 @@ impl Wrong {
                 store,
                 reason: "none of our connections became free in time".to_owned(),
             },
+            Self::Row(reason) => StoreError::Failed { store, reason },
             Self::Newer(found, known) => StoreError::Newer {
                 store,
                 found,

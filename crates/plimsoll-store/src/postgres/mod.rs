@@ -27,8 +27,10 @@ mod pool;
 mod read;
 mod reader;
 mod thin;
+mod transfer;
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -39,6 +41,7 @@ use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
 use plimsoll_postgres::DatabaseUrl;
+use tokio::sync::mpsc;
 
 use self::append::Written;
 use self::error::Wrong;
@@ -50,7 +53,10 @@ use crate::history::{
     TableName, TableSeries,
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
-use crate::{CleanupRun, DatabaseKey, JobState, Store, StoreError, answer, on_this_thread};
+use crate::{
+    BackupProgress, CleanupRun, DatabaseKey, JobState, Moved, NotMoved, Row, Store, StoreError,
+    answer, on_this_thread,
+};
 
 /// How often a snapshot is compared anew because another process came first.
 const RECORD_ATTEMPTS: u32 = 8;
@@ -321,6 +327,27 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> Result<(Vec<CleanupRun>, u64), StoreError> {
         transaction!(self, read, |work| job::cleanup_runs(&work, of, limit))
+    }
+
+    async fn read_history(
+        &self,
+        of: &DatabaseKey,
+        to: mpsc::Sender<Vec<Row>>,
+    ) -> Result<(), StoreError> {
+        transaction!(self, read, |work| transfer::read(&work, of, &to))
+    }
+
+    async fn write_history(
+        &self,
+        from: mpsc::Receiver<Vec<Row>>,
+    ) -> Result<Result<Moved, NotMoved>, StoreError> {
+        transfer::write(self, from)
+            .await
+            .map_err(|wrong| wrong.on(&self.name))
+    }
+
+    async fn back_up(&self, _: &Path, _: BackupProgress) -> Result<Option<()>, StoreError> {
+        Ok(None)
     }
 
     async fn size_bytes(&self) -> Result<u64, StoreError> {

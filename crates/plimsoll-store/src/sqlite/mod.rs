@@ -12,6 +12,7 @@ mod migrate;
 mod read;
 mod reader;
 mod thin;
+mod transfer;
 
 use std::collections::HashMap;
 use std::fs;
@@ -30,6 +31,7 @@ use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use tokio::sync::mpsc;
 
 use self::append::Written;
 use self::error::Wrong;
@@ -40,7 +42,10 @@ use crate::history::{
     TableName, TableSeries,
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
-use crate::{CleanupRun, DatabaseKey, JobState, Store, StoreError, answer, on_this_thread};
+use crate::{
+    BackupProgress, CleanupRun, DatabaseKey, JobState, Moved, NotMoved, Row, Store, StoreError,
+    answer, on_this_thread,
+};
 
 /// How long a statement waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -510,6 +515,44 @@ impl Store for SqliteStore {
         let of = of.clone();
         self.read(move |connection| job::cleanup_runs(connection, &of, limit))
             .await
+    }
+
+    async fn read_history(
+        &self,
+        of: &DatabaseKey,
+        to: mpsc::Sender<Vec<Row>>,
+    ) -> Result<(), StoreError> {
+        let of = of.clone();
+        // on a connection of its own: it takes as long as its reader takes
+        let other = Self::new(&self.file.path);
+        let store = if self.file.path.as_os_str().is_empty() {
+            self
+        } else {
+            &other
+        };
+        store
+            .read(move |connection| transfer::read(connection, &of, &to))
+            .await
+    }
+
+    async fn write_history(
+        &self,
+        from: mpsc::Receiver<Vec<Row>>,
+    ) -> Result<Result<Moved, NotMoved>, StoreError> {
+        self.run(Access::Write, move |connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let moved = transfer::write(&transaction, from)?;
+            if moved.is_ok() {
+                transaction.commit()?;
+            }
+            Ok(moved)
+        })
+        .await
+    }
+
+    async fn back_up(&self, to: &Path, progress: BackupProgress) -> Result<Option<()>, StoreError> {
+        self.copy_to(to, progress).await.map(Some)
     }
 
     async fn size_bytes(&self) -> Result<u64, StoreError> {

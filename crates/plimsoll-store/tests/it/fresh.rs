@@ -78,6 +78,13 @@ impl Fresh {
         }
     }
 
+    /// The rows that a statement answers.
+    pub(crate) fn sql(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let mut rows = (self.sql)(sql);
+        rows.retain(|row| !row.is_empty());
+        rows
+    }
+
     /// What a person reads: one sample's `table_sizes`, as a JSON object.
     pub(crate) fn view(&self, sample: &SampleHeader) -> BTreeMap<String, u64> {
         let rows = (self.sql)(&format!(

@@ -12,4 +12,5 @@ mod crash;
 mod fleet;
 mod model;
 mod sqlite_file;
+mod transfer;
 mod world;

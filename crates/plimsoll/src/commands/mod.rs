@@ -1,10 +1,13 @@
 //! One file a command: takes what was asked, calls what does it, prints the answer.
 
+pub(crate) mod backup;
 pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod sample;
 pub(crate) mod serve;

@@ -1,0 +1,281 @@
+//! Moves a database's history out of the schema and into it.
+
+use std::pin::pin;
+
+use futures_util::TryStreamExt;
+use tokio::sync::mpsc::{Receiver, Sender};
+
+use super::PostgresStore;
+use super::append::NEW_DATABASE_LOCK;
+use super::error::Wrong;
+use super::partition::WEEK;
+use super::pool::{Work, get};
+use crate::DatabaseKey;
+use crate::transfer::row::{DatabaseRow, Row};
+use crate::transfer::splice::{Destination, Existing, Line, Splice, Write};
+use crate::transfer::{BATCH, Moved, NotMoved, batch_json, by_table};
+
+const READS: [&str; 6] = [
+    include_str!("transfer/read_relations.sql"),
+    include_str!("transfer/read_samples.sql"),
+    include_str!("transfer/read_table_values.sql"),
+    include_str!("transfer/read_index_values.sql"),
+    include_str!("transfer/read_unread.sql"),
+    include_str!("transfer/read_events.sql"),
+];
+
+/// Sends every row of a database, as one transaction sees them, until nobody listens any more.
+pub(super) async fn read(
+    work: &Work<'_>,
+    of: &DatabaseKey,
+    to: &Sender<Vec<Row>>,
+) -> Result<(), Wrong> {
+    let Some(keys) = keys(work, of, false).await? else {
+        return Ok(());
+    };
+    let Some(database) = database(work, keys).await? else {
+        return Ok(());
+    };
+    if to.send(vec![Row::Database(database)]).await.is_err() {
+        return Ok(());
+    }
+    for sql in READS {
+        let mut rows = pin!(work.stream(sql, vec![keys.0, keys.1]).await?);
+        let mut batch = Vec::with_capacity(BATCH);
+        while let Some(row) = rows.try_next().await? {
+            batch.push(parsed(row.get(0))?);
+            if batch.len() == BATCH && to.send(std::mem::take(&mut batch)).await.is_err() {
+                return Ok(());
+            }
+        }
+        if !batch.is_empty() && to.send(batch).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn parsed(json: &str) -> Result<Row, Wrong> {
+    serde_json::from_str(json).map_err(|error| Wrong::Row(error.to_string()))
+}
+
+/// The keys of a database; with a row lock, so that samples of it wait, where it is to be written.
+async fn keys(
+    work: &Work<'_>,
+    of: &DatabaseKey,
+    is_to_be_written: bool,
+) -> Result<Option<(i32, i32)>, Wrong> {
+    if !is_to_be_written {
+        return super::read::keys(work, of).await;
+    }
+    let Some(instance_id) = super::read::instance_id(work, &of.instance).await? else {
+        return Ok(None);
+    };
+    let row = work
+        .optional(
+            include_str!("transfer/find_for_update.sql"),
+            &[&instance_id, &of.database],
+        )
+        .await?;
+    Ok(row.map(|row| (instance_id, row.get(0))))
+}
+
+async fn database(work: &Work<'_>, keys: (i32, i32)) -> Result<Option<DatabaseRow>, Wrong> {
+    let row = work
+        .optional(
+            include_str!("transfer/read_database.sql"),
+            &[&keys.0, &keys.1],
+        )
+        .await?;
+    row.map(|row| match parsed(row.get(0))? {
+        Row::Database(row) => Ok(row),
+        _ => Err(Wrong::Row("another row than the database's".to_owned())),
+    })
+    .transpose()
+}
+
+async fn existing(work: &Work<'_>, keys: (i32, i32)) -> Result<Option<Existing>, Wrong> {
+    let Some(database) = database(work, keys).await? else {
+        return Ok(None);
+    };
+    let mut relations = Vec::new();
+    let rows = work
+        .stream(
+            include_str!("transfer/read_relations.sql"),
+            vec![keys.0, keys.1],
+        )
+        .await?;
+    let mut rows = pin!(rows);
+    while let Some(row) = rows.try_next().await? {
+        if let Row::Relation(relation) = parsed(row.get(0))? {
+            relations.push(relation);
+        }
+    }
+    Ok(Some(Existing {
+        database,
+        relations,
+    }))
+}
+
+/// Takes one database's rows in one transaction.
+pub(super) async fn write(
+    store: &PostgresStore,
+    mut from: Receiver<Vec<Row>>,
+) -> Result<Result<Moved, NotMoved>, Wrong> {
+    let mut rows = from.recv().await.unwrap_or_default().into_iter();
+    let Some(Row::Database(file)) = rows.next() else {
+        return Ok(Err(NotMoved::CutShort));
+    };
+    let of = file.key();
+    let mut connection = get(&store.pool).await?;
+    let work = connection.write().await?;
+    let mut found = keys(&work, &of, true).await?;
+    if found.is_none() {
+        // two processes that see a database for the first time take turns
+        work.execute("select pg_advisory_xact_lock($1)", &[&NEW_DATABASE_LOCK])
+            .await?;
+        found = keys(&work, &of, true).await?;
+    }
+    let known = match found {
+        Some(keys) => existing(&work, keys).await?,
+        None => None,
+    };
+    let mut splice = Splice::new(&file, known);
+    let mut buffers = Vec::new();
+    let mut are_weeks_there = false;
+    // the database's own row may have come with others
+    let mut batch = Some(rows);
+    while let Some(rows) = batch {
+        for row in rows {
+            let row = match row {
+                Row::Relation(relation) => {
+                    splice.relation(relation);
+                    continue;
+                }
+                row => row,
+            };
+            if !are_weeks_there {
+                // now, because making one waits for every transaction that has touched a value
+                are_weeks_there = true;
+                if let Some((first, last)) = splice.ticks(&file) {
+                    let mut tick = first;
+                    while tick < last + WEEK {
+                        store.partitions.ensure(&store.pool, tick.min(last)).await?;
+                        tick += WEEK;
+                    }
+                }
+            }
+            match splice.place_relations() {
+                Ok(writes) => {
+                    for write in writes {
+                        apply(&work, &of, &mut found, &write).await?;
+                    }
+                }
+                Err(reason) => return Ok(Err(NotMoved::Rows(reason))),
+            }
+            let is_end = matches!(row, Row::End(_));
+            splice.row(row, &mut buffers);
+            if (is_end || buffers.len() >= BATCH)
+                && let Some(keys) = found
+            {
+                for (table, lines) in by_table(&mut buffers) {
+                    insert(&work, keys, table, &lines).await?;
+                }
+            }
+            if is_end {
+                if let Some(keys) = found {
+                    work.execute(include_str!("thin/recount.sql"), &[&keys.0, &keys.1])
+                        .await?;
+                }
+                work.commit().await?;
+                return Ok(Ok(splice.moved(of)));
+            }
+        }
+        batch = from.recv().await.map(Vec::into_iter);
+    }
+    Ok(Err(NotMoved::CutShort))
+}
+
+async fn apply(
+    work: &Work<'_>,
+    of: &DatabaseKey,
+    keys: &mut Option<(i32, i32)>,
+    write: &Write,
+) -> Result<(), Wrong> {
+    match (write, *keys) {
+        (Write::Database(row), _) => *keys = keep_database(work, of, row).await?,
+        (Write::CloseUnread(tick), Some(keys)) => {
+            work.execute(
+                "update plimsoll.unread set until_tick = $3
+                 where instance_id = $1 and database_id = $2 and until_tick is null",
+                &[&keys.0, &keys.1, tick],
+            )
+            .await?;
+        }
+        (Write::Rows(table, lines), Some(keys)) => {
+            for lines in lines.chunks(BATCH) {
+                insert(work, keys, *table, lines).await?;
+            }
+        }
+        (_, None) => {}
+    }
+    Ok(())
+}
+
+async fn insert(
+    work: &Work<'_>,
+    (instance_id, database_id): (i32, i32),
+    table: Destination,
+    lines: &[Line],
+) -> Result<(), Wrong> {
+    let sql = match table {
+        Destination::Relations => include_str!("transfer/add_relations.sql"),
+        Destination::Replaced => include_str!("transfer/replace_relations.sql"),
+        Destination::Earlier => include_str!("transfer/earlier_relations.sql"),
+        Destination::Gone => include_str!("transfer/gone_relations.sql"),
+        Destination::FormerNames => include_str!("transfer/add_former_names.sql"),
+        Destination::Samples => include_str!("transfer/add_samples.sql"),
+        Destination::TableValues => include_str!("transfer/add_table_values.sql"),
+        Destination::IndexValues => include_str!("transfer/add_index_values.sql"),
+        Destination::Unread => include_str!("transfer/add_unread.sql"),
+        Destination::Events => include_str!("transfer/add_events.sql"),
+    };
+    let highest = lines.iter().filter_map(Line::sample_id).max();
+    if let Some(highest) = highest {
+        work.row(include_str!("transfer/pass_sample_ids.sql"), &[&highest])
+            .await?;
+    }
+    work.execute(sql, &[&instance_id, &database_id, &batch_json(lines)])
+        .await?;
+    Ok(())
+}
+
+async fn keep_database(
+    work: &Work<'_>,
+    of: &DatabaseKey,
+    row: &DatabaseRow,
+) -> Result<Option<(i32, i32)>, Wrong> {
+    work.execute(
+        "insert into plimsoll.instances (name) values ($1) on conflict (name) do nothing",
+        &[&of.instance],
+    )
+    .await?;
+    let version = i32::try_from(row.server_version_num).unwrap_or(i32::MAX);
+    work.execute(
+        include_str!("transfer/keep_database.sql"),
+        &[
+            &of.instance,
+            &of.database,
+            &row.oid,
+            &row.system_identifier,
+            &row.timeline.map(i64::from),
+            &row.in_recovery,
+            &version,
+            &row.stats_reset_at,
+            &row.last_tick,
+            &row.next_relation,
+        ],
+    )
+    .await?;
+    keys(work, of, false).await
+}

@@ -1,0 +1,36 @@
+-- a database's relations in the order of their numbers, with what they were called before
+select json_build_object(
+    'row', 'relation',
+    'relation', r.relation_id,
+    'oid', r.oid::bigint,
+    'kind', r.kind,
+    'owner', r.owner_id,
+    'schema', r.schema_name,
+    'name', r.relation_name,
+    'table_key', r.table_key,
+    'parent', r.parent_id,
+    'filenode', r.filenode::bigint,
+    'toast_oid', r.toast_oid::bigint,
+    'toast_filenode', r.toast_filenode::bigint,
+    'toast_index_oid', r.toast_index_oid::bigint,
+    'toast_index_filenode', r.toast_index_filenode::bigint,
+    'first_tick', r.first_tick,
+    'gone_tick', r.gone_tick,
+    'heap_bytes', r.heap_bytes,
+    'toast_bytes', r.toast_bytes,
+    'toast_index_bytes', r.toast_index_bytes,
+    'index_bytes', r.index_bytes,
+    'row_count', r.row_count,
+    'former', (
+        select coalesce(json_agg(json_build_object(
+            'until_tick', f.until_tick, 'schema', f.schema_name, 'name', f.relation_name, 'table_key', f.table_key, 'parent', f.parent_id
+        ) order by f.until_tick), '[]')
+        from plimsoll.former_names as f
+        where f.instance_id = r.instance_id
+            and f.database_id = r.database_id
+            and f.relation_id = r.relation_id
+    )
+)::text
+from plimsoll.relations as r
+where r.instance_id = $1 and r.database_id = $2
+order by r.relation_id

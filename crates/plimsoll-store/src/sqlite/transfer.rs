@@ -1,0 +1,298 @@
+//! Moves a database's history out of the file and into it, and copies the file while it is in use.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OptionalExtension};
+use tokio::sync::mpsc::{Receiver, Sender};
+
+use super::error::Wrong;
+use super::read::keys;
+use super::{SqliteStore, connect};
+use crate::transfer::row::{DatabaseRow, Row};
+use crate::transfer::splice::{Destination, Existing, Line, Splice, Write};
+use crate::transfer::{BATCH, Moved, NotMoved, batch_json};
+use crate::{DatabaseKey, StoreError};
+
+/// Pages copied at a time; between two steps others may write.
+const STEP_PAGES: i32 = 1024;
+
+const READS: [&str; 6] = [
+    include_str!("transfer/read_relations.sql"),
+    include_str!("transfer/read_samples.sql"),
+    include_str!("transfer/read_table_values.sql"),
+    include_str!("transfer/read_index_values.sql"),
+    include_str!("transfer/read_unread.sql"),
+    include_str!("transfer/read_events.sql"),
+];
+
+/// Sends every row of a database, as one read transaction sees them, until nobody listens any more.
+pub(super) fn read(
+    connection: &Connection,
+    of: &DatabaseKey,
+    to: &Sender<Vec<Row>>,
+) -> Result<(), Wrong> {
+    let Some(keys) = keys(connection, of)? else {
+        return Ok(());
+    };
+    let Some(database) = database(connection, keys)? else {
+        return Ok(());
+    };
+    if to.blocking_send(vec![Row::Database(database)]).is_err() {
+        return Ok(());
+    }
+    for sql in READS {
+        let mut statement = connection.prepare(sql)?;
+        let mut rows = statement.query(keys)?;
+        let mut batch = Vec::with_capacity(BATCH);
+        while let Some(row) = rows.next()? {
+            batch.push(parsed(
+                row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
+            )?);
+            if batch.len() == BATCH && to.blocking_send(std::mem::take(&mut batch)).is_err() {
+                return Ok(());
+            }
+        }
+        if !batch.is_empty() && to.blocking_send(batch).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Wrong> {
+    serde_json::from_str(json).map_err(|error| {
+        Wrong::Sqlite(rusqlite::Error::FromSqlConversionFailure(
+            0,
+            rusqlite::types::Type::Text,
+            Box::new(error),
+        ))
+    })
+}
+
+fn database(connection: &Connection, keys: (i32, i32)) -> Result<Option<DatabaseRow>, Wrong> {
+    let json: Option<String> = connection
+        .query_row(include_str!("transfer/read_database.sql"), keys, |row| {
+            row.get(0)
+        })
+        .optional()?;
+    json.map(|json| match parsed(&json)? {
+        Row::Database(row) => Ok(row),
+        _ => Err(Wrong::Absent),
+    })
+    .transpose()
+}
+
+fn existing(connection: &Connection, of: &DatabaseKey) -> Result<Option<Existing>, Wrong> {
+    let Some(keys) = keys(connection, of)? else {
+        return Ok(None);
+    };
+    let Some(database) = database(connection, keys)? else {
+        return Ok(None);
+    };
+    let mut relations = Vec::new();
+    let mut statement = connection.prepare(include_str!("transfer/read_relations.sql"))?;
+    let mut rows = statement.query(keys)?;
+    while let Some(row) = rows.next()? {
+        if let Row::Relation(relation) =
+            parsed(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?
+        {
+            relations.push(relation);
+        }
+    }
+    Ok(Some(Existing {
+        database,
+        relations,
+    }))
+}
+
+/// Takes one database's rows; the transaction is the caller's, to be rolled back on any error.
+pub(super) fn write(
+    connection: &Connection,
+    mut from: Receiver<Vec<Row>>,
+) -> Result<Result<Moved, NotMoved>, Wrong> {
+    let mut rows = std::iter::from_fn(|| from.blocking_recv()).flatten();
+    let Some(Row::Database(file)) = rows.next() else {
+        return Ok(Err(NotMoved::CutShort));
+    };
+    let of = file.key();
+    let mut splice = Splice::new(&file, existing(connection, &of)?);
+    let mut keys = keys(connection, &of)?;
+    let mut buffers = Vec::new();
+    for row in rows {
+        let row = match row {
+            Row::Relation(relation) => {
+                splice.relation(relation);
+                continue;
+            }
+            row => row,
+        };
+        match splice.place_relations() {
+            Ok(writes) => {
+                for write in writes {
+                    apply(connection, &of, &mut keys, &write)?;
+                }
+            }
+            Err(reason) => return Ok(Err(NotMoved::Rows(reason))),
+        }
+        let is_end = matches!(row, Row::End(_));
+        splice.row(row, &mut buffers);
+        if (is_end || buffers.len() >= BATCH)
+            && let Some(keys) = keys
+        {
+            flush(connection, keys, &mut buffers)?;
+        }
+        if is_end {
+            if let Some(keys) = keys {
+                connection.execute(include_str!("thin/recount.sql"), keys)?;
+            }
+            return Ok(Ok(splice.moved(of)));
+        }
+    }
+    Ok(Err(NotMoved::CutShort))
+}
+
+fn apply(
+    connection: &Connection,
+    of: &DatabaseKey,
+    keys: &mut Option<(i32, i32)>,
+    write: &Write,
+) -> Result<(), Wrong> {
+    match (write, *keys) {
+        (Write::Database(row), _) => *keys = Some(keep_database(connection, of, row)?),
+        (Write::CloseUnread(tick), Some(keys)) => {
+            connection.execute(
+                "update unread set until_tick = ?3
+                 where instance_id = ?1 and database_id = ?2 and until_tick is null",
+                (keys.0, keys.1, tick),
+            )?;
+        }
+        (Write::Rows(table, lines), Some(keys)) => {
+            for lines in lines.chunks(BATCH) {
+                insert(connection, keys, *table, lines)?;
+            }
+        }
+        (_, None) => {}
+    }
+    Ok(())
+}
+
+fn flush(
+    connection: &Connection,
+    keys: (i32, i32),
+    buffers: &mut Vec<(Destination, Line)>,
+) -> Result<(), Wrong> {
+    for (table, lines) in crate::transfer::by_table(buffers) {
+        insert(connection, keys, table, &lines)?;
+    }
+    Ok(())
+}
+
+fn insert(
+    connection: &Connection,
+    (instance_id, database_id): (i32, i32),
+    table: Destination,
+    lines: &[Line],
+) -> Result<(), Wrong> {
+    let sql = match table {
+        Destination::Relations => include_str!("transfer/add_relations.sql"),
+        Destination::Replaced => include_str!("transfer/replace_relations.sql"),
+        Destination::Earlier => include_str!("transfer/earlier_relations.sql"),
+        Destination::Gone => include_str!("transfer/gone_relations.sql"),
+        Destination::FormerNames => include_str!("transfer/add_former_names.sql"),
+        Destination::Samples => include_str!("transfer/add_samples.sql"),
+        Destination::TableValues => include_str!("transfer/add_table_values.sql"),
+        Destination::IndexValues => include_str!("transfer/add_index_values.sql"),
+        Destination::Unread => include_str!("transfer/add_unread.sql"),
+        Destination::Events => include_str!("transfer/add_events.sql"),
+    };
+    connection
+        .prepare_cached(sql)?
+        .execute((instance_id, database_id, batch_json(lines)))?;
+    Ok(())
+}
+
+fn keep_database(
+    connection: &Connection,
+    of: &DatabaseKey,
+    row: &DatabaseRow,
+) -> Result<(i32, i32), Wrong> {
+    connection.execute(
+        "insert into instances (name) values (?1) on conflict (name) do nothing",
+        [&of.instance],
+    )?;
+    connection.execute(
+        include_str!("transfer/keep_database.sql"),
+        rusqlite::named_params! {
+            ":instance": of.instance,
+            ":name": of.database,
+            ":oid": row.oid,
+            ":system_identifier": row.system_identifier,
+            ":timeline": row.timeline,
+            ":in_recovery": row.in_recovery,
+            ":server_version_num": row.server_version_num,
+            ":stats_reset_at": row.stats_reset_at.map(crate::sample::millis),
+            ":last_tick": row.last_tick,
+            ":next_relation_id": row.next_relation,
+        },
+    )?;
+    keys(connection, of)?.ok_or(Wrong::Absent)
+}
+
+impl SqliteStore {
+    /// Copies the file as it is at one moment into a new one, while others read and write.
+    pub(super) async fn copy_to(
+        &self,
+        to: &Path,
+        progress: crate::BackupProgress,
+    ) -> Result<(), StoreError> {
+        let to = to.to_owned();
+        let source = self.file.path.clone();
+        // on a connection of its own, so that this process's readers need not wait
+        self.run(super::Access::Read, move |shared| {
+            let own;
+            let connection = if source.as_os_str().is_empty() {
+                &*shared
+            } else {
+                own = connect(&source, super::Access::Read)?;
+                &own
+            };
+            copy(connection, &to, &progress)
+        })
+        .await
+    }
+}
+
+fn copy(connection: &Connection, to: &Path, progress: &crate::BackupProgress) -> Result<(), Wrong> {
+    // a reader's transaction holds the moment that is copied: what others write meanwhile does not
+    // begin the copy anew
+    let moment = connection.unchecked_transaction()?;
+    moment.query_row("select count(*) from sqlite_master", [], |_| Ok(()))?;
+    let mut target = Connection::open(to)?;
+    {
+        let backup = Backup::new(&moment, &mut target)?;
+        loop {
+            match backup.step(STEP_PAGES)? {
+                StepResult::Done => break,
+                StepResult::More => {}
+                _ => std::thread::sleep(Duration::from_millis(20)),
+            }
+            let pages = backup.progress();
+            progress(
+                u64::try_from(pages.pagecount - pages.remaining).unwrap_or(0),
+                u64::try_from(pages.pagecount).unwrap_or(0),
+            );
+        }
+    }
+    let found: String = target.query_row("pragma integrity_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Err(Wrong::Sqlite(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
+            Some(found),
+        )));
+    }
+    // a copy is one file, and is read where there is no room for others
+    target.query_row("pragma journal_mode = delete", [], |_| Ok(()))?;
+    Ok(())
+}

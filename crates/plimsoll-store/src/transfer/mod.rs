@@ -1,0 +1,172 @@
+//! Moves histories: out of a store, into a store, and into it what other tools measured.
+//!
+//! A history travels as rows ([`row::Row`]), database by database. A database's rows are taken as a
+//! whole or not at all, and never twice: [`splice`] takes from them only what the store lacks.
+
+pub mod csv;
+pub mod ndjson;
+pub mod pghero;
+pub mod row;
+pub(crate) mod splice;
+mod staging;
+
+use tokio::sync::mpsc;
+
+use self::row::{DatabaseRow, Row};
+pub use self::splice::Fit;
+use self::splice::{Destination, Line, Splice};
+use crate::{DatabaseKey, Store, StoreError};
+
+/// How many rows travel together.
+pub(crate) const BATCH: usize = 1000;
+
+/// How many batches wait to be written.
+pub(crate) const WAITING: usize = 4;
+
+/// What became of one database's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Whose.
+    pub of: DatabaseKey,
+    /// Which part of it was taken.
+    pub fit: Fit,
+    /// How many samples were taken.
+    pub samples: u64,
+    /// How many were not, because the store has samples of that time.
+    pub left_out: u64,
+}
+
+/// Why a database's rows were not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotMoved {
+    /// The rows ended before the database's end.
+    #[error("the rows end before the database's end")]
+    CutShort,
+    /// The rows contradict each other.
+    #[error("{0}")]
+    Rows(String),
+}
+
+/// Why a history could not be moved. Nothing is kept of the database at which it happened.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A line is not what it must be.
+    #[error("line {number}: {reason}")]
+    Line {
+        /// The line's number, from 1.
+        number: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Several lines are not what they must be.
+    #[error(
+        "{count} lines cannot be used: {listed}; mend them, or leave out every sample that has one with \
+         --skip-bad-samples"
+    )]
+    Lines {
+        /// How many.
+        count: u64,
+        /// The first few, each with its number and what is wrong.
+        listed: String,
+    },
+    /// The file ends too early.
+    #[error(
+        "the file ends at line {number}, before the end of database `{database}`: it was cut short, and \
+         nothing of it is kept"
+    )]
+    CutShort {
+        /// The last line's number.
+        number: u64,
+        /// The database.
+        database: String,
+    },
+    /// The rows contradict each other.
+    #[error("the rows contradict each other: {0}")]
+    Rows(String),
+    /// What is read, or written, cannot be.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The place where rows are sorted failed.
+    #[error("sorting the rows in a temporary file failed: {0}")]
+    Sort(#[from] rusqlite::Error),
+    /// The input names several databases.
+    #[error("there are rows of several databases ({0}): name one with --source-database")]
+    SeveralDatabases(String),
+    /// The input has nothing to import.
+    #[error("there is nothing to import: {0}")]
+    Nothing(String),
+    /// The other tool's database cannot be read.
+    #[error("cannot read `pghero_space_stats` from {from}: {reason}")]
+    Source {
+        /// The server and database, without the password.
+        from: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Has the store take one database's rows while `feed` sends them.
+pub(crate) async fn take(
+    store: &dyn Store,
+    feed: impl AsyncFnOnce(mpsc::Sender<Vec<Row>>) -> Result<(), TransferError>,
+) -> Result<Moved, TransferError> {
+    let (to, from) = mpsc::channel(WAITING);
+    let (fed, taken) = tokio::join!(feed(to), store.write_history(from));
+    // what is wrong with the input is the reason why the store got too little
+    fed?;
+    match taken? {
+        Ok(moved) => Ok(moved),
+        Err(NotMoved::CutShort) => Err(TransferError::Rows(NotMoved::CutShort.to_string())),
+        Err(NotMoved::Rows(reason)) => Err(TransferError::Rows(reason)),
+    }
+}
+
+/// The buffered lines, those of one table together as far as their order allows.
+pub(crate) fn by_table(lines: &mut Vec<(Destination, Line)>) -> Vec<(Destination, Vec<Line>)> {
+    let mut groups: Vec<(Destination, Vec<Line>)> = Vec::new();
+    for (table, line) in lines.drain(..) {
+        match groups.last_mut() {
+            Some((last, group)) if *last == table => group.push(line),
+            _ => groups.push((table, vec![line])),
+        }
+    }
+    groups
+}
+
+/// Lines as the stores' statements take them.
+pub(crate) fn batch_json(lines: &[Line]) -> String {
+    // maps with text keys and numbers: cannot fail
+    serde_json::to_string(lines).unwrap_or_default()
+}
+
+impl DatabaseRow {
+    pub(crate) fn key(&self) -> DatabaseKey {
+        DatabaseKey {
+            instance: self.instance.clone(),
+            database: self.database.clone(),
+        }
+    }
+}
+
+impl Line {
+    pub(crate) fn sample_id(&self) -> Option<i64> {
+        match self {
+            Self::Sample(row) => row.id,
+            _ => None,
+        }
+    }
+}
+
+impl Splice {
+    pub(crate) fn moved(&self, of: DatabaseKey) -> Moved {
+        Moved {
+            of,
+            fit: self.fit(),
+            samples: self.samples,
+            left_out: self.left_out,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Histories as NDJSON: one row a line, the same bytes whichever store they come from.
+
+use std::io::{BufRead, BufReader, Read, Seek, Write};
+
+use tokio::sync::mpsc;
+
+use super::row::{EndRow, Row};
+use super::{BATCH, Moved, TransferError, WAITING, take};
+use crate::{DatabaseKey, Store, on_this_thread};
+
+/// No row is longer: names have 63 bytes, and few relations were ever renamed often.
+const LONGEST_LINE: u64 = 4 << 20;
+
+/// Bytes read at a time.
+const BUFFER: usize = 1 << 16;
+
+/// Writes the histories of databases; `progress` is told the number of rows so far.
+pub async fn export(
+    store: &dyn Store,
+    databases: &[DatabaseKey],
+    out: &mut (dyn Write + Send),
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<u64, TransferError> {
+    let mut all = 0;
+    for of in databases {
+        let (to, mut from) = mpsc::channel::<Vec<Row>>(WAITING);
+        let writing = async {
+            let mut rows = 0;
+            while let Some(batch) = from.recv().await {
+                rows += batch.len() as u64;
+                on_this_thread(|| batch.iter().try_for_each(|row| line(out, row)))?;
+                progress(all + rows);
+            }
+            // an error closes `from`, and so ends the reading
+            drop(from);
+            Ok::<_, std::io::Error>(rows)
+        };
+        let (read, written) = tokio::join!(store.read_history(of, to), writing);
+        read?;
+        let rows = written?;
+        if rows > 0 {
+            line(out, &Row::End(EndRow { rows }))?;
+        }
+        all += rows;
+    }
+    out.flush()?;
+    Ok(all)
+}
+
+fn line(out: &mut (dyn Write + Send), row: &Row) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, row)?;
+    out.write_all(b"\n")
+}
+
+/// Reads histories and has the store take them, database by database. All of the input is checked
+/// before any of it is taken: one that is damaged or cut short changes nothing.
+pub async fn import(
+    store: &dyn Store,
+    input: impl Read + Seek + Send + 'static,
+) -> Result<Vec<Moved>, TransferError> {
+    let checking = tokio::task::spawn_blocking(move || {
+        let mut input = input;
+        let mut reader = Reader::new(BufReader::with_capacity(BUFFER, &mut input));
+        while reader.batch()?.is_some() {}
+        input.rewind()?;
+        Ok::<_, TransferError>(input)
+    });
+    let input = checking.await.map_err(std::io::Error::other)??;
+    let (to, mut from) = mpsc::channel(WAITING);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut reader = Reader::new(BufReader::with_capacity(BUFFER, input));
+        loop {
+            let next = reader.batch();
+            let is_last = !matches!(&next, Ok(Some(_)));
+            let next = match next {
+                Ok(Some(batch)) => Ok(batch),
+                Ok(None) => return,
+                Err(error) => Err(error),
+            };
+            if to.blocking_send(next).is_err() || is_last {
+                return;
+            }
+        }
+    });
+    let mut all = Vec::new();
+    while let Some(first) = from.recv().await {
+        let first = first?;
+        let moved = take(store, async |to| {
+            let mut batch = first;
+            loop {
+                let is_end = matches!(batch.last(), Some(Row::End(_)));
+                if to.send(batch).await.is_err() || is_end {
+                    return Ok(());
+                }
+                batch = match from.recv().await {
+                    Some(next) => next?,
+                    None => return Ok(()),
+                };
+            }
+        })
+        .await?;
+        all.push(moved);
+    }
+    reading.await.map_err(std::io::Error::other)?;
+    Ok(all)
+}
+
+/// Cuts an input into rows, and says at which line it is wrong.
+struct Reader<R> {
+    input: R,
+    line: Vec<u8>,
+    number: u64,
+    /// The database whose rows are being read, and how many there were.
+    within: Option<(String, u64)>,
+    /// The order of the last row: rows of one database come kind by kind.
+    rank: u8,
+}
+
+impl<R: BufRead> Reader<R> {
+    const fn new(input: R) -> Self {
+        Self {
+            input,
+            line: Vec::new(),
+            number: 0,
+            within: None,
+            rank: 0,
+        }
+    }
+
+    /// The next rows of one database; `None` at the input's end.
+    fn batch(&mut self) -> Result<Option<Vec<Row>>, TransferError> {
+        let mut batch = Vec::with_capacity(BATCH);
+        while batch.len() < BATCH {
+            let Some(row) = self.row()? else {
+                return match self.within.take() {
+                    None => Ok(None),
+                    Some((database, _)) => Err(TransferError::CutShort {
+                        number: self.number,
+                        database,
+                    }),
+                };
+            };
+            let is_end = matches!(row, Row::End(_));
+            batch.push(row);
+            if is_end {
+                break;
+            }
+        }
+        Ok(Some(batch))
+    }
+
+    fn row(&mut self) -> Result<Option<Row>, TransferError> {
+        loop {
+            self.line.clear();
+            let read = (&mut self.input)
+                .take(LONGEST_LINE)
+                .read_until(b'\n', &mut self.line)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            if !self.line.trim_ascii().is_empty() {
+                break;
+            }
+        }
+        if !self.line.ends_with(b"\n") && self.line.len() as u64 == LONGEST_LINE {
+            return Err(self.wrong("it is longer than a row can be"));
+        }
+        let row: Row = serde_json::from_slice(&self.line).map_err(|error| {
+            // its own position is that of the line, which is always the first
+            let text = error.to_string();
+            let text = text.split(" at line ").next().unwrap_or(&text);
+            self.wrong(format!("it is no row of an export: {text}"))
+        })?;
+        row.check().map_err(|reason| self.wrong(reason))?;
+        self.order(&row)?;
+        Ok(Some(row))
+    }
+
+    fn order(&mut self, row: &Row) -> Result<(), TransferError> {
+        let rank = match row {
+            Row::Database(_) => 0,
+            Row::Relation(_) => 1,
+            Row::Sample(_) => 2,
+            Row::TableValue(_) => 3,
+            Row::IndexValue(_) => 4,
+            Row::Unread(_) => 5,
+            Row::Event(_) => 6,
+            Row::End(_) => 7,
+        };
+        match (row, &mut self.within) {
+            (Row::Database(row), None) => self.within = Some((row.database.clone(), 1)),
+            (Row::Database(_), Some((database, _))) => {
+                let reason = format!("database `{database}` has no end before this line");
+                return Err(self.wrong(reason));
+            }
+            (_, None) => return Err(self.wrong("it belongs to no database")),
+            (Row::End(end), Some((_, rows))) => {
+                if end.rows != *rows {
+                    let reason = format!(
+                        "{} rows were exported, and {rows} are here: lines are missing",
+                        end.rows
+                    );
+                    return Err(self.wrong(reason));
+                }
+                self.within = None;
+            }
+            (_, Some((_, rows))) => {
+                *rows += 1;
+                if rank < self.rank {
+                    return Err(self.wrong("it comes too late: rows come kind by kind"));
+                }
+            }
+        }
+        self.rank = rank;
+        Ok(())
+    }
+
+    fn wrong(&self, reason: impl Into<String>) -> TransferError {
+        TransferError::Line {
+            number: self.number,
+            reason: reason.into(),
+        }
+    }
+}

@@ -1,0 +1,587 @@
+//! Sorts sizes that come in any order in a temporary file, and makes a history of them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use plimsoll_core::change::RelationKind;
+use plimsoll_core::sample::SampleKind;
+use plimsoll_core::snapshot::TableKind;
+use rusqlite::{Connection, params};
+use tempfile::TempDir;
+use tokio::sync::mpsc::Sender;
+
+use super::row::{
+    DatabaseRow, EndRow, FORMAT, IndexValueRow, RelationRow, Row, SampleRow, SizesRow,
+    TableValueRow,
+};
+use super::{BATCH, TransferError};
+use crate::DatabaseKey;
+use crate::sample::{from_millis, odd_key};
+
+/// Keys are quoted as by this major: whose sizes they were, nobody wrote down.
+const MAJOR: u32 = 18;
+
+/// One size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Milliseconds since 1970.
+    pub(super) at: i64,
+    pub(super) schema: String,
+    pub(super) relation: String,
+    pub(super) bytes: i64,
+}
+
+/// Sizes on their way to a history.
+#[derive(Debug)]
+pub(super) struct Staging {
+    sorted: Connection,
+    /// Tables and indexes mixed, and every sample whole.
+    is_pghero: bool,
+    _folder: TempDir,
+}
+
+/// A relation of the input.
+#[derive(Debug)]
+struct Relation {
+    schema: String,
+    name: String,
+    owner: Option<i32>,
+    first_tick: i64,
+    gone_tick: Option<i64>,
+    sizes: SizesRow,
+}
+
+impl Staging {
+    pub(super) fn new(is_pghero: bool) -> Result<Self, TransferError> {
+        let folder = tempfile::tempdir()?;
+        let sorted = Connection::open(folder.path().join("sizes.db"))?;
+        // it is gone after a crash anyway; one transaction as long as it lives
+        sorted.execute_batch(
+            "pragma journal_mode = off; pragma synchronous = off; begin;
+             create table seen (
+                 schema text not null, relation text not null, at integer not null,
+                 bytes integer not null, primary key (schema, relation, at)
+             ) without rowid;
+             create table spoiled (at integer primary key);
+             create table times (at integer primary key, tick integer not null);
+             create table relations (
+                 id integer primary key, schema text not null, relation text not null, owner integer
+             );
+             create table points (id integer, tick integer, heap integer, indexes integer)",
+        )?;
+        Ok(Self {
+            sorted,
+            is_pghero,
+            _folder: folder,
+        })
+    }
+
+    pub(super) fn add(&self, seen: &Seen) -> Result<(), TransferError> {
+        self.sorted
+            .prepare_cached(
+                "insert or replace into seen (schema, relation, at, bytes) values (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![seen.schema, seen.relation, seen.at, seen.bytes])?;
+        Ok(())
+    }
+
+    /// Leaves out the sample of this time.
+    pub(super) fn spoil(&self, at: i64) -> Result<(), TransferError> {
+        self.sorted
+            .execute("insert or ignore into spoiled (at) values (?1)", [at])?;
+        Ok(())
+    }
+
+    /// Sends the history as rows of database `of`; `known` is what the store knows of it.
+    pub(super) fn emit(
+        self,
+        of: &DatabaseKey,
+        known: &[RelationRow],
+        to: &Sender<Vec<Row>>,
+    ) -> Result<(), TransferError> {
+        self.sorted
+            .execute("delete from seen where at in (select at from spoiled)", [])?;
+        let times = self.times()?;
+        let (Some(&(_, first_tick)), Some(&(_, last_tick))) = (times.first(), times.last()) else {
+            return Err(TransferError::Nothing(
+                "no line has a size that can be used".to_owned(),
+            ));
+        };
+        if self.is_pghero {
+            self.drop_sizes_of_vanished_tables()?;
+        }
+        let mut relations = self.relations(known, &times)?;
+        let changes = self.points(&mut relations)?;
+        relations.retain(|_, relation| relation.first_tick != i64::MAX);
+        let mut out = Out {
+            to,
+            batch: Vec::with_capacity(BATCH),
+            rows: 0,
+            is_open: true,
+        };
+        let last_id = relations.keys().max().copied().unwrap_or(0);
+        out.send(Row::Database(DatabaseRow {
+            format: FORMAT,
+            instance: of.instance.clone(),
+            database: of.database.clone(),
+            oid: 0,
+            system_identifier: None,
+            timeline: None,
+            in_recovery: false,
+            server_version_num: 0,
+            stats_reset_at: None,
+            first_tick,
+            last_tick,
+            next_relation: last_id + 1,
+        }));
+        let mut ids: Vec<_> = relations.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            out.send(Row::Relation(relations[&id].row(id)));
+        }
+        samples(&times, &changes, &mut out);
+        self.table_values(&mut out)?;
+        self.index_values(&relations, &mut out)?;
+        out.finish();
+        Ok(())
+    }
+
+    /// The samples' times with their ticks, oldest first.
+    fn times(&self) -> Result<Vec<(i64, i64)>, TransferError> {
+        let mut statement = self
+            .sorted
+            .prepare("select distinct at from seen order by at")?;
+        let mut times: Vec<(i64, i64)> = Vec::new();
+        for at in statement.query_map([], |row| row.get(0))? {
+            let at: i64 = at?;
+            let second = at.div_euclid(1000);
+            let tick = times.last().map_or(second, |last| second.max(last.1 + 1));
+            times.push((at, tick));
+        }
+        let mut add = self
+            .sorted
+            .prepare("insert into times (at, tick) values (?1, ?2)")?;
+        for time in &times {
+            add.execute(*time)?;
+        }
+        Ok(times)
+    }
+
+    /// PgHero writes 0 for a table that was dropped while it measured: a size that was none.
+    fn drop_sizes_of_vanished_tables(&self) -> Result<(), TransferError> {
+        self.sorted.execute(
+            "delete from seen as s where s.bytes = 0
+                 and s.at < (select max(at) from times)
+                 and not exists (
+                     select 1 from seen as l
+                     where l.schema = s.schema and l.relation = s.relation and l.at > s.at)
+                 and exists (
+                     select 1 from seen as e
+                     where e.schema = s.schema and e.relation = s.relation and e.at < s.at
+                         and e.bytes > 0)",
+            [],
+        )?;
+        Ok(())
+    }
+
+    /// Numbers the relations, tables first, and finds each index's table.
+    fn relations(
+        &self,
+        known: &[RelationRow],
+        times: &[(i64, i64)],
+    ) -> Result<HashMap<i32, Relation>, TransferError> {
+        let mut statement = self.sorted.prepare(
+            "select s.schema, s.relation,
+                 (select n.tick from times as n where n.at > s.last order by n.at limit 1)
+             from (
+                 select schema, relation, max(at) as last from seen group by schema, relation
+             ) as s
+             order by s.schema, s.relation",
+        )?;
+        let seen: Vec<(String, String, Option<i64>)> = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<Result<_, _>>()?;
+        let owners = if self.is_pghero {
+            owners(&seen, known)
+        } else {
+            HashMap::new()
+        };
+        let mut ids: HashMap<(&str, &str), i32> = HashMap::new();
+        let mut relations = HashMap::new();
+        let mut add = self.sorted.prepare(
+            "insert into relations (id, schema, relation, owner) values (?1, ?2, ?3, ?4)",
+        )?;
+        let is_index = |schema: &str, name: &str| owners.contains_key(&(schema, name));
+        let tables = seen
+            .iter()
+            .filter(|(schema, name, _)| !is_index(schema, name));
+        let indexes = seen
+            .iter()
+            .filter(|(schema, name, _)| is_index(schema, name));
+        for (id, (schema, name, next)) in (1..).zip(tables.chain(indexes)) {
+            let owner = match owners.get(&(&**schema, &**name)) {
+                None => None,
+                // a table that nobody measured has no series that its index could belong to
+                Some(owner) => match ids.get(&(&**schema, *owner)) {
+                    Some(&owner) => Some(owner),
+                    None => continue,
+                },
+            };
+            ids.insert((schema, name), id);
+            add.execute(params![id, schema, name, owner])?;
+            let relation = Relation {
+                schema: schema.clone(),
+                name: name.clone(),
+                owner,
+                first_tick: i64::MAX,
+                // only a tool that measures everything says by silence that a table is gone
+                gone_tick: next.filter(|_| self.is_pghero && times.len() > 1),
+                sizes: NO_SIZES,
+            };
+            relations.insert(id, relation);
+        }
+        Ok(relations)
+    }
+
+    /// Works out the points at which a table changed. Returns what the samples' totals change by:
+    /// bytes and tables, by tick.
+    fn points(
+        &self,
+        relations: &mut HashMap<i32, Relation>,
+    ) -> Result<BTreeMap<i64, (i64, i64)>, TransferError> {
+        let mut statement = self.sorted.prepare(
+            "select coalesce(r.owner, r.id), t.tick,
+                 max(iif(r.owner is null, s.bytes, null)),
+                 coalesce(sum(iif(r.owner is null, null, s.bytes)), 0)
+             from relations as r
+             join seen as s on s.schema = r.schema and s.relation = r.relation
+             join times as t on t.at = s.at
+             group by 1, 2 order by 1, 2",
+        )?;
+        let mut add = self
+            .sorted
+            .prepare("insert into points (id, tick, heap, indexes) values (?1, ?2, ?3, ?4)")?;
+        let mut changes: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, tick): (i32, i64) = (row.get(0)?, row.get(1)?);
+            let (heap, indexes): (Option<i64>, i64) = (row.get(2)?, row.get(3)?);
+            let Some(relation) = relations.get_mut(&id) else {
+                continue;
+            };
+            let Some(heap) = heap.or(relation.sizes.heap_bytes) else {
+                continue;
+            };
+            if relation.gone_tick.is_some_and(|gone| tick >= gone) {
+                continue;
+            }
+            let was = relation.sizes;
+            let is_first = was.heap_bytes.is_none();
+            if !is_first && was.heap_bytes == Some(heap) && was.index_bytes == indexes {
+                continue;
+            }
+            let change = changes.entry(tick).or_default();
+            change.0 += heap + indexes - was.heap_bytes.unwrap_or(0) - was.index_bytes;
+            change.1 += i64::from(is_first);
+            relation.first_tick = relation.first_tick.min(tick);
+            relation.sizes.heap_bytes = Some(heap);
+            relation.sizes.index_bytes = indexes;
+            add.execute((id, tick, heap, indexes))?;
+        }
+        for relation in relations.values() {
+            if let (Some(gone), Some(heap), None) = (
+                relation.gone_tick,
+                relation.sizes.heap_bytes,
+                relation.owner,
+            ) {
+                let change = changes.entry(gone).or_default();
+                change.0 -= heap + relation.sizes.index_bytes;
+                change.1 -= 1;
+            }
+        }
+        self.index_sizes(relations)?;
+        Ok(changes)
+    }
+
+    /// An index's first tick and last size.
+    fn index_sizes(&self, relations: &mut HashMap<i32, Relation>) -> Result<(), TransferError> {
+        let mut statement = self.sorted.prepare(INDEX_SIZES)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let id: i32 = row.get(0)?;
+            let owner = relations.get(&id).and_then(|index| index.owner);
+            let owner_first = owner
+                .and_then(|owner| relations.get(&owner))
+                .map_or(i64::MAX, |table| table.first_tick);
+            let tick: i64 = row.get(1)?;
+            if let Some(index) = relations.get_mut(&id)
+                && tick >= owner_first
+            {
+                index.first_tick = index.first_tick.min(tick);
+                index.sizes.heap_bytes = Some(row.get(2)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn table_values(&self, out: &mut Out<'_>) -> Result<(), TransferError> {
+        let mut statement = self
+            .sorted
+            .prepare("select id, tick, heap, indexes from points order by rowid")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            out.send(Row::TableValue(TableValueRow {
+                relation: row.get(0)?,
+                tick: row.get(1)?,
+                sizes: SizesRow {
+                    heap_bytes: row.get(2)?,
+                    index_bytes: row.get(3)?,
+                    ..NO_SIZES
+                },
+            }));
+        }
+        Ok(())
+    }
+
+    fn index_values(
+        &self,
+        relations: &HashMap<i32, Relation>,
+        out: &mut Out<'_>,
+    ) -> Result<(), TransferError> {
+        let mut statement = self.sorted.prepare(INDEX_SIZES)?;
+        let mut rows = statement.query([])?;
+        let mut last: Option<(i32, i64)> = None;
+        while let Some(row) = rows.next()? {
+            let (relation, tick, bytes): (i32, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let is_shown = relations
+                .get(&relation)
+                .is_some_and(|index| tick >= index.first_tick);
+            if is_shown && last != Some((relation, bytes)) {
+                last = Some((relation, bytes));
+                out.send(Row::IndexValue(IndexValueRow {
+                    relation,
+                    tick,
+                    bytes,
+                }));
+            }
+        }
+        Ok(())
+    }
+}
+
+const INDEX_SIZES: &str = "\
+    select r.id, t.tick, s.bytes
+    from relations as r
+    join seen as s on s.schema = r.schema and s.relation = r.relation
+    join times as t on t.at = s.at
+    where r.owner is not null
+    order by r.id, t.tick";
+
+const NO_SIZES: SizesRow = SizesRow {
+    heap_bytes: None,
+    toast_bytes: None,
+    toast_index_bytes: None,
+    index_bytes: 0,
+    row_count: None,
+};
+
+impl Relation {
+    fn row(&self, id: i32) -> RelationRow {
+        let kind = match self.owner {
+            Some(_) => RelationKind::Index,
+            None => RelationKind::Table(TableKind::Table),
+        };
+        RelationRow {
+            relation: id,
+            oid: 0,
+            kind: kind.letter().to_owned(),
+            owner: self.owner,
+            schema: if self.owner.is_some() {
+                String::new()
+            } else {
+                self.schema.clone()
+            },
+            name: self.name.clone(),
+            table_key: odd_key(kind, &self.schema, &self.name, MAJOR),
+            parent: None,
+            filenode: 0,
+            toast_oid: None,
+            toast_filenode: None,
+            toast_index_oid: None,
+            toast_index_filenode: None,
+            first_tick: self.first_tick,
+            gone_tick: self.gone_tick,
+            sizes: self.sizes,
+            former: Vec::new(),
+        }
+    }
+}
+
+/// The last sample of a day stands for it; what lies between is thinned like a light watch's.
+fn samples(times: &[(i64, i64)], changes: &BTreeMap<i64, (i64, i64)>, out: &mut Out<'_>) {
+    const DAY: i64 = 86_400_000;
+    let (mut total_bytes, mut table_count) = (0, 0);
+    for (place, &(at, tick)) in times.iter().enumerate() {
+        if let Some((bytes, tables)) = changes.get(&tick) {
+            total_bytes += bytes;
+            table_count += tables;
+        }
+        let is_last_of_day = times
+            .get(place + 1)
+            .is_none_or(|next| next.0.div_euclid(DAY) != at.div_euclid(DAY));
+        out.send(Row::Sample(SampleRow {
+            tick,
+            id: None,
+            kind: if is_last_of_day {
+                SampleKind::Daily
+            } else {
+                SampleKind::Watch
+            },
+            sampled_at: from_millis(at),
+            scheduled_for: None,
+            took_ms: 0,
+            method: "import".to_owned(),
+            full_sweep_at: None,
+            total_bytes,
+            attributed_bytes: total_bytes,
+            estimated_bytes: 0,
+            unattributed_bytes: 0,
+            unmeasured_bytes: 0,
+            table_count,
+            unread_count: 0,
+            is_demo: false,
+        }));
+    }
+}
+
+/// Which relations are indexes, and of which table: as the store knows, or else as names tell.
+fn owners<'a>(
+    seen: &'a [(String, String, Option<i64>)],
+    known: &'a [RelationRow],
+) -> HashMap<(&'a str, &'a str), &'a str> {
+    let tables: HashMap<i32, &RelationRow> = known
+        .iter()
+        .filter(|relation| !relation.is_index())
+        .map(|relation| (relation.relation, relation))
+        .collect();
+    let known_tables: HashSet<(&str, &str)> = tables
+        .values()
+        .map(|table| (&*table.schema, &*table.name))
+        .collect();
+    let known_indexes: HashMap<(&str, &str), &str> = known
+        .iter()
+        .filter_map(|index| {
+            let table = tables.get(&index.owner?)?;
+            Some(((&*table.schema, &*index.name), &*table.name))
+        })
+        .collect();
+    let names: HashSet<(&str, &str)> = seen
+        .iter()
+        .map(|(schema, name, _)| (&**schema, &**name))
+        .collect();
+    let mut owners = HashMap::new();
+    for &(schema, name) in &names {
+        if known_tables.contains(&(schema, name)) {
+            continue;
+        }
+        let owner = known_indexes
+            .get(&(schema, name))
+            .copied()
+            .or_else(|| owner_by_name(name, |table| names.contains(&(schema, table))));
+        if let Some(owner) = owner {
+            owners.insert((schema, name), owner);
+        }
+    }
+    // what looks like an index of an index is a table
+    let odd: Vec<_> = owners
+        .iter()
+        .filter(|((schema, _), owner)| owners.contains_key(&(*schema, **owner)))
+        .map(|(name, _)| *name)
+        .collect();
+    for name in odd {
+        owners.remove(&name);
+    }
+    owners
+}
+
+/// The table of an index that is named as PostgreSQL or Rails names them: the longest that fits.
+fn owner_by_name(name: &str, is_there: impl Fn(&str) -> bool) -> Option<&str> {
+    let ends = |text: &'static str| {
+        name.trim_end_matches(|c: char| c.is_ascii_digit())
+            .ends_with(text)
+    };
+    let (rest, separator) = if let Some(rest) = name.strip_prefix("index_") {
+        (rest, "_on_")
+    } else if ends("_pkey") || ends("_idx") {
+        (name, "_")
+    } else {
+        return None;
+    };
+    rest.match_indices(separator)
+        .map(|(at, _)| &rest[..at])
+        .filter(|table| is_there(table))
+        .last()
+}
+
+/// Sends rows in batches; goes quiet where nobody takes them.
+struct Out<'a> {
+    to: &'a Sender<Vec<Row>>,
+    batch: Vec<Row>,
+    rows: u64,
+    is_open: bool,
+}
+
+impl Out<'_> {
+    fn send(&mut self, row: Row) {
+        self.batch.push(row);
+        self.rows += 1;
+        if self.batch.len() == BATCH {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        self.is_open = self.is_open && self.to.blocking_send(batch).is_ok();
+    }
+
+    fn finish(mut self) {
+        let rows = self.rows;
+        self.send(Row::End(EndRow { rows }));
+        self.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_found_by_its_name_only_where_its_table_is_there() {
+        let tables = ["users", "user", "user_events", "api"];
+        for (name, expected) in [
+            ("users_pkey", Some("users")),
+            ("user_events_pkey", Some("user_events")),
+            ("user_events_user_id_idx", Some("user_events")),
+            ("user_events_user_id_idx1", Some("user_events")),
+            ("index_users_on_email", Some("users")),
+            ("index_user_events_on_a_and_b", Some("user_events")),
+            ("index_orders_on_a", None),
+            ("orders_pkey", None),
+            ("api_user_key", None),
+            ("users", None),
+        ] {
+            let is_there = |table: &str| tables.contains(&table);
+            assert_eq!(owner_by_name(name, is_there), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_are_those_of_the_newest_server() {
+        let kind = RelationKind::Table(TableKind::Table);
+        assert_eq!(
+            odd_key(kind, "public", "Order", MAJOR).as_deref(),
+            Some("\"Order\"")
+        );
+        assert_eq!(odd_key(kind, "public", "orders", MAJOR), None);
+    }
+}

@@ -1,0 +1,163 @@
+//! `plimsoll import`: an export, or the sizes that PgHero or another tool kept, become history.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::path::Path;
+
+use anyhow::Context as _;
+use plimsoll_store::Moved;
+use plimsoll_store::transfer::csv::{self, Imported, Options};
+use plimsoll_store::transfer::{Fit, ndjson, pghero};
+use serde::Serialize;
+
+use super::Finding;
+use crate::args;
+use crate::context::Context;
+use crate::output::{self, thousands};
+use crate::progress::Counter;
+
+#[derive(Serialize)]
+struct Answer {
+    databases: Vec<Database>,
+    bad_lines: Vec<String>,
+    bad_lines_total: u64,
+}
+
+#[derive(Serialize)]
+struct Database {
+    instance: String,
+    database: String,
+    samples_added: u64,
+    samples_left_out: u64,
+}
+
+pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result<Finding> {
+    let store = context.migrated_store().await?;
+    let options = Options {
+        source_database: args.source_database,
+        skip_bad_samples: args.skip_bad_samples,
+    };
+    let from = args.from.as_str();
+    let counter = Counter::new();
+    if from.starts_with("postgres://") || from.starts_with("postgresql://") {
+        counter.at("reading pghero_space_stats");
+        let imported = pghero::import(&*store, &context.key()?, from, &options).await?;
+        drop(counter);
+        return sizes(context, imported);
+    }
+    let mut input = open(Path::new(from)).with_context(|| format!("cannot read {from}"))?;
+    let is_ndjson = first_byte(&input)? == Some(b'{');
+    input.rewind()?;
+    let input = counter.reading(input);
+    let named = || format!("cannot import {from}");
+    if is_ndjson {
+        let moved = ndjson::import(&*store, input).await.with_context(named)?;
+        drop(counter);
+        return report(context, &moved, Vec::new(), 0, None);
+    }
+    let imported = csv::import(&*store, &context.key()?, input, &options)
+        .await
+        .with_context(named)?;
+    drop(counter);
+    sizes(context, imported)
+}
+
+/// The file, or what comes through a pipe in a file without a name: it is read twice.
+fn open(path: &Path) -> io::Result<File> {
+    let mut piped: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin())
+    } else {
+        let file = File::open(path)?;
+        if file.metadata()?.is_file() {
+            return Ok(file);
+        }
+        Box::new(file)
+    };
+    let mut file = tempfile::tempfile()?;
+    io::copy(&mut piped, &mut file)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// The first byte that is no space, which tells an export from a CSV.
+fn first_byte(input: &File) -> io::Result<Option<u8>> {
+    io::BufReader::new(input)
+        .bytes()
+        .find(|byte| !byte.as_ref().is_ok_and(u8::is_ascii_whitespace))
+        .transpose()
+}
+
+fn sizes(context: &Context, imported: Imported) -> anyhow::Result<Finding> {
+    let hint = (!imported.knew_indexes && imported.moved.samples > 0).then_some(
+        "Which relations are indexes was told by their names: the store knew nothing of the database. \
+         Run `plimsoll sample` before an import to have it told exactly.",
+    );
+    report(
+        context,
+        &[imported.moved],
+        imported.bad_lines,
+        imported.bad_lines_total,
+        hint,
+    )
+}
+
+fn report(
+    context: &Context,
+    all: &[Moved],
+    bad_lines: Vec<String>,
+    bad_lines_total: u64,
+    hint: Option<&str>,
+) -> anyhow::Result<Finding> {
+    if context.wants_json() {
+        output::json(&Answer {
+            databases: all
+                .iter()
+                .map(|moved| Database {
+                    instance: moved.of.instance.clone(),
+                    database: moved.of.database.clone(),
+                    samples_added: moved.samples,
+                    samples_left_out: moved.left_out,
+                })
+                .collect(),
+            bad_lines,
+            bad_lines_total,
+        })?;
+        return Ok(Finding::None);
+    }
+    output::print(|out| {
+        for moved in all {
+            let left_out = match moved.left_out {
+                0 => String::new(),
+                left_out => format!(
+                    "; {} left out, the store has samples of that time",
+                    thousands(left_out)
+                ),
+            };
+            let place = match moved.fit {
+                Fit::Before => ", before those it had",
+                Fit::After => ", after those it had",
+                Fit::New | Fit::Nothing => "",
+            };
+            writeln!(
+                out,
+                "{} on {}: {} samples added{place}{left_out}",
+                output::printable(&moved.of.database),
+                output::printable(&moved.of.instance),
+                thousands(moved.samples),
+            )?;
+        }
+        if bad_lines_total > 0 {
+            writeln!(
+                out,
+                "{} bad lines, their samples left out: {}",
+                thousands(bad_lines_total),
+                output::printable(&bad_lines.join("; "))
+            )?;
+        }
+        if let Some(hint) = hint {
+            writeln!(out, "{hint}")?;
+        }
+        Ok(())
+    })?;
+    Ok(Finding::None)
+}
