@@ -92,7 +92,7 @@ async fn prefill(store: &Arc<dyn Store>, server: &Server) -> Vec<Watched> {
     let first = now() - SignedDuration::from_hours(24 * DAYS_BEFORE);
     // a sample a week makes that week's partitions
     let mut random = Random(7);
-    for week in 0..=4 {
+    for week in 0..=5 {
         let at = first + SignedDuration::from_hours(24 * 7 * week);
         let weeks = database("weeks", 1, at, &mut random);
         store
