@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Scores the forecaster and the event detector, and writes the tables into docs/FORECAST.md.
 
-  report.py --program target/fast/examples/forecast_csv --work DIR --into docs/FORECAST.md
+  report.py --program target/fast/plimsoll --work DIR --into docs/FORECAST.md
 
-PROGRAM takes `forecast --input FILE --horizons 7,30,90 --capacity BYTES` and `events --input FILE`.
+PROGRAM is plimsoll itself: `--output json forecast --input FILE ...` and `--output json events --input FILE`.
 Everything else is score.py as it is; needs numpy, and statsforecast for the row of ETS.
 """
 import argparse, concurrent.futures, json, os, subprocess, sys
@@ -35,12 +35,12 @@ def prepare(work, name, program, seed=None, hard=False, events_only=False):
     else:
         run("synth.py", "--out", data, "--seed", seed, *(["--hard"] if hard else []))
         run("score.py", "evcmd", "--data", data, "--set", "synth", "--out", os.path.join(data, "events.jsonl"),
-            "--cmd", f"{program} events --input {{csv}}")
+            "--cmd", f"{program} --output json events --input {{csv}}")
     if not events_only:
         tasks = os.path.join(data, "tasks.json")
         run("score.py", "tasks", "--data", data, "--out", tasks)
         run("score.py", "cmd", "--tasks", tasks, "--data", data, "--out", os.path.join(data, "ours.jsonl"),
-            "--cmd", f"{program} forecast --input {{csv}} --horizons {{horizons}} --capacity {{limit}}")
+            "--cmd", f"{program} --output json forecast --input {{csv}} --horizons {{horizons}} --capacity {{limit}}")
         run("baselines.py", "--tasks", tasks, "--data", data, "--out", data, "--methods", ",".join(available()))
     return data
 

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use secrecy::SecretString;
 
+use crate::config::Bytes;
+
 /// A PostgreSQL storage monitor: how much disk every table uses, what grows, when the disk is full.
 #[derive(Debug, Parser)]
 #[command(
@@ -111,6 +113,12 @@ pub(crate) enum Command {
     Sample,
     /// Print the history of a database, or of one table
     History(History),
+    /// Print what grew, by how much a day, and what share of it is whose
+    Growth(Growth),
+    /// Say how a size will go on, how sure that is, and when the disk is full
+    Forecast(Forecast),
+    /// Print what happened and is not growth: rewrites, drops, jumps, changes of pace
+    Events(Events),
     /// Say how large the history itself is, and how large it grows at the configured retention
     Store,
     /// Say what the role can and cannot see, and the grants that would change it
@@ -188,6 +196,66 @@ pub(crate) struct History {
     /// One sample for each: all, hour or day
     #[arg(long, value_name = "STEP", default_value = "all")]
     pub(crate) step: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Growth {
+    /// From then: a time such as 2026-01-31T00:00:00Z, a date, or an age such as 7d
+    #[arg(long, value_name = "TIME", default_value = "7d")]
+    pub(crate) since: String,
+    /// To then [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Print at most so many rows in each list
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// Kinds of relations that are listed: all, or a list of table, matview, partitioned, catalog, sequence
+    #[arg(long, value_name = "KINDS")]
+    pub(crate) kind: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Forecast {
+    /// Of one table, with what is below it: `table`, or `schema.table`, quoted as in SQL
+    #[arg(long, value_name = "TABLE", group = "of")]
+    pub(crate) table: Option<String>,
+    /// Of all tables of this schema
+    #[arg(long, value_name = "NAME", group = "of")]
+    pub(crate) schema: Option<String>,
+    /// Of the database's part of this tablespace
+    #[arg(long, value_name = "NAME", group = "of")]
+    pub(crate) tablespace: Option<String>,
+    /// Of all watched databases of the instance, against what is free on its volume
+    #[arg(long, group = "of")]
+    pub(crate) whole_instance: bool,
+    /// Of the series in this file of `date,bytes` lines; - is standard input
+    #[arg(long, value_name = "FILE.csv", group = "of")]
+    pub(crate) input: Option<PathBuf>,
+    /// The size to be reached: bytes, or such as 500GB [default: the present one and what is free]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) capacity: Option<Bytes>,
+    /// How far ahead, in days
+    #[arg(long, value_name = "DAYS", default_value = "7,30,90")]
+    pub(crate) horizons: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Of one table, with what is below it: `table`, or `schema.table`, quoted as in SQL
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) table: Option<String>,
+    /// Of the series in this file of `date,bytes` lines; - is standard input
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["table", "since"])]
+    pub(crate) input: Option<PathBuf>,
+    /// Kinds: all, or a list such as rewrite,truncate,level_up
+    #[arg(long, value_name = "KINDS", default_value = "all")]
+    pub(crate) kind: String,
+    /// Which ended not before this: a time such as 2026-01-31T00:00:00Z, or an age such as 7d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Print at most so many, newest first
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
 }
 
 #[derive(Debug, Args)]

@@ -34,9 +34,15 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<Finding> {
     // These need neither a runtime nor a configuration that can be read.
-    match cli.command {
-        Command::Completions { shell } => return commands::completions::run(shell),
+    match &cli.command {
+        Command::Completions { shell } => return commands::completions::run(*shell),
         Command::CheckConfig => return commands::check_config::run(&cli.global),
+        Command::Forecast(args) if args.input.is_some() => {
+            return commands::forecast::run_on_file(args, cli.global.output);
+        }
+        Command::Events(args::Events {
+            input: Some(path), ..
+        }) => return commands::events::run_on_file(path, cli.global.output),
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -52,6 +58,9 @@ fn run(cli: Cli) -> anyhow::Result<Finding> {
             Command::Sample => commands::sample::run(&context).await,
             Command::History(args) => commands::history::run(&context, args).await,
             Command::Store => commands::store::run(&context).await,
+            Command::Growth(args) => commands::growth::run(&context, args).await,
+            Command::Forecast(args) => commands::forecast::run(&context, args).await,
+            Command::Events(args) => commands::events::run(&context, args).await,
             Command::Doctor(args) => commands::doctor::run(&context, &args).await,
             Command::Export(args) => commands::export::run(&context, args).await,
             Command::Import(args) => commands::import::run(&context, args).await,

@@ -33,6 +33,15 @@ pub enum ShapeKind {
 }
 
 impl ShapeKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::LevelUp,
+        Self::LevelDown,
+        Self::SlopeUp,
+        Self::SlopeDown,
+        Self::Burst,
+    ];
+
     /// The name that answers carry.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ pub mod chunks;
 pub mod cleanup;
 pub mod databases;
 pub mod events;
+pub mod forecast;
 pub mod growth;
 pub mod growth_base;
 pub mod history;

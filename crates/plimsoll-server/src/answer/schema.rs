@@ -108,3 +108,42 @@ pub(crate) fn job_outcome() -> Object {
         &["ok", "failed", "skipped", "cancelled"],
     )
 }
+
+pub(crate) fn room_source() -> Object {
+    words_or_null(
+        "Where the limit comes from",
+        &["asked", "config", "statvfs"],
+    )
+}
+
+fn shapes() -> [&'static str; 5] {
+    use plimsoll_core::events::ShapeKind;
+    ShapeKind::ALL.map(ShapeKind::as_str)
+}
+
+pub(crate) fn shape_kind() -> Object {
+    words("What statistics see", &shapes())
+}
+
+pub(crate) fn happening_kind() -> Object {
+    let kinds = plimsoll_core::change::EventKind::ALL.map(plimsoll_core::change::EventKind::as_str);
+    words(
+        "What happened: a recorded event, or a shape that statistics see",
+        &[&kinds[..], &shapes()[..]].concat(),
+    )
+}
+
+pub(crate) fn forecast_of() -> Object {
+    words(
+        "What the forecast is of",
+        &[
+            "database",
+            "schema",
+            "table",
+            "set",
+            "tablespace",
+            "instance",
+            "file",
+        ],
+    )
+}

@@ -2,30 +2,29 @@
 
 use axum::Json;
 use axum::extract::State;
-use plimsoll_core::change::EventKind;
-use plimsoll_store::EventQuery;
 use utoipa::IntoParams;
 
 use super::params::{FromParams, Of, Params, Query, names_of};
 use super::{Problem, Shared};
-use crate::answer::ask::{self, AskError};
-use crate::answer::events::{self, EventsAnswer};
+use crate::answer::ask;
+use crate::answer::events::{self, EventsAnswer, EventsQuery};
 
 /// Which events.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(
     dead_code,
-    reason = "the specification is made from it; `EventQuery` is what is read"
+    reason = "the specification is made from it; `EventsQuery` is what is read"
 )]
 pub(super) struct EventParams {
     /// Of this table and its indexes only: `orders`, `sales.orders`, `"Sales"."Orders"`.
     #[param(pattern = r#"^("([^"]|"")+"|[^".]+)(\.("([^"]|"")+"|[^".]+))?$"#)]
     table: Option<String>,
     /// A list of `rewrite`, `truncate`, `rename`, `reindex`, `create`, `drop`, `attach`, `detach`,
-    /// `restore`, `failover`, `statistics_reset`; `all` without it.
+    /// `restore`, `failover`, `statistics_reset`, and of the shapes `level_up`, `level_down`,
+    /// `slope_up`, `slope_down`, `burst`; `all` without it.
     #[param(
-        pattern = "^(all|(rewrite|truncate|rename|reindex|create|drop|attach|detach|restore|failover|statistics_reset)(,(rewrite|truncate|rename|reindex|create|drop|attach|detach|restore|failover|statistics_reset))*)$"
+        pattern = "^(all|(rewrite|truncate|rename|reindex|create|drop|attach|detach|restore|failover|statistics_reset|level_up|level_down|slope_up|slope_down|burst)(,(rewrite|truncate|rename|reindex|create|drop|attach|detach|restore|failover|statistics_reset|level_up|level_down|slope_up|slope_down|burst))*)$"
     )]
     kind: Option<String>,
     /// Which ended not before this: `2026-01-31T00:00:00Z`, `2026-01-31`, or an age such as `7d`.
@@ -38,7 +37,7 @@ pub(super) struct EventParams {
     limit: Option<u32>,
 }
 
-impl FromParams for EventQuery {
+impl FromParams for EventsQuery {
     fn names() -> Vec<String> {
         names_of::<EventParams>()
     }
@@ -46,27 +45,14 @@ impl FromParams for EventQuery {
     fn read(params: &Params) -> Result<Self, Problem> {
         Ok(Self {
             table: params.read("table", ask::table_name)?,
-            kinds: params.read("kind", kinds)?.unwrap_or_default(),
+            kinds: params.word("kind")?,
             since: params.since("since")?,
-            limit: Some(params.number("limit", 1, 100_000)?.unwrap_or(100)),
+            limit: params.number("limit", 1, 100_000)?.unwrap_or(100),
         })
     }
 }
 
-fn kinds(text: &str) -> Result<Vec<EventKind>, AskError> {
-    if text == "all" {
-        return Ok(Vec::new());
-    }
-    let kind = |word: &str| {
-        word.parse().map_err(|_| {
-            let known = EventKind::ALL.map(EventKind::as_str).join(", ");
-            AskError::new(word, format!("all, or a list of {known}"))
-        })
-    };
-    text.split(',').map(|word| kind(word.trim())).collect()
-}
-
-/// What happened to relations and is not growth, newest first.
+/// What happened to relations and is not growth, and what statistics see in the series, newest first.
 #[utoipa::path(
     get, path = "/api/storage/events", tag = "storage", operation_id = "storage_events",
     params(Of, EventParams),
@@ -77,7 +63,7 @@ fn kinds(text: &str) -> Result<Vec<EventKind>, AskError> {
 )]
 pub(super) async fn events(
     State(app): State<Shared>,
-    Query((of, query)): Query<(Of, EventQuery)>,
+    Query((of, query)): Query<(Of, EventsQuery)>,
 ) -> Result<Json<EventsAnswer>, Problem> {
     let database = app
         .watch

@@ -3,6 +3,7 @@
 mod cleanup;
 mod databases;
 mod events;
+mod forecast;
 mod growth;
 mod guard;
 mod health;
@@ -61,6 +62,7 @@ fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(tables::table))
         .routes(routes!(series::series))
         .routes(routes!(growth::growth))
+        .routes(routes!(forecast::forecast))
         .routes(routes!(state::state))
         .routes(routes!(events::events))
         .routes(routes!(instance::instance))

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::answer::ask::AskError;
+use crate::answer::forecast::ForecastError;
 use crate::watch::{SelectError, WatchError};
 
 /// An error as clients read it.
@@ -119,6 +120,19 @@ impl From<WatchError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         WatchError::from(error).into()
+    }
+}
+
+impl From<ForecastError> for Problem {
+    fn from(error: ForecastError) -> Self {
+        let (status, code) = match error {
+            ForecastError::Store(error) => return error.into(),
+            ForecastError::UnknownTable(_) => (StatusCode::NOT_FOUND, "unknown_table"),
+            ForecastError::UnknownSchema(_) => (StatusCode::NOT_FOUND, "unknown_schema"),
+            ForecastError::UnknownTablespace(_) => (StatusCode::NOT_FOUND, "unknown_tablespace"),
+            ForecastError::NoVisit { .. } => (StatusCode::SERVICE_UNAVAILABLE, "no_snapshot"),
+        };
+        Self::new(status, code, error.to_string())
     }
 }
 

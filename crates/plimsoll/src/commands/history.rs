@@ -1,6 +1,6 @@
 //! `plimsoll history`: the samples of a database, or the plot of one table.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use anyhow::bail;
 use jiff::Timestamp;
@@ -127,19 +127,10 @@ fn print_table(out: &mut dyn Write, answer: &HistoryAnswer, key: &str) -> io::Re
         first.0.strftime("%Y-%m-%d %H:%M UTC"),
         points.len(),
     )?;
-    let width = if io::stdout().is_terminal() {
-        console_width().saturating_sub(16)
-    } else {
-        64
-    };
-    for line in plot::draw(&points, width) {
+    for line in plot::draw(&points, plot::width()) {
         writeln!(out, "{line}")?;
     }
     Ok(())
-}
-
-fn console_width() -> usize {
-    comfy_table::Table::new().width().map_or(80, usize::from)
 }
 
 fn nothing(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> {

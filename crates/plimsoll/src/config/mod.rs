@@ -17,6 +17,8 @@ mod duration;
 mod file;
 mod size;
 
+pub(crate) use size::Bytes;
+
 /// Where the page and the API answer unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000);

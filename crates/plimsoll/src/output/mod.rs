@@ -95,6 +95,15 @@ pub(crate) fn printable(text: &str) -> String {
     }
 }
 
+/// A table as people write it: its schema unless that is `public`.
+pub(crate) fn table_name(schema_name: &str, table_name: &str) -> String {
+    if schema_name == "public" {
+        table_name.to_owned()
+    } else {
+        format!("{schema_name}.{table_name}")
+    }
+}
+
 /// A number with commas between thousands.
 pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();

@@ -1,0 +1,348 @@
+//! The series behind a forecast, and the recorded events that are no growth.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::change::EventKind;
+use plimsoll_core::forecast::{KnownChange, Point};
+use plimsoll_core::snapshot::Snapshot;
+use plimsoll_store::{
+    DatabaseKey, EventQuery, NamedEvent, SampleQuery, SeriesQuery, Step, Store, StoreError,
+    TableName,
+};
+
+/// A series, and what is known to have happened to it.
+#[derive(Debug, Default)]
+pub(super) struct Series {
+    pub(super) points: Vec<Point>,
+    /// Recorded events that are no growth.
+    pub(super) events: Vec<NamedEvent>,
+}
+
+/// Events of these kinds move bytes once and say nothing about growth.
+const NO_GROWTH: [EventKind; 4] = [
+    EventKind::Rewrite,
+    EventKind::Truncate,
+    EventKind::Reindex,
+    EventKind::Restore,
+];
+
+/// What comes back so often is how the table lives, and part of its forecast.
+const REGULAR: usize = 3;
+
+/// More samples than are kept.
+const ALL_SAMPLES: usize = 1_000_000;
+
+/// A database that was not sampled for so long, while others were, is gone.
+const GONE_AFTER: SignedDuration = SignedDuration::from_hours(48);
+
+/// One sample an hour: a forecast needs no more, and a young history no less.
+pub(super) fn hourly() -> SeriesQuery {
+    SeriesQuery {
+        step: Step::Hour,
+        ..SeriesQuery::default()
+    }
+}
+
+/// Sizes as the forecast takes them.
+pub(super) fn sizes(points: &[plimsoll_store::Point]) -> Vec<Point> {
+    let size = |point: &plimsoll_store::Point| {
+        Some(Point {
+            at: point.sampled_at,
+            bytes: point.total_bytes()?,
+        })
+    };
+    points.iter().filter_map(size).collect()
+}
+
+/// What `pg_database_size` said at each sample.
+pub(super) async fn database(store: &dyn Store, of: &DatabaseKey) -> Result<Series, StoreError> {
+    Ok(Series {
+        points: totals(store, of).await?,
+        events: no_growth(store.events(of, &query(None)).await?),
+    })
+}
+
+async fn totals(store: &dyn Store, of: &DatabaseKey) -> Result<Vec<Point>, StoreError> {
+    let query = SampleQuery {
+        of: of.clone(),
+        kinds: Vec::new(),
+        since: None,
+        step: Step::Hour,
+        limit: ALL_SAMPLES,
+    };
+    let mut points: Vec<Point> = store
+        .samples(&query)
+        .await?
+        .samples
+        .iter()
+        .map(|sample| Point {
+            at: sample.sampled_at,
+            bytes: sample.total_bytes,
+        })
+        .collect();
+    points.reverse();
+    Ok(points)
+}
+
+/// The sum over a schema's tables.
+pub(super) async fn schema(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    name: &str,
+) -> Result<Option<Series>, StoreError> {
+    let points = sizes(&store.schema_series(of, name, &hourly()).await?);
+    if points.is_empty() {
+        return Ok(None);
+    }
+    let mut events = no_growth(store.events(of, &query(None)).await?);
+    events.retain(|event| {
+        let table = event.table.as_ref();
+        table.is_some_and(|table| table.schema_name == name)
+    });
+    Ok(Some(Series { points, events }))
+}
+
+/// A table; a parent with everything below it. With its name now, and whether it is a set.
+pub(super) async fn table(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    name: &TableName,
+) -> Result<Option<(TableName, bool, Series)>, StoreError> {
+    let Some(table) = store.table_series(of, name, &hourly()).await? else {
+        return Ok(None);
+    };
+    let set = store.set_series(of, name, &hourly()).await?;
+    let set = set.filter(|set| set.members.iter().any(|member| member.name != table.name));
+    Ok(Some(match set {
+        Some(set) => {
+            let series = Series {
+                points: sizes(&set.points),
+                events: no_growth(set.events),
+            };
+            (set.name, true, series)
+        }
+        None => {
+            let series = Series {
+                points: sizes(&table.points),
+                events: no_growth(table.events),
+            };
+            (table.name, false, series)
+        }
+    }))
+}
+
+/// A database's part of a tablespace: the tables and indexes that lie there now.
+pub(super) async fn tablespace(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    snapshot: &Snapshot,
+    oid: plimsoll_core::Oid,
+) -> Result<Series, StoreError> {
+    let mut parts: Vec<Vec<Point>> = Vec::new();
+    let mut events = Vec::new();
+    for table in &snapshot.tables {
+        let has_heap = table.heap.tablespace == oid;
+        let has_index = |index: &&plimsoll_core::snapshot::Index| index.storage.tablespace == oid;
+        if !has_heap && !table.indexes.iter().any(|index| has_index(&index)) {
+            continue;
+        }
+        let name = TableName::new(&*table.schema_name, &*table.table_name);
+        let Some(series) = store.table_series(of, &name, &hourly()).await? else {
+            continue;
+        };
+        if has_heap {
+            let alone = |point: &plimsoll_store::Point| {
+                Some(Point {
+                    at: point.sampled_at,
+                    bytes: point.sizes.heap_bytes? + point.sizes.all_toast_bytes(),
+                })
+            };
+            parts.push(series.points.iter().filter_map(alone).collect());
+            events.extend(series.events);
+        }
+        for index in table.indexes.iter().filter(has_index) {
+            let known = series
+                .indexes
+                .iter()
+                .find(|known| *known.index_name == *index.index_name && !known.is_gone);
+            parts.extend(known.map(|known| sizes(&known.points)));
+        }
+    }
+    Ok(Series {
+        points: together(&parts, Before::Nothing),
+        events: no_growth(events),
+    })
+}
+
+/// All databases of an instance that are sampled.
+pub(super) async fn instance(store: &dyn Store, name: &str) -> Result<Series, StoreError> {
+    let mut parts = Vec::new();
+    let mut events = Vec::new();
+    for key in store.databases().await? {
+        if key.instance == name {
+            parts.push(totals(store, &key).await?);
+            events.extend(no_growth(store.events(&key, &query(None)).await?));
+        }
+    }
+    let newest = parts
+        .iter()
+        .filter_map(|points| points.last())
+        .map(|point| point.at)
+        .max();
+    parts.retain(|points| {
+        let last = points.last().map(|point| point.at);
+        last.zip(newest)
+            .is_some_and(|(last, newest)| newest.duration_since(last) < GONE_AFTER)
+    });
+    Ok(Series {
+        points: together(&parts, Before::AsFirst),
+        events,
+    })
+}
+
+/// What a part counts as before its first point.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// It was not there yet.
+    Nothing,
+    /// It was there and nobody looked: that it is watched now is no growth.
+    AsFirst,
+}
+
+/// The sum of several series, at each moment of any of them.
+fn together(parts: &[Vec<Point>], before: Before) -> Vec<Point> {
+    let mut changes: Vec<(Timestamp, i128)> = Vec::new();
+    let mut sum = 0_i128;
+    for points in parts {
+        let mut last = 0_i128;
+        if let (Before::AsFirst, Some(first)) = (before, points.first()) {
+            last = i128::from(first.bytes);
+            sum += last;
+        }
+        for point in points {
+            changes.push((point.at, i128::from(point.bytes) - last));
+            last = i128::from(point.bytes);
+        }
+    }
+    changes.sort_by_key(|(at, _)| *at);
+    let mut points: Vec<Point> = Vec::with_capacity(changes.len());
+    for (at, change) in changes {
+        sum += change;
+        let bytes = u64::try_from(sum).unwrap_or(0);
+        match points.last_mut().filter(|last| last.at == at) {
+            Some(last) => last.bytes = bytes,
+            None => points.push(Point { at, bytes }),
+        }
+    }
+    points
+}
+
+fn query(table: Option<TableName>) -> EventQuery {
+    EventQuery {
+        table,
+        kinds: NO_GROWTH.to_vec(),
+        since: None,
+        limit: None,
+    }
+}
+
+/// Of events, those that move bytes once. What happens to a relation again and again (a staging table
+/// that is truncated each night) stays in its series, where it is a pattern.
+fn no_growth(events: Vec<NamedEvent>) -> Vec<NamedEvent> {
+    let key = |event: &NamedEvent| (event.event.kind, event.event.relation);
+    let mut times: HashMap<_, usize> = HashMap::new();
+    for event in &events {
+        *times.entry(key(event)).or_default() += 1;
+    }
+    let mut events: Vec<_> = events
+        .into_iter()
+        .filter(|event| NO_GROWTH.contains(&event.event.kind) && times[&key(event)] < REGULAR)
+        .collect();
+    events.sort_by_key(|event| event.event.to);
+    events
+}
+
+/// Events as the forecast takes them: half way between the samples around each.
+pub(super) fn known(events: &[NamedEvent]) -> Vec<KnownChange> {
+    events
+        .iter()
+        .filter_map(|NamedEvent { event, .. }| {
+            let bytes = |bytes: Option<u64>| i64::try_from(bytes?).ok();
+            let delta_bytes = bytes(event.bytes_after)? - bytes(event.bytes_before)?;
+            let half = event.to.duration_since(event.from) / 2;
+            Some(KnownChange {
+                at: event.from.checked_add(half).ok()?,
+                delta_bytes: Some(delta_bytes),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(sizes: &[(i64, u64)]) -> Vec<Point> {
+        let point = |&(second, bytes): &(i64, u64)| Point {
+            at: Timestamp::from_second(second).unwrap(),
+            bytes,
+        };
+        sizes.iter().map(point).collect()
+    }
+
+    #[test]
+    fn a_sum_knows_what_was_there_before_each_part() {
+        let parts = [
+            points(&[(0, 10), (20, 12)]),
+            points(&[(10, 5), (20, 4), (30, 9)]),
+        ];
+        assert_eq!(
+            together(&parts, Before::Nothing),
+            points(&[(0, 10), (10, 15), (20, 16), (30, 21)])
+        );
+        assert_eq!(
+            together(&parts, Before::AsFirst),
+            points(&[(0, 15), (10, 15), (20, 16), (30, 21)])
+        );
+        assert_eq!(together(&[], Before::Nothing), Vec::new());
+    }
+
+    #[test]
+    fn what_happens_every_night_stays_in_the_series() {
+        let event = |kind, relation, day: i64| NamedEvent {
+            event: plimsoll_core::change::Event {
+                kind,
+                relation: Some(relation),
+                from: Timestamp::from_second(day * 86_400).unwrap(),
+                to: Timestamp::from_second(day * 86_400 + 3600).unwrap(),
+                bytes_before: Some(100),
+                bytes_after: Some(40),
+                detail: None,
+            },
+            table: None,
+            index_name: None,
+        };
+        let mut events: Vec<_> = (0..5)
+            .map(|day| event(EventKind::Truncate, 1, day))
+            .collect();
+        events.push(event(EventKind::Rewrite, 1, 3));
+        events.push(event(EventKind::Truncate, 2, 1));
+        events.push(event(EventKind::Rename, 2, 1));
+        let kept = no_growth(events);
+        let kinds: Vec<_> = kept
+            .iter()
+            .map(|e| (e.event.kind, e.event.relation))
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                (EventKind::Truncate, Some(2)),
+                (EventKind::Rewrite, Some(1))
+            ]
+        );
+        let changes = known(&kept);
+        assert_eq!(changes[0].delta_bytes, Some(-60));
+        assert_eq!(changes[0].at.as_second(), 86_400 + 1800);
+    }
+}

@@ -1,0 +1,115 @@
+//! How far a size may grow: its own bytes and what is free where it lies.
+
+use plimsoll_core::capacity::{Capacity, CapacitySource};
+use plimsoll_core::instance::{Figure, InstanceFacts};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::schema;
+
+/// How far the size may grow, and where that number comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
+pub struct RoomAnswer {
+    /// What the size may reach while all else stays as it is: its bytes and what is free. The limit of
+    /// `limits` and `full_on`.
+    pub limit_bytes: Option<u64>,
+    /// Bytes that may be used in all, by anything.
+    pub capacity_bytes: Option<u64>,
+    /// Bytes in use: of the volume by anything (`statvfs`), of the server as far as they can be seen
+    /// (`config`).
+    pub used_bytes: Option<u64>,
+    /// Bytes still free.
+    pub available_bytes: Option<u64>,
+    /// Where the number comes from: `asked` is the question's own limit.
+    #[schema(schema_with = schema::room_source)]
+    pub source: Option<&'static str>,
+    /// The directory that was looked at (`statvfs` only).
+    pub path: Option<String>,
+    /// Why `limit_bytes` is null.
+    pub capacity_unknown: Option<String>,
+}
+
+impl RoomAnswer {
+    /// The limit that the question itself names.
+    pub fn asked(limit_bytes: u64) -> Self {
+        Self {
+            limit_bytes: Some(limit_bytes),
+            capacity_bytes: Some(limit_bytes),
+            source: Some("asked"),
+            ..Self::default()
+        }
+    }
+
+    /// Not known, for this reason.
+    pub fn unknown(reason: impl Into<String>) -> Self {
+        Self {
+            capacity_unknown: Some(reason.into()),
+            ..Self::default()
+        }
+    }
+
+    /// What a volume has; a size of `level_bytes` lies there beside what else is in use.
+    pub fn of(capacity: &Figure<Capacity>, in_use: u64, level_bytes: Option<u64>) -> Self {
+        let capacity = match capacity {
+            Figure::Known(capacity) => capacity,
+            Figure::Absent(reason) => return Self::unknown(reason),
+        };
+        let used_bytes = capacity.used_bytes.unwrap_or(in_use);
+        let available_bytes = capacity
+            .available_bytes
+            .unwrap_or_else(|| capacity.capacity_bytes.saturating_sub(used_bytes));
+        Self {
+            limit_bytes: level_bytes.map(|level| level.saturating_add(available_bytes)),
+            capacity_bytes: Some(capacity.capacity_bytes),
+            used_bytes: Some(used_bytes),
+            available_bytes: Some(available_bytes),
+            source: Some(match capacity.source {
+                CapacitySource::Config => "config",
+                CapacitySource::Statvfs => "statvfs",
+            }),
+            path: capacity.path.clone(),
+            capacity_unknown: None,
+        }
+    }
+}
+
+/// What a server uses, as far as it can be seen: its databases, WAL, temporary files and logs.
+pub(super) fn in_use(facts: &InstanceFacts) -> u64 {
+    let databases: u64 = facts
+        .databases
+        .iter()
+        .filter_map(|database| database.bytes.known())
+        .sum();
+    let others = [&facts.wal.bytes, &facts.temporary_bytes, &facts.log_bytes];
+    databases + others.iter().filter_map(|bytes| bytes.known()).sum::<u64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_free_is_added_to_what_is_there() {
+        let seen = |used, available| {
+            Figure::Known(Capacity {
+                capacity_bytes: 1000,
+                used_bytes: used,
+                available_bytes: available,
+                source: CapacitySource::Config,
+                path: None,
+            })
+        };
+        for (capacity, in_use, limit) in [
+            (seen(Some(400), Some(500)), 9, 700),
+            (seen(None, None), 300, 900),
+            // more is in use than was configured: full already
+            (seen(None, None), 1300, 200),
+        ] {
+            let room = RoomAnswer::of(&capacity, in_use, Some(200));
+            assert_eq!(room.limit_bytes, Some(limit), "{room:?}");
+        }
+        let unknown = RoomAnswer::of(&Figure::Absent("no access".to_owned()), 0, Some(1));
+        assert_eq!(unknown.capacity_unknown.as_deref(), Some("no access"));
+        assert_eq!(unknown.limit_bytes, None);
+    }
+}

@@ -1,0 +1,102 @@
+//! `plimsoll events`: what happened and is not growth, and what statistics see in a series.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use jiff::Timestamp;
+use plimsoll_core::size_text;
+use plimsoll_server::answer::ask;
+use plimsoll_server::answer::events::{self, EventsAnswer, EventsQuery, HappeningAnswer};
+
+use super::{Finding, input};
+use crate::args::{self, OutputFormat};
+use crate::context::Context;
+use crate::output::{self, Column};
+
+pub(crate) async fn run(context: &Context, args: args::Events) -> anyhow::Result<Finding> {
+    let query = EventsQuery {
+        table: args.table.as_deref().map(ask::table_name).transpose()?,
+        kinds: args.kind.parse()?,
+        since: args
+            .since
+            .map(|text| ask::since(&text, Timestamp::now()))
+            .transpose()?,
+        limit: args.limit,
+    };
+    let store = context.migrated_store().await?;
+    let answer = events::events(&*store, &context.key()?, &query).await?;
+    show(context.wants_json(), &answer)
+}
+
+/// The shapes of a file's series: needs neither a configuration nor a store.
+pub(crate) fn run_on_file(path: &Path, output: OutputFormat) -> anyhow::Result<Finding> {
+    let answer = events::of_points(&input::read(path)?);
+    show(output == OutputFormat::Json, &answer)
+}
+
+fn show(as_json: bool, answer: &EventsAnswer) -> anyhow::Result<Finding> {
+    if as_json {
+        output::json(answer)?;
+    } else {
+        output::print(|out| print(out, answer))?;
+    }
+    Ok(Finding::None)
+}
+
+fn print(out: &mut dyn Write, answer: &EventsAnswer) -> io::Result<()> {
+    if answer.events.is_empty() {
+        return writeln!(out, "Nothing but ordinary growth is known.");
+    }
+    output::table(
+        out,
+        &[
+            Column::Left("WHEN (UTC)"),
+            Column::Left("KIND"),
+            Column::Left("OF"),
+            Column::Right("BY"),
+            Column::Left("DETAIL"),
+        ],
+        answer.events.iter().map(|event| {
+            vec![
+                event.t.strftime("%Y-%m-%d %H:%M").to_string(),
+                event.kind.to_owned(),
+                of(event),
+                event
+                    .delta_bytes
+                    .map_or_else(String::new, size_text::pretty_signed),
+                detail(event),
+            ]
+        }),
+    )
+}
+
+fn of(event: &HappeningAnswer) -> String {
+    match (&event.schema_name, &event.table_name, &event.index_name) {
+        (_, _, Some(index)) => index.clone(),
+        (Some(schema), Some(table), None) => output::table_name(schema, table),
+        _ => "the whole series".to_owned(),
+    }
+}
+
+fn detail(event: &HappeningAnswer) -> String {
+    let mut parts = Vec::new();
+    if event.alert {
+        parts.push("abnormal growth".to_owned());
+    }
+    if let (Some(before), Some(after)) = (event.rate_before, event.rate_after) {
+        parts.push(format!(
+            "{} a day, before {}",
+            size_text::pretty_signed(after),
+            size_text::pretty_signed(before)
+        ));
+    }
+    if let (Some(before), Some(after)) = (event.bytes_before, event.bytes_after) {
+        parts.push(format!(
+            "{} to {}",
+            size_text::pretty(before),
+            size_text::pretty(after)
+        ));
+    }
+    parts.extend(event.detail.clone());
+    parts.join("; ")
+}

@@ -1,0 +1,256 @@
+//! `plimsoll forecast`: how a size will go on, how sure that is, and when the disk is full.
+
+use std::io::{self, Write};
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::size_text;
+use plimsoll_server::answer::ask;
+use plimsoll_server::answer::forecast::{
+    self, Drawn, ForecastAnswer, ForecastOf, ForecastQuery, FullOnAnswer, of_points,
+};
+
+use super::{Finding, input};
+use crate::args::{self, OutputFormat};
+use crate::context::Context;
+use crate::output::{self, Column, plot};
+
+pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Result<Finding> {
+    let query = query(&args)?;
+    let what = if let Some(table) = &args.table {
+        ForecastOf::Table(ask::table_name(table)?)
+    } else if let Some(schema) = args.schema {
+        ForecastOf::Schema(schema)
+    } else if let Some(tablespace) = args.tablespace {
+        ForecastOf::Tablespace(tablespace)
+    } else if args.whole_instance {
+        ForecastOf::Instance
+    } else {
+        ForecastOf::Database
+    };
+    let store = context.migrated_store().await?;
+    let key = context.key()?;
+    // Only the server can say what is free; with a limit given, nobody needs to ask it.
+    let is_visited = query.capacity_bytes.is_none() || matches!(what, ForecastOf::Tablespace(_));
+    let snapshot = if is_visited {
+        context.visit().await.map_err(|error| format!("{error:#}"))
+    } else {
+        Err("the server was not asked".to_owned())
+    };
+    let seen = snapshot.as_ref().map_err(String::as_str);
+    let drawn = forecast::forecast(&*store, &key, &what, seen, &query).await?;
+    show(context.wants_json(), &drawn)
+}
+
+/// Of a file's series: needs neither a configuration nor a store.
+pub(crate) fn run_on_file(args: &args::Forecast, output: OutputFormat) -> anyhow::Result<Finding> {
+    let points = match &args.input {
+        Some(path) => input::read(path)?,
+        None => Vec::new(),
+    };
+    show(
+        output == OutputFormat::Json,
+        &of_points(points, &query(args)?),
+    )
+}
+
+fn query(args: &args::Forecast) -> anyhow::Result<ForecastQuery> {
+    Ok(ForecastQuery {
+        horizons_days: forecast::horizons(&args.horizons)?,
+        capacity_bytes: args.capacity.map(|bytes| bytes.0),
+    })
+}
+
+fn show(as_json: bool, drawn: &Drawn) -> anyhow::Result<Finding> {
+    if as_json {
+        output::json(&drawn.answer)?;
+    } else {
+        output::print(|out| print(out, drawn))?;
+    }
+    Ok(Finding::None)
+}
+
+fn print(out: &mut dyn Write, drawn: &Drawn) -> io::Result<()> {
+    let answer = &drawn.answer;
+    let name = name(answer);
+    let (Some(now), Some(level), Some(slope)) =
+        (answer.now, &answer.level_human, answer.slope_bytes_per_day)
+    else {
+        let reason = answer
+            .insufficient_data
+            .as_ref()
+            .map_or("there are no samples yet", |known| &*known.reason);
+        return writeln!(
+            out,
+            "How {name} will go on is not known: {reason}.\n`plimsoll serve` takes a sample a day, `plimsoll sample` one now."
+        );
+    };
+    writeln!(
+        out,
+        "{name}: {level} on {}, {} a day expected",
+        date(now),
+        size_text::pretty_signed(slope)
+    )?;
+    if let Some(days) = answer.period_days {
+        writeln!(
+            out,
+            "It has a pattern that comes back every {days:.0} days."
+        )?;
+    }
+    writeln!(out)?;
+    for line in plot::draw_forecast(
+        &drawn.points,
+        &drawn.path,
+        answer.capacity.limit_bytes,
+        plot::width(),
+    ) {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out)?;
+    bands(out, answer, now)?;
+    writeln!(out)?;
+    limit(out, answer)?;
+    notes(out, answer)
+}
+
+fn bands(out: &mut dyn Write, answer: &ForecastAnswer, now: Timestamp) -> io::Result<()> {
+    let record = |h: f64| {
+        answer
+            .backtest
+            .iter()
+            .find(|record| (f64::from(record.h) - h).abs() < 0.5)
+    };
+    let pretty = size_text::pretty;
+    output::table(
+        out,
+        &[
+            Column::Left("IN"),
+            Column::Left("ON"),
+            Column::Right("EXPECTED"),
+            Column::Right("80 % BETWEEN"),
+            Column::Right("95 % BETWEEN"),
+            Column::Right("USUAL ERROR"),
+            Column::Right("IF UNCHANGED"),
+            Column::Right("80 % HELD IN"),
+        ],
+        answer.forecast.iter().map(|band| {
+            let record = record(band.h);
+            vec![
+                format!("{} days", band.h),
+                date(after(now, band.h)),
+                pretty(band.point),
+                format!("{} - {}", pretty(band.lo80), pretty(band.hi80)),
+                format!("{} - {}", pretty(band.lo95), pretty(band.hi95)),
+                record.map_or_else(String::new, |record| pretty(record.error_bytes)),
+                record.map_or_else(String::new, |record| pretty(record.naive_error_bytes)),
+                record
+                    .and_then(|record| record.coverage80)
+                    .map_or_else(String::new, |share| format!("{:.0} %", share * 100.0)),
+            ]
+        }),
+    )
+}
+
+fn limit(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
+    let room = &answer.capacity;
+    let Some(passage) = answer.limits.first() else {
+        let reason = answer.unknown.as_deref().unwrap_or("no limit is known");
+        return writeln!(out, "When it is full is unknown: {reason}");
+    };
+    write!(out, "Room: {} ", size_text::pretty(passage.bytes))?;
+    match (room.source, room.capacity_bytes, room.available_bytes) {
+        (Some("statvfs"), Some(capacity), Some(free)) => writeln!(
+            out,
+            "in all, of which {} is free now (the volume of {}, {} large)",
+            size_text::pretty(free),
+            output::printable(room.path.as_deref().unwrap_or("the data directory")),
+            size_text::pretty(capacity)
+        )?,
+        (Some("config"), Some(capacity), Some(free)) => writeln!(
+            out,
+            "in all, of which {} is free now (the server may use {}, says the configuration)",
+            size_text::pretty(free),
+            size_text::pretty(capacity)
+        )?,
+        _ => writeln!(out, "as given")?,
+    }
+    writeln!(out, "Full: {}", full(&passage.full_on))?;
+    let likely = passage.probability;
+    writeln!(
+        out,
+        "Likely full within 7 days: {}, 30 days: {}, 90 days: {}",
+        share(likely.within_7_days),
+        share(likely.within_30_days),
+        share(likely.within_90_days)
+    )
+}
+
+fn full(full_on: &FullOnAnswer) -> String {
+    let or_later =
+        |at: Option<Timestamp>| at.map_or_else(|| "more than a year from now".to_owned(), date);
+    match full_on.low {
+        None => "not within a year".to_owned(),
+        Some(low) => format!(
+            "{} expected, {} at the earliest, {} at the latest (four times in five)",
+            or_later(full_on.mid),
+            date(low),
+            or_later(full_on.high)
+        ),
+    }
+}
+
+fn notes(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
+    if answer.widened {
+        writeln!(
+            out,
+            "The history is only {:.0} days long, so the bounds are wider.",
+            answer.history_days
+        )?;
+    }
+    if !answer.events.is_empty() || !answer.not_growth.is_empty() {
+        writeln!(
+            out,
+            "{} unusual, and {} recorded events that are no growth: `plimsoll events` lists them.",
+            answer.events.len(),
+            answer.not_growth.len()
+        )?;
+    }
+    Ok(())
+}
+
+fn name(answer: &ForecastAnswer) -> String {
+    let text = match (answer.of, &answer.schema_name, &answer.table_name) {
+        ("table", Some(schema), Some(table)) => output::table_name(schema, table),
+        ("set", Some(schema), Some(table)) => {
+            format!("{} (set)", output::table_name(schema, table))
+        }
+        ("schema", Some(schema), _) => format!("schema {schema}"),
+        ("tablespace", ..) => format!(
+            "tablespace {}",
+            answer.tablespace.as_deref().unwrap_or_default()
+        ),
+        ("instance", ..) => format!("all of {}", answer.instance.as_deref().unwrap_or_default()),
+        ("database", ..) => answer.database.clone().unwrap_or_default(),
+        _ => "the series".to_owned(),
+    };
+    output::printable(&text)
+}
+
+fn after(now: Timestamp, days: f64) -> Timestamp {
+    SignedDuration::try_from_secs_f64(days * 86_400.0)
+        .ok()
+        .and_then(|ahead| now.checked_add(ahead).ok())
+        .unwrap_or(now)
+}
+
+fn date(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+/// A probability in percent, never rounded to certainty.
+fn share(probability: f64) -> String {
+    match probability * 100.0 {
+        percent if percent < 1.0 => "under 1 %".to_owned(),
+        percent if percent > 99.0 => "over 99 %".to_owned(),
+        percent => format!("{percent:.0} %"),
+    }
+}

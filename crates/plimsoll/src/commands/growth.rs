@@ -1,0 +1,190 @@
+//! `plimsoll growth`: what grew between two samples.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use plimsoll_core::size_text;
+use plimsoll_server::answer::ask;
+use plimsoll_server::answer::growth::{GrowthAnswer, GrowthQuery, TableGrowth, growth};
+
+use super::Finding;
+use crate::args;
+use crate::context::Context;
+use crate::output::{self, Column};
+
+pub(crate) async fn run(context: &Context, args: args::Growth) -> anyhow::Result<Finding> {
+    let now = Timestamp::now();
+    let query = GrowthQuery {
+        since: ask::since(&args.since, now)?,
+        until: args.until.map_or(Ok(now), |text| ask::since(&text, now))?,
+        limit: args.limit,
+        kinds: args
+            .kind
+            .map(|kinds| kinds.parse())
+            .transpose()?
+            .unwrap_or_default(),
+    };
+    let store = context.migrated_store().await?;
+    let answer = growth(&*store, &context.key()?, &query).await?;
+    if context.wants_json() {
+        output::json(&answer)?;
+    } else {
+        output::print(|out| print(out, &answer))?;
+    }
+    Ok(Finding::None)
+}
+
+fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
+    let name = format!(
+        "{} on {}",
+        output::printable(&answer.database),
+        output::printable(&answer.instance)
+    );
+    let (Some(from), Some(to)) = (&answer.from, &answer.to) else {
+        let reason = answer.insufficient_data.as_deref().unwrap_or_default();
+        return writeln!(out, "Growth of {name} is not known: {reason}");
+    };
+    let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
+    writeln!(
+        out,
+        "{name} grew by {}{} from {} to {} UTC ({:.1} days)",
+        answer.grown_human,
+        answer
+            .per_day_bytes
+            .map(|bytes| format!(", {} a day,", size_text::pretty_signed(bytes)))
+            .unwrap_or_default(),
+        day(from.sampled_at),
+        day(to.sampled_at),
+        answer.days.unwrap_or_default(),
+    )?;
+    tables(out, "GREW", &answer.tables, answer.tables_total)?;
+    tables(out, "NEW", &answer.new_tables, answer.new_tables_total)?;
+    tables(
+        out,
+        "VANISHED",
+        &answer.vanished_tables,
+        answer.vanished_tables_total,
+    )?;
+    groups(out, answer)?;
+    writeln!(out)?;
+    let pretty = size_text::pretty_signed;
+    output::table(
+        out,
+        &[Column::Left("IN ALL"), Column::Right("GROWTH")],
+        [
+            ("tables themselves", answer.heap_grown_bytes),
+            ("toast", answer.toast_grown_bytes),
+            ("indexes", answer.index_grown_bytes),
+            ("in no relation", answer.rest_grown_bytes),
+            ("database", answer.grown_bytes),
+        ]
+        .map(|(name, bytes)| vec![name.to_owned(), pretty(bytes)]),
+    )
+}
+
+/// Schemas, sets and indexes, where there is more to say than the tables did.
+fn groups(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
+    let row = |name: String, grown: &str, per_day, share| {
+        vec![name, grown.to_owned(), a_day(per_day), percent(share)]
+    };
+    if answer.schemas.len() > 1 {
+        let rows = answer.schemas.iter().map(|schema| {
+            row(
+                schema.schema_name.clone(),
+                &schema.grown_human,
+                schema.per_day_bytes,
+                schema.share_percent,
+            )
+        });
+        section(out, "SCHEMA", rows)?;
+    }
+    let rows = answer.sets.iter().map(|set| {
+        row(
+            output::table_name(&set.schema_name, &set.table_name),
+            &set.grown_human,
+            set.per_day_bytes,
+            set.share_percent,
+        )
+    });
+    section(out, "PARTITION SET", rows)?;
+    let rows = answer.indexes.iter().map(|index| {
+        let table = output::table_name(&index.schema_name, &index.table_name);
+        row(
+            format!("{} on {table}", index.index_name),
+            &index.grown_human,
+            index.per_day_bytes,
+            None,
+        )
+    });
+    section(out, "INDEX", rows)
+}
+
+fn section(
+    out: &mut dyn Write,
+    name: &'static str,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> io::Result<()> {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    let columns = [
+        Column::Left(name),
+        Column::Right("GROWTH"),
+        Column::Right("A DAY"),
+        Column::Right("SHARE"),
+    ];
+    output::table(out, &columns, rows)
+}
+
+fn tables(
+    out: &mut dyn Write,
+    name: &'static str,
+    tables: &[TableGrowth],
+    total: u64,
+) -> io::Result<()> {
+    if tables.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    let columns = [
+        Column::Left(name),
+        Column::Right("GROWTH"),
+        Column::Right("A DAY"),
+        Column::Right("SHARE"),
+        Column::Right("OF ITSELF"),
+        Column::Right("HEAP"),
+        Column::Right("TOAST"),
+        Column::Right("INDEXES"),
+        Column::Right("SIZE"),
+    ];
+    let pretty = size_text::pretty_signed;
+    let rows = tables.iter().map(|table| {
+        let size = table.after_bytes.or(table.before_bytes);
+        vec![
+            output::table_name(&table.schema_name, &table.table_name),
+            table.grown_human.clone(),
+            a_day(table.per_day_bytes),
+            percent(table.share_percent),
+            percent(table.percent),
+            pretty(table.heap_grown_bytes),
+            pretty(table.toast_grown_bytes),
+            pretty(table.index_grown_bytes),
+            size.map_or_else(String::new, size_text::pretty),
+        ]
+    });
+    output::table(out, &columns, rows)?;
+    if (tables.len() as u64) < total {
+        writeln!(out, "({} of {total})", tables.len())?;
+    }
+    Ok(())
+}
+
+fn a_day(bytes: Option<i64>) -> String {
+    bytes.map_or_else(String::new, size_text::pretty_signed)
+}
+
+fn percent(percent: Option<f64>) -> String {
+    percent.map_or_else(String::new, |percent| format!("{percent:.1} %"))
+}
