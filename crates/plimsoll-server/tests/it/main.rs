@@ -3,6 +3,7 @@
 
 mod bounds;
 mod databases;
+mod forecast;
 mod history;
 mod identity;
 mod identity_database;

@@ -4,6 +4,7 @@
 mod as_the_server;
 mod demo;
 mod failures;
+mod forecast;
 mod locks;
 mod moving;
 mod output;
