@@ -91,6 +91,15 @@ on_every_major! {
         let page = service.json("/api/storage/sizes?limit=2&offset=1&sort=name").await;
         assert_eq!(names(&page), ["t", HOSTILE]);
         assert_eq!(page["tables_total"], 9);
+        for sort in ["size", "rows"] {
+            let whole = service.json(&format!("/api/storage/sizes?kind=all&sort={sort}&max_age=900")).await;
+            let mut paged = Vec::new();
+            for offset in (0..200).step_by(7) {
+                let page = format!("/api/storage/sizes?kind=all&sort={sort}&max_age=900&limit=7&offset={offset}");
+                paged.extend(service.json(&page).await["tables"].as_array().unwrap().clone());
+            }
+            assert_eq!(whole["tables"].as_array().unwrap(), &paged, "pages by {sort}");
+        }
         let page = service.json("/api/storage/sizes?schema=a").await;
         assert_eq!((names(&page), &page["tables_total"]), (vec!["t"], &Value::from(1)));
         let page = service.json("/api/storage/sizes?search=PARTS_2").await;
