@@ -1,7 +1,7 @@
 //! Moves histories: out of a store, into a store, and into it what other tools measured.
 //!
 //! A history travels as rows ([`row::Row`]), database by database. A database's rows are taken as a
-//! whole or not at all, and never twice: [`splice`] takes from them only what the store lacks.
+//! whole or not at all, and never twice: `splice` takes from them only what the store lacks.
 
 pub mod csv;
 pub mod ndjson;
