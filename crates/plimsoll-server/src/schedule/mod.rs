@@ -157,19 +157,19 @@ impl Scheduler {
             Due::Never => return Ok(Step::Never),
         };
         clock.sleep_until(now + jitter(self.schedule.jitter)).await;
+        let began_at = clock.now();
         if !store
-            .claim_job(&key, scheduled_for, clock.now(), STALE_AFTER_S)
+            .claim_job(&key, scheduled_for, began_at, STALE_AFTER_S)
             .await?
         {
             let next = cron.next_after(now).unwrap_or(now + LOOK_AGAIN);
             return Ok(Step::WaitUntil(next.min(now + LOOK_AGAIN)));
         }
-        let began_at = clock.now();
         let instance_name = &*watched.settings.instance;
         tracing::info!(job = job.name(), instance = instance_name, scheduled_for = %scheduled_for, "job.start");
         let outcome = tokio::select! {
             outcome = runs::run(self, job, watched, scheduled_for) => outcome,
-            never = self.keep(&key, scheduled_for) => match never {},
+            never = self.keep(&key, scheduled_for, began_at) => match never {},
         };
         let ended_at = clock.now();
         tracing::info!(
@@ -187,15 +187,23 @@ impl Scheduler {
         Ok(Step::Ran)
     }
 
-    /// Says, for as long as it is polled, that a run is still under way.
-    async fn keep(&self, key: &str, scheduled_for: Timestamp) -> std::convert::Infallible {
+    /// Says, for as long as it is polled, that a run is still under way. The time between two beats does
+    /// not grow by how long the store takes to write them.
+    async fn keep(
+        &self,
+        key: &str,
+        scheduled_for: Timestamp,
+        began_at: Timestamp,
+    ) -> std::convert::Infallible {
         let clock = self.watch.clock();
+        let mut beat_at = began_at;
         loop {
-            clock.sleep_until(clock.now() + BEAT).await;
+            clock.sleep_until(beat_at + BEAT).await;
+            beat_at = clock.now();
             match self
                 .watch
                 .store()
-                .keep_job(key, scheduled_for, clock.now())
+                .keep_job(key, scheduled_for, beat_at)
                 .await
             {
                 Ok(true) => {}
