@@ -169,13 +169,13 @@ fn tell(measured: &Measured, tables: u32, report: &mut Report) {
     report.ratio_at_most("changes / pg_total_relation_size", changes, 0.13, tables);
     match measured.functions_memory {
         Some(bytes) => report.at_most(
-            "functions: memory of one backend at its end",
+            "functions: memory of a backend when it was last looked at",
             megabytes(bytes),
             64.0,
             " MB",
         ),
         None => report.tell(
-            "functions: memory of one backend at its end",
+            "functions: memory of a backend when it was last looked at",
             "not known before PostgreSQL 14".to_owned(),
         ),
     }

@@ -24,11 +24,11 @@ use crate::visit::{Phase, Progress};
 /// How many relations one backend opens at most before it is replaced: some 4.5 kB of relation cache each.
 const RELATIONS_A_CONNECTION: usize = 12_000;
 
-/// After how many relations a backend's memory is looked at: wide tables and expressions in indexes cost
-/// many times the usual, and then it is replaced earlier. Looking costs a few milliseconds.
-const LOOK_AFTER: usize = 4_000;
+/// After so many relations, and as many more, a backend's memory is looked at: wide tables and
+/// expressions in indexes cost many times the usual. Looking costs a few milliseconds.
+const LOOK_EVERY: usize = 4_000;
 
-/// How much memory a backend may have when it is replaced.
+/// A backend that has more memory than this opens nothing more.
 const BACKEND_BYTES: u64 = 56 << 20;
 
 /// How many relations one statement sizes. Each statement costs a round trip, planning and a reading of
@@ -193,22 +193,21 @@ impl Work<'_> {
     /// Takes batch after batch until none is left or the deadline comes.
     async fn run(&self, mut session: Session) -> Result<Session, VisitError> {
         let mut opened = 0;
-        let mut allowed = RELATIONS_A_CONNECTION;
-        let mut was_looked_at = false;
+        let mut look_at = LOOK_EVERY;
+        let mut bytes = None;
         let mut patience = Patience::default();
         while let Some(batch) = self.next() {
-            if !was_looked_at && opened >= LOOK_AFTER {
-                was_looked_at = true;
+            if opened >= look_at {
+                look_at += LOOK_EVERY;
                 let memory = session.backend_memory().await;
-                allowed = allowance(opened, memory.0);
+                bytes = memory.0;
                 cost::add_memory(&mut lock(&self.spent), memory);
             }
-            if opened > 0 && opened + batch.len() > allowed {
+            if is_full(opened, batch.len(), bytes) {
                 // The old one goes first: a role may have one connection only.
                 self.spend(session).await;
                 session = self.connecting.open().await?;
-                opened = 0;
-                was_looked_at = false;
+                (opened, look_at, bytes) = (0, LOOK_EVERY, None);
             }
             opened += batch.len();
             match self.size(&session, &batch, &mut patience).await {
@@ -340,27 +339,16 @@ impl Work<'_> {
 
     /// Closes a session and counts what it cost.
     async fn spend(&self, session: Session) {
-        let is_unknown = lock(&self.spent).backend_memory_bytes.is_none();
-        let memory = if is_unknown {
-            session.backend_memory().await
-        } else {
-            (None, None)
-        };
         cost::add(&mut lock(&self.spent), &session.cost());
-        cost::add_memory(&mut lock(&self.spent), memory);
         session.close().await;
     }
 }
 
-/// How many relations a backend may open that has this much memory after opening some.
-fn allowance(opened: usize, bytes: Option<u64>) -> usize {
-    let Some(bytes) = bytes.filter(|bytes| *bytes > 0) else {
-        return RELATIONS_A_CONNECTION;
-    };
-    let fitting = opened as u64 * BACKEND_BYTES / bytes;
-    usize::try_from(fitting).map_or(RELATIONS_A_CONNECTION, |fitting| {
-        fitting.min(RELATIONS_A_CONNECTION)
-    })
+/// Whether a backend that opened some relations, and then had so much memory, is replaced before it
+/// opens more.
+fn is_full(opened: usize, more: usize, bytes: Option<u64>) -> bool {
+    let has_too_much = bytes.is_some_and(|bytes| bytes > BACKEND_BYTES);
+    opened > 0 && (has_too_much || opened + more > RELATIONS_A_CONNECTION)
 }
 
 /// What has failed since something last worked.
@@ -392,15 +380,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_backend_opens_fewer_relations_the_more_memory_each_takes() {
+    fn a_backend_is_replaced_for_its_memory_or_its_relations() {
         for (opened, megabytes, expected) in [
-            (4_000, None, RELATIONS_A_CONNECTION),
-            (4_000, Some(10), RELATIONS_A_CONNECTION),
-            (4_000, Some(28), 8_000),
-            (4_000, Some(112), 2_000),
+            (0, None, false),
+            (10_000, None, false),
+            (12_000, None, true),
+            (8_000, Some(56), false),
+            (4_000, Some(57), true),
         ] {
             let bytes = megabytes.map(|megabytes: u64| megabytes << 20);
-            assert_eq!(allowance(opened, bytes), expected, "{megabytes:?} MB");
+            assert_eq!(
+                is_full(opened, BATCH, bytes),
+                expected,
+                "{opened}, {megabytes:?} MB"
+            );
         }
     }
 }
