@@ -30,6 +30,10 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often a statement that a standby's replay cancelled is tried again.
 const CONFLICT_RETRIES: u32 = 3;
 
+/// What is waited before that. Replay may signal the same conflict once more, and a session that is
+/// between two messages of its next transaction then would be ended rather than its statement.
+const CONFLICT_PAUSE: Duration = Duration::from_millis(50);
+
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -249,6 +253,7 @@ impl Session {
                         attempted = title(sql),
                         "replay cancelled a statement"
                     );
+                    tokio::time::sleep(CONFLICT_PAUSE).await;
                 }
                 result => return result,
             }
