@@ -60,7 +60,7 @@ impl ShapeKind {
 }
 
 /// A shape in a series.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Shape {
     /// When it began: the end of the first day that was different.
     pub t: Timestamp,

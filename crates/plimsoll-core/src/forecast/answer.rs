@@ -1,7 +1,6 @@
 //! The answer that API, command line and scorer get, as one JSON object.
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::{Backtest, Band, InsufficientData, KnownChange, Passage, Point, forecast};
 use crate::events::{Shape, shapes_in};
@@ -19,7 +18,7 @@ pub struct Question<'a> {
 
 /// A forecast in full. With `insufficient_data`, whatever needs a forecast is empty or null: unknown,
 /// not "never".
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// When the last sample was taken; null without samples.
     pub now: Option<Timestamp>,

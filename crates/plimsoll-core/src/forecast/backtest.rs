@@ -1,13 +1,11 @@
 //! How the same forecasts of the same series have fared: its own record.
 
-use serde::Serialize;
-
 use super::interval::Widths;
 use super::pool::NODES;
 use super::{Forecast, Model, evidence};
 
 /// How forecasts so many days ahead would have fared in the past of this very series.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Backtest {
     /// Days ahead.
     pub h: u32,

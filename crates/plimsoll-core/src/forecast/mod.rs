@@ -24,7 +24,6 @@ mod smoothing;
 pub(crate) mod stats;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 pub use answer::{Answer, Question, answer};
 pub use backtest::Backtest;
@@ -56,7 +55,7 @@ pub struct KnownChange {
 }
 
 /// Why there is no forecast.
-#[derive(Debug, Clone, PartialEq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{reason}")]
 pub struct InsufficientData {
     /// For people: what is missing.
@@ -76,7 +75,7 @@ pub const FURTHEST_DAYS: u16 = 365;
 
 /// Where a size is expected on a day, in bytes. Never negative, never NaN, `lo95 <= lo80 <= point <=
 /// hi80 <= hi95`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Band {
     /// Days from now.
     pub h: f64,

@@ -1,7 +1,6 @@
 //! When a limit is reached: first crossings, dates, probabilities.
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::grid::after;
 use super::stats::normal_cdf;
@@ -10,7 +9,7 @@ use super::{Band, FURTHEST_DAYS, Forecast, Model};
 /// When a limit is reached, in days from now. Null: not within 365 days.
 ///
 /// The upper bound reaches it first: `lo95 <= lo80 <= point <= hi80 <= hi95`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Passage {
     /// The limit.
     pub bytes: u64,
@@ -31,7 +30,7 @@ pub struct Passage {
 }
 
 /// The dates of a passage. Null: not within 365 days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FullOn {
     /// When the upper 80 % bound reaches the limit: the date to be safe by.
     pub low: Option<Timestamp>,
@@ -42,7 +41,7 @@ pub struct FullOn {
 }
 
 /// How likely a limit is reached within so many days, from 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Probabilities {
     /// Within a week.
     pub within_7_days: f64,

@@ -276,16 +276,18 @@ impl Layout {
     }
 }
 
-/// A time with an offset, or without one, which is UTC.
+/// A time as databases and programs write it: with an offset, or without one, which is UTC.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    if let Ok(at) = text.parse() {
+        return Some(at);
+    }
+    let civil: DateTime = text.parse().ok()?;
+    Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+/// A [`moment`] that may be one of a history.
 fn time(text: &str) -> Option<Timestamp> {
-    let text = text.trim().trim_end_matches(" UTC");
-    let at = match text.parse::<Timestamp>() {
-        Ok(at) => at,
-        Err(_) => {
-            let at: DateTime = text.parse().ok()?;
-            at.to_zoned(TimeZone::UTC).ok()?.timestamp()
-        }
-    };
+    let at = moment(text.trim().trim_end_matches(" UTC"))?;
     let year = at.to_zoned(TimeZone::UTC).year();
     YEARS.contains(&year).then_some(at)
 }

@@ -4,8 +4,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use jiff::Timestamp;
 use plimsoll_core::forecast::Point;
+use plimsoll_store::transfer::csv::moment;
 
 /// Reads a series from a file; `-` is standard input.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Point>> {
@@ -50,16 +50,6 @@ fn point(line: &str) -> Option<Point> {
         at: moment(date)?,
         bytes: bytes.parse().ok().or_else(|| whole(bytes))?,
     })
-}
-
-fn moment(text: &str) -> Option<Timestamp> {
-    if let Ok(at) = text.parse() {
-        return Some(at);
-    }
-    // without a zone it is UTC, as everything here
-    let civil: jiff::civil::DateTime = text.parse().ok()?;
-    let utc = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-    Some(utc.timestamp())
 }
 
 /// Bytes that a spreadsheet wrote as `1.5e9` or `1048576.0`.
