@@ -11,9 +11,10 @@ use super::error::Wrong;
 use super::partition::WEEK;
 use super::pool::{Work, get};
 use crate::DatabaseKey;
+use crate::transfer::line::{Destination, Line, Write, batch_json, by_table};
 use crate::transfer::row::{DatabaseRow, Row};
-use crate::transfer::splice::{Destination, Existing, Line, Splice, Write};
-use crate::transfer::{BATCH, Moved, NotMoved, batch_json, by_table};
+use crate::transfer::splice::{Existing, Splice};
+use crate::transfer::{BATCH, Moved, NotMoved};
 
 const READS: [&str; 6] = [
     include_str!("transfer/read_relations.sql"),

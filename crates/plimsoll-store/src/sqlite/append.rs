@@ -1,17 +1,17 @@
 //! Keeps a snapshot: loads what is known, and writes what it changes.
 
+mod writer;
+
 use plimsoll_core::change::{
     Changes, Known, KnownDatabase, KnownToast, LastVisit, Part, RelationKind, Sizes,
 };
 use plimsoll_core::sample::SampleHeader;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
+use self::writer::Writer;
 use super::error::Wrong;
 use super::read::{HEADER, header};
-use crate::sample::{
-    Before, RelationRow, SampleRow, columns, former_key, from_millis, millis, signed, status_name,
-    unsigned, value_count,
-};
+use crate::sample::{Before, SampleRow, from_millis, millis, signed, unsigned, value_count};
 
 /// What became of a sample.
 pub(super) enum Written {
@@ -342,196 +342,4 @@ fn keep_sample(
         },
     )?;
     Ok(connection.last_insert_rowid())
-}
-
-struct Writer<'a> {
-    connection: &'a Connection,
-    instance_id: i32,
-    database_id: i32,
-    tick: i64,
-    major: u32,
-}
-
-impl Writer<'_> {
-    fn relations(&self, changes: &Changes) -> Result<(), Wrong> {
-        let mut add = self.connection.prepare_cached(
-            "insert into relations (instance_id, database_id, relation_id, first_tick, oid, kind,
-                 owner_id, schema_name, relation_name, table_key, parent_id, filenode, toast_oid,
-                 toast_filenode, toast_index_oid, toast_index_filenode, heap_bytes, toast_bytes,
-                 toast_index_bytes, index_bytes, row_count)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?18, ?19, ?20, ?21)
-             on conflict (instance_id, database_id, relation_id) do update set
-                 oid = excluded.oid, kind = excluded.kind, owner_id = excluded.owner_id,
-                 schema_name = excluded.schema_name, relation_name = excluded.relation_name,
-                 table_key = excluded.table_key, parent_id = excluded.parent_id,
-                 filenode = excluded.filenode, toast_oid = excluded.toast_oid,
-                 toast_filenode = excluded.toast_filenode,
-                 toast_index_oid = excluded.toast_index_oid,
-                 toast_index_filenode = excluded.toast_index_filenode,
-                 heap_bytes = excluded.heap_bytes, toast_bytes = excluded.toast_bytes,
-                 toast_index_bytes = excluded.toast_index_bytes,
-                 index_bytes = excluded.index_bytes, row_count = excluded.row_count",
-        )?;
-        for known in changes.added.iter().chain(&changes.updated) {
-            let row = RelationRow::new(known, self.major);
-            let [
-                toast_oid,
-                toast_filenode,
-                toast_index_oid,
-                toast_index_filenode,
-            ] = row.toast();
-            let (heap, toast, toast_index, indexes, rows) = columns(&known.sizes);
-            add.execute(params![
-                self.instance_id,
-                self.database_id,
-                known.id,
-                self.tick,
-                known.oid,
-                known.kind.letter(),
-                known.owner,
-                known.schema_name,
-                known.relation_name,
-                row.table_key,
-                known.parent,
-                known.filenode,
-                toast_oid,
-                toast_filenode,
-                toast_index_oid,
-                toast_index_filenode,
-                heap,
-                toast,
-                toast_index,
-                indexes,
-                rows,
-            ])?;
-        }
-        let mut end = self.connection.prepare_cached(
-            "update relations set gone_tick = ?4
-             where instance_id = ?1 and database_id = ?2 and relation_id = ?3",
-        )?;
-        for id in &changes.gone {
-            end.execute((self.instance_id, self.database_id, id, self.tick))?;
-        }
-        let mut remember = self.connection.prepare_cached(
-            "insert into former_names (instance_id, database_id, relation_id, until_tick,
-                 schema_name, relation_name, table_key, parent_id)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?;
-        for former in &changes.former {
-            remember.execute(params![
-                self.instance_id,
-                self.database_id,
-                former.id,
-                self.tick,
-                former.schema_name,
-                former.relation_name,
-                former_key(former, self.major),
-                former.parent,
-            ])?;
-        }
-        Ok(())
-    }
-
-    fn points(&self, changes: &Changes) -> Result<(), Wrong> {
-        let mut add = self.connection.prepare_cached(
-            "insert into table_values (instance_id, database_id, relation_id, tick, heap_bytes,
-                 toast_bytes, toast_index_bytes, index_bytes, row_count)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?;
-        for (id, sizes) in &changes.table_points {
-            let (heap, toast, toast_index, indexes, rows) = columns(sizes);
-            add.execute(params![
-                self.instance_id,
-                self.database_id,
-                id,
-                self.tick,
-                heap,
-                toast,
-                toast_index,
-                indexes,
-                rows,
-            ])?;
-        }
-        let mut add = self.connection.prepare_cached(
-            "insert into index_values (instance_id, database_id, relation_id, tick, bytes)
-             values (?1, ?2, ?3, ?4, ?5)",
-        )?;
-        for (id, bytes) in &changes.index_points {
-            add.execute((
-                self.instance_id,
-                self.database_id,
-                id,
-                self.tick,
-                signed(*bytes),
-            ))?;
-        }
-        Ok(())
-    }
-
-    fn unread(&self, changes: &Changes) -> Result<(), Wrong> {
-        // The last good value is of the sample before, if the relation was there; it was measured
-        // then, or the part would have been unread already.
-        let mut begin = self.connection.prepare_cached(
-            "insert into unread (instance_id, database_id, relation_id, part, from_tick, status,
-                 last_good_at)
-             select ?1, ?2, ?3, ?4, ?5, ?6,
-                 (select max(s.sampled_at) from samples as s
-                  join relations as r on r.instance_id = s.instance_id
-                      and r.database_id = s.database_id and r.relation_id = ?3
-                      and r.first_tick <= s.tick
-                  where s.instance_id = ?1 and s.database_id = ?2 and s.tick = (
-                      select max(tick) from samples
-                      where instance_id = ?1 and database_id = ?2 and tick < ?5))",
-        )?;
-        for (id, part, status) in &changes.unread {
-            begin.execute((
-                self.instance_id,
-                self.database_id,
-                id,
-                part.letter(),
-                self.tick,
-                status_name(*status),
-            ))?;
-        }
-        let mut end = self.connection.prepare_cached(
-            "update unread set until_tick = ?5
-             where instance_id = ?1 and database_id = ?2 and relation_id = ?3 and part = ?4
-                 and until_tick is null",
-        )?;
-        for (id, part) in &changes.read_again {
-            end.execute((
-                self.instance_id,
-                self.database_id,
-                id,
-                part.letter(),
-                self.tick,
-            ))?;
-        }
-        Ok(())
-    }
-
-    fn events(&self, changes: &Changes) -> Result<(), Wrong> {
-        let mut add = self.connection.prepare_cached(
-            "insert into events (instance_id, database_id, event_id, relation_id, kind, tick, from_at,
-                 to_at, bytes_before, bytes_after, detail)
-             select ?1, ?2, coalesce(max(event_id), 0) + 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
-             from events where instance_id = ?1 and database_id = ?2",
-        )?;
-        for event in &changes.events {
-            add.execute(params![
-                self.instance_id,
-                self.database_id,
-                event.relation,
-                event.kind.as_str(),
-                self.tick,
-                millis(event.from),
-                millis(event.to),
-                event.bytes_before.map(signed),
-                event.bytes_after.map(signed),
-                event.detail,
-            ])?;
-        }
-        Ok(())
-    }
 }

@@ -6,6 +6,7 @@
 
 mod append;
 mod error;
+mod file;
 mod footprint;
 mod job;
 mod migrate;
@@ -15,11 +16,8 @@ mod thin;
 mod transfer;
 
 use std::collections::HashMap;
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -30,11 +28,12 @@ use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::mpsc;
 
 use self::append::Written;
 use self::error::Wrong;
+use self::file::{Access, File};
 use self::reader::SqliteReader;
 use crate::footprint::{Footprint, Shrink};
 use crate::history::{
@@ -47,15 +46,6 @@ use crate::{
     answer, on_this_thread,
 };
 
-/// How long a statement waits for another process's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Pages kept in memory, in KiB with a minus sign as SQLite wants it.
-const CACHE_SIZE: i32 = -16_384;
-
-/// How many prepared statements a connection keeps: all there are.
-const STATEMENTS: usize = 128;
-
 /// How often a snapshot is compared anew because another process came first.
 const RECORD_ATTEMPTS: u32 = 8;
 
@@ -65,38 +55,11 @@ pub(crate) struct SqliteStore {
     file: Arc<File>,
 }
 
-#[derive(Debug)]
-struct File {
-    /// Empty for a store in memory.
-    path: PathBuf,
-    /// Unused by a store in memory, which has one connection only. Before `writer`, because the
-    /// connection that is closed last tidies up, and this one may not.
-    reader: Mutex<Option<Connection>>,
-    writer: Mutex<Option<Connection>>,
-}
-
-/// What a connection is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    Read,
-    Write,
-    Create,
-}
-
 impl SqliteStore {
     /// A store in a file, which need not exist yet, or in memory (`:memory:`).
     pub(crate) fn new(path: &Path) -> Self {
-        let path = if path == Path::new(":memory:") {
-            PathBuf::new()
-        } else {
-            path.to_owned()
-        };
         Self {
-            file: Arc::new(File {
-                path,
-                writer: Mutex::new(None),
-                reader: Mutex::new(None),
-            }),
+            file: Arc::new(File::new(path)),
         }
     }
 
@@ -145,140 +108,6 @@ impl SqliteStore {
             })
         })
     }
-}
-
-impl File {
-    fn with<T>(
-        &self,
-        access: Access,
-        work: impl FnOnce(&mut Connection) -> Result<T, Wrong>,
-    ) -> Result<T, Wrong> {
-        let in_memory = self.path.as_os_str().is_empty();
-        let slot = if access == Access::Read && !in_memory {
-            &self.reader
-        } else {
-            &self.writer
-        };
-        // a panic while it was held rolled its transaction back: the connection is still good
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = match &mut *slot {
-            Some(connection) => connection,
-            None if in_memory => slot.insert(Connection::open_in_memory()?),
-            None => slot.insert(connect(&self.path, access)?),
-        };
-        work(connection)
-    }
-}
-
-fn connect(path: &Path, access: Access) -> Result<Connection, Wrong> {
-    let exists = path.exists();
-    if !exists && access != Access::Create {
-        return Err(Wrong::Absent);
-    }
-    if !exists {
-        create(path).map_err(Wrong::Create)?;
-    }
-    if access == Access::Read {
-        return connect_to_read(path);
-    }
-    // SQLite would open it for reading, and fail later with words that help nobody
-    fs::OpenOptions::new()
-        .write(true)
-        .open(path)
-        .map_err(Wrong::Create)?;
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    use_wal(&connection)?;
-    connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    migrate::refuse_newer(&connection)?;
-    Ok(connection)
-}
-
-fn connect_to_read(path: &Path) -> Result<Connection, Wrong> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = |connection: Connection| -> Result<Connection, Wrong> {
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        migrate::refuse_newer(&connection)?;
-        Ok(connection)
-    };
-    match open(Connection::open_with_flags(path, flags)?) {
-        Err(Wrong::Sqlite(error))
-            if matches!(
-                error.sqlite_error_code(),
-                Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
-            ) && !has_wal(path) =>
-        {
-            // on a read-only volume there can be no shared memory, and nobody else who writes
-            let uri = format!("file:{}?immutable=1", uri_path(path));
-            open(Connection::open_with_flags(
-                uri,
-                flags | OpenFlags::SQLITE_OPEN_URI,
-            )?)
-        }
-        result => result,
-    }
-}
-
-/// Whether something was written that is not in the file itself yet.
-fn has_wal(path: &Path) -> bool {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
-}
-
-fn uri_path(path: &Path) -> String {
-    path.to_string_lossy()
-        .replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23")
-}
-
-/// Turns WAL on. SQLite does not wait for a process that is just turning it on too: so we do.
-fn use_wal(connection: &Connection) -> Result<(), Wrong> {
-    let mut attempt = 0;
-    loop {
-        let mode = connection.query_row("pragma journal_mode = wal", [], |row| {
-            row.get::<_, String>(0)
-        });
-        match mode {
-            Err(error)
-                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy)
-                    && attempt < 100 =>
-            {
-                attempt += 1;
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            Err(error) => return Err(error.into()),
-            Ok(_) => return Ok(()),
-        }
-    }
-}
-
-/// Makes an empty file that only its owner may read; SQLite gives its other files the same mode.
-fn create(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
-    fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)?;
-    Ok(())
 }
 
 /// Answers a question about one database in one read transaction; `$nothing` where it has no samples.

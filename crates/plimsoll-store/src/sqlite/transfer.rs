@@ -7,12 +7,14 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::mpsc::{Receiver, Sender};
 
+use super::SqliteStore;
 use super::error::Wrong;
+use super::file::{Access, connect};
 use super::read::keys;
-use super::{SqliteStore, connect};
+use crate::transfer::line::{Destination, Line, Write, batch_json, by_table};
 use crate::transfer::row::{DatabaseRow, Row};
-use crate::transfer::splice::{Destination, Existing, Line, Splice, Write};
-use crate::transfer::{BATCH, Moved, NotMoved, batch_json};
+use crate::transfer::splice::{Existing, Splice};
+use crate::transfer::{BATCH, Moved, NotMoved};
 use crate::{DatabaseKey, StoreError};
 
 /// Pages copied at a time; between two steps others may write.
@@ -183,7 +185,7 @@ fn flush(
     keys: (i32, i32),
     buffers: &mut Vec<(Destination, Line)>,
 ) -> Result<(), Wrong> {
-    for (table, lines) in crate::transfer::by_table(buffers) {
+    for (table, lines) in by_table(buffers) {
         insert(connection, keys, table, &lines)?;
     }
     Ok(())
@@ -250,12 +252,12 @@ impl SqliteStore {
         let to = to.to_owned();
         let source = self.file.path.clone();
         // on a connection of its own, so that this process's readers need not wait
-        self.run(super::Access::Read, move |shared| {
+        self.run(Access::Read, move |shared| {
             let own;
             let connection = if source.as_os_str().is_empty() {
                 &*shared
             } else {
-                own = connect(&source, super::Access::Read)?;
+                own = connect(&source, Access::Read)?;
                 &own
             };
             copy(connection, &to, &progress)

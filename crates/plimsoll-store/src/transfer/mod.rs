@@ -4,6 +4,7 @@
 //! whole or not at all, and never twice: `splice` takes from them only what the store lacks.
 
 pub mod csv;
+pub(crate) mod line;
 pub mod ndjson;
 pub mod pghero;
 pub mod row;
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 
 use self::row::{DatabaseRow, Row};
 pub use self::splice::Fit;
-use self::splice::{Destination, Line, Splice};
+use self::splice::Splice;
 use crate::{DatabaseKey, Store, StoreError};
 
 /// How many rows travel together.
@@ -124,38 +125,11 @@ pub(crate) async fn take(
     }
 }
 
-/// The buffered lines, those of one table together as far as their order allows.
-pub(crate) fn by_table(lines: &mut Vec<(Destination, Line)>) -> Vec<(Destination, Vec<Line>)> {
-    let mut groups: Vec<(Destination, Vec<Line>)> = Vec::new();
-    for (table, line) in lines.drain(..) {
-        match groups.last_mut() {
-            Some((last, group)) if *last == table => group.push(line),
-            _ => groups.push((table, vec![line])),
-        }
-    }
-    groups
-}
-
-/// Lines as the stores' statements take them.
-pub(crate) fn batch_json(lines: &[Line]) -> String {
-    // maps with text keys and numbers: cannot fail
-    serde_json::to_string(lines).unwrap_or_default()
-}
-
 impl DatabaseRow {
     pub(crate) fn key(&self) -> DatabaseKey {
         DatabaseKey {
             instance: self.instance.clone(),
             database: self.database.clone(),
-        }
-    }
-}
-
-impl Line {
-    pub(crate) fn sample_id(&self) -> Option<i64> {
-        match self {
-            Self::Sample(row) => row.id,
-            _ => None,
         }
     }
 }

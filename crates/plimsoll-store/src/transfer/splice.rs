@@ -6,11 +6,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, Serialize};
-
+use super::line::{AtTick, Destination, FormerLine, Line, Placed, Write};
 use super::row::{
-    DatabaseRow, EventRow, IndexValueRow, RelationRow, Row, SampleRow, SizesRow, TableValueRow,
-    UnreadRow,
+    DatabaseRow, EventRow, IndexValueRow, RelationRow, Row, SizesRow, TableValueRow, UnreadRow,
 };
 
 /// What the store knows of the database.
@@ -18,67 +16,6 @@ use super::row::{
 pub(crate) struct Existing {
     pub(crate) database: DatabaseRow,
     pub(crate) relations: Vec<RelationRow>,
-}
-
-/// What a store has to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Write {
-    /// Insert these.
-    Rows(Destination, Vec<Line>),
-    /// The database's own row becomes this one.
-    Database(DatabaseRow),
-    /// Parts that are unread until now were read again, or are gone.
-    CloseUnread(i64),
-}
-
-/// Where rows go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Destination {
-    Relations,
-    /// Relations that are there and become what the row says.
-    Replaced,
-    /// Relations that are there and were there earlier.
-    Earlier,
-    /// Relations that are there and have gone.
-    Gone,
-    FormerNames,
-    Samples,
-    TableValues,
-    IndexValues,
-    Unread,
-    Events,
-}
-
-/// A row as it is inserted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Line {
-    Relation(Box<RelationRow>),
-    At(AtTick),
-    Former(FormerLine),
-    Sample(Box<SampleRow>),
-    TableValue(TableValueRow),
-    IndexValue(IndexValueRow),
-    Unread(UnreadRow),
-    Event(EventRow),
-}
-
-/// A relation and a tick.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AtTick {
-    relation: i32,
-    tick: i64,
-}
-
-/// A former name with the relation that had it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct FormerLine {
-    relation: i32,
-    until_tick: i64,
-    schema: String,
-    name: String,
-    table_key: Option<String>,
-    parent: Option<i32>,
 }
 
 /// Which part of a history fits into the store.
@@ -521,29 +458,5 @@ impl Carried {
             Self::Table(row) => (row.relation, row.tick),
             Self::Index(row) => (row.relation, row.tick),
         }
-    }
-}
-
-#[derive(Default)]
-struct Placed {
-    added: Vec<Line>,
-    replaced: Vec<Line>,
-    earlier: Vec<Line>,
-    gone: Vec<Line>,
-    former: Vec<Line>,
-}
-
-impl Placed {
-    fn writes(self) -> impl Iterator<Item = Write> {
-        [
-            (Destination::Gone, self.gone),
-            (Destination::Relations, self.added),
-            (Destination::Replaced, self.replaced),
-            (Destination::Earlier, self.earlier),
-            (Destination::FormerNames, self.former),
-        ]
-        .into_iter()
-        .filter(|(_, lines)| !lines.is_empty())
-        .map(|(table, lines)| Write::Rows(table, lines))
     }
 }
