@@ -1,6 +1,6 @@
 //! What can go wrong on a visit, each with a stable code and a text that says what to do.
 
-use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use crate::url::UrlError;
 
@@ -345,8 +345,13 @@ impl Scene<'_> {
                 reason,
             };
         }
-        if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
-        {
+        let is_replay = *code == SqlState::T_R_SERIALIZATION_FAILURE
+            || *code == SqlState::T_R_DEADLOCK_DETECTED;
+        // Between two messages of a transaction, replay ends the session rather than the statement.
+        if is_replay && answer.parsed_severity() == Some(Severity::Fatal) {
+            return VisitError::ConnectionLost { server, reason };
+        }
+        if is_replay {
             return VisitError::RecoveryConflict {
                 server,
                 attempted,

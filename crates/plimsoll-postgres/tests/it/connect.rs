@@ -225,7 +225,6 @@ on_own_server! {
     each_refusal_has_its_code_and_no_password => refusals,
     a_server_that_hangs_or_restarts_ends_the_session_in_time => hangs_and_restarts,
     a_server_that_recovers_is_starting => starting,
-    trap_30_what_replay_cancels_is_tried_again => replay_conflict,
 }
 
 async fn refusals(installation: &Installation) {
@@ -454,41 +453,6 @@ async fn starting(installation: &Installation) {
     let _ = standby.start_again();
     let error = open(&standby.url("postgres")).await.unwrap_err();
     assert_eq!(error.code(), "server_starting", "{error}");
-}
-
-async fn replay_conflict(installation: &Installation) {
-    let primary = Server::start(&test::options(installation)).unwrap();
-    let eager = [("max_standby_streaming_delay".to_owned(), "0".to_owned())];
-    let standby = primary.standby(&eager).unwrap();
-    primary
-        .sql(
-            "postgres",
-            "create table t as select generate_series(1, 1000) a",
-        )
-        .unwrap();
-    standby.wait_for(&primary).unwrap();
-    let session = open(&standby.url("postgres")).await.unwrap();
-    let (mut rows, sql) = (0, "select pg_sleep(2), count(*) from public.t");
-    let running = session.stream(sql, &[], |_| {
-        rows += 1;
-        Ok(())
-    });
-    let vacuuming = async {
-        while at_work(&standby) == "0" {
-            tokio::task::yield_now().await;
-        }
-        primary.sql("postgres", "delete from t").unwrap();
-        primary.sql("postgres", "vacuum t").unwrap();
-        tokio::task::block_in_place(|| standby.wait_for(&primary).unwrap());
-    };
-    let (result, ()) = futures_util::future::join(running, vacuuming).await;
-    result.unwrap();
-    assert_eq!(rows, 1);
-    assert!(
-        standby
-            .log()
-            .contains("canceling statement due to conflict with recovery")
-    );
 }
 
 #[tokio::test]

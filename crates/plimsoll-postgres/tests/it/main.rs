@@ -24,6 +24,7 @@ mod connect;
 mod doctor;
 mod facts;
 mod pgbouncer;
+mod replay;
 mod sizing;
 mod sizing_whole;
 mod tls;
