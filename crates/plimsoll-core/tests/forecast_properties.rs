@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::events::shapes;
+use plimsoll_core::forecast::coherent::{Adjustment, HORIZONS_DAYS};
 use plimsoll_core::forecast::{Answer, KnownChange, Point, Question, answer, forecast};
 use proptest::prelude::*;
 
@@ -30,6 +31,7 @@ fn ask(points: &[Point], limits: &[u64]) -> Answer {
             horizons_days: &HORIZONS,
             limits_bytes: limits,
             known: &[],
+            adjustment: Adjustment::default(),
         },
     )
 }
@@ -428,4 +430,37 @@ fn a_load_is_one_alarm_and_a_shrink_is_information() {
         delta_bytes: None,
     };
     assert!(shapes(&points, &[known]).is_empty());
+}
+
+#[test]
+fn an_adjusted_forecast_moves_its_dates_and_chances_with_its_points() {
+    let growing = daily(&(0..90).map(|day| 1000 + day * 10).collect::<Vec<_>>());
+    let mut adjustment = Adjustment::default();
+    for (bytes, days) in adjustment.bytes.iter_mut().zip(HORIZONS_DAYS) {
+        // twice as fast
+        *bytes = days * 10.0;
+    }
+    let limits = [1890 + 400];
+    let question = |adjustment| Question {
+        horizons_days: &[10.0, 30.0],
+        limits_bytes: &limits,
+        known: &[],
+        adjustment,
+    };
+    let alone = answer(&growing, question(Adjustment::default()));
+    let moved = answer(&growing, question(adjustment));
+    assert_eq!(alone.limits[0].point, Some(40.0));
+    assert_eq!(moved.limits[0].point, Some(20.0));
+    assert_eq!(moved.slope_bytes_per_day, Some(20.0));
+    for (alone, moved) in alone.forecast.iter().zip(&moved.forecast) {
+        assert_eq!(moved.point - alone.point, alone.h * 10.0);
+        assert_eq!(moved.hi80 - moved.point, alone.hi80 - alone.point);
+    }
+    assert!(alone.limits[0].probability.within_30_days < 0.5);
+    assert!(moved.limits[0].probability.within_30_days > 0.5);
+    assert_eq!(alone.backtest, moved.backtest);
+
+    let constant = daily(&[1000; 30]);
+    let alone = answer(&constant, question(Adjustment::default()));
+    assert_eq!(answer(&constant, question(adjustment)), alone);
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::coherent::Adjustment;
 use super::{Backtest, Band, InsufficientData, KnownChange, Passage, Point, forecast};
 use crate::events::{Shape, shapes_in};
 
@@ -14,6 +15,8 @@ pub struct Question<'a> {
     pub limits_bytes: &'a [u64],
     /// What is known to have happened to it.
     pub known: &'a [KnownChange],
+    /// What the forecast is moved by so that it agrees with those around it.
+    pub adjustment: Adjustment,
 }
 
 /// A forecast in full. With `insufficient_data`, whatever needs a forecast is empty or null: unknown,
@@ -49,7 +52,7 @@ pub struct Answer {
 /// Answers `question` about the series that `points` sample.
 pub fn answer(points: &[Point], question: Question<'_>) -> Answer {
     let forecast = match forecast(points, question.known) {
-        Ok(forecast) => forecast,
+        Ok(forecast) => forecast.adjusted(question.adjustment),
         Err(insufficient) => {
             let last = points.iter().max_by_key(|point| point.at);
             return Answer {

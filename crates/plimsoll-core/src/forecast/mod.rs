@@ -14,6 +14,7 @@
 mod answer;
 mod backtest;
 pub(crate) mod clean;
+pub mod coherent;
 pub(crate) mod grid;
 mod interval;
 mod passage;
@@ -30,6 +31,7 @@ pub use backtest::Backtest;
 pub use passage::{FullOn, Passage, Probabilities};
 
 use clean::Clean;
+use coherent::{Adjustment, Estimate};
 use grid::Daily;
 use interval::{Evidence, Widths};
 use pool::Pool;
@@ -116,6 +118,7 @@ struct Moving {
     /// Steps of the pattern that are due: days from now, and the bytes of all up to then.
     expected: Vec<(usize, f64)>,
     widths: Widths,
+    adjustment: Adjustment,
 }
 
 /// Forecasts the series that `points` sample, in any order and at any times.
@@ -182,6 +185,7 @@ impl Moving {
             paths,
             expected,
             widths,
+            adjustment: Adjustment::default(),
         }
     }
 
@@ -189,6 +193,7 @@ impl Moving {
     fn point(&self, days: f64) -> f64 {
         self.pool.at(&self.paths, days)
             + pool::steps_within(&self.expected, stats::whole(days.floor()))
+            + self.adjustment.at(days)
     }
 }
 
@@ -218,6 +223,26 @@ impl Forecast {
             Model::Constant => 0.0,
             Model::Moving(moving) => moving.point(30.0).max(-self.daily.level()) / 30.0,
         }
+    }
+
+    /// The growth that is expected `days` from now, with the variance of its error. Where the size
+    /// would fall below 0, this says by how much.
+    pub fn growth(&self, days: f64) -> Estimate {
+        match &self.model {
+            Model::Constant => Estimate::from_half80(0.0, 0.0),
+            Model::Moving(moving) => {
+                Estimate::from_half80(moving.point(days), moving.widths.at(days).0)
+            }
+        }
+    }
+
+    /// The same forecast, moved so that it agrees with those around it; what never moved stays.
+    #[must_use]
+    pub const fn adjusted(mut self, adjustment: Adjustment) -> Self {
+        if let Model::Moving(moving) = &mut self.model {
+            moving.adjustment = adjustment;
+        }
+        self
     }
 
     /// Days between the first and the last sample.

@@ -6,6 +6,7 @@ mod room;
 mod shapes;
 
 use jiff::Timestamp;
+use plimsoll_core::forecast::coherent::Adjustment;
 use plimsoll_core::forecast::{self, Band, KnownChange, Point, Question};
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::Snapshot;
@@ -284,6 +285,7 @@ fn fill(
             horizons_days: &asked_and_drawn,
             limits_bytes: &limits_bytes,
             known: &known,
+            adjustment: Adjustment::default(),
         },
     );
     let path = found
