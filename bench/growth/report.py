@@ -6,7 +6,7 @@
 PROGRAM is plimsoll itself: `--output json forecast --input FILE ...` and `--output json events --input FILE`.
 Everything else is score.py as it is; needs numpy, and statsforecast for the row of ETS.
 """
-import argparse, concurrent.futures, json, os, subprocess, sys
+import argparse, concurrent.futures, json, os, shutil, subprocess, sys
 import numpy as np
 import score
 
@@ -24,18 +24,17 @@ def run(script, *arguments):
 
 
 def prepare(work, name, program, seed=None, hard=False, events_only=False):
-    """Series, tasks, our answers and the baselines' of one set, in its own folder."""
+    """Series, labels, tasks, our answers and the baselines' of one set, in its own folder."""
     data = os.path.join(work, name)
     os.makedirs(data, exist_ok=True)
     if seed is None:
         for f in os.listdir(HERE):
-            if f.startswith("dev_"):
-                with open(os.path.join(HERE, f)) as a, open(os.path.join(data, f), "w") as b:
-                    b.write(a.read())
+            if f.startswith(name + "_") or f == "labels.json":
+                shutil.copyfile(os.path.join(HERE, f), os.path.join(data, f))
     else:
         run("synth.py", "--out", data, "--seed", seed, *(["--hard"] if hard else []))
-        run("score.py", "evcmd", "--data", data, "--set", "synth", "--out", os.path.join(data, "events.jsonl"),
-            "--cmd", f"{program} --output json events --input {{csv}}")
+    run("score.py", "evcmd", "--data", data, "--out", os.path.join(data, "events.jsonl"),
+        "--cmd", f"{program} --output json events --input {{csv}}")
     if not events_only:
         tasks = os.path.join(data, "tasks.json")
         run("score.py", "tasks", "--data", data, "--out", tasks)
@@ -87,13 +86,24 @@ def forecasts(folders):
                f"| {number(d['prec30'], '%.2f')}/{number(d['rec30'], '%.2f')} |")
 
 
+def stream(data):
+    """score.py's verdict on the events of one set, and the labels."""
+    with open(os.path.join(data, "labels.json")) as f:
+        labels = json.load(f)
+    with open(os.path.join(data, "events.jsonl")) as f:
+        return score.events_score(data, labels, [json.loads(line) for line in f], "all"), labels
+
+
+def labelled_steps(data):
+    r, labels = stream(data)
+    all_steps = sum(len(labels[n]["events"]) for n in score.names(data))
+    found = round(r["changepoint_recall"] * all_steps)
+    return (f"{r['tp']} of {r['alerts_true']} ({r['recall']:.2f}) | {found} of {all_steps} ({r['changepoint_recall']:.2f}) "
+            f"| {r['delay_median']:.1f} d | {r['false_per_series_year']:.2f} |")
+
+
 def events(folders):
-    results = []
-    for data in folders:
-        with open(os.path.join(data, "labels.json")) as f:
-            labels = json.load(f)
-        with open(os.path.join(data, "events.jsonl")) as f:
-            results.append(score.events_score(data, labels, [json.loads(line) for line in f], "synth"))
+    results = [stream(data)[0] for data in folders]
     tp, fp, fn = (sum(r[k] for r in results) for k in ("tp", "fp", "fn"))
     p, r = tp / max(tp + fp, 1), tp / max(tp + fn, 1)
     delay = float(np.median([r["delay_median"] for r in results]))
@@ -110,15 +120,21 @@ def main():
     ap.add_argument("--jobs", type=int, default=os.cpu_count())
     a = ap.parse_args()
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        dev = pool.submit(prepare, a.work, "dev", a.program)
+        dev, own = (pool.submit(prepare, a.work, name, a.program) for name in ("dev", "own"))
         fresh = [pool.submit(prepare, a.work, f"seed{s}", a.program, s) for s in SEEDS]
         hard = [pool.submit(prepare, a.work, f"hard{s}", a.program, s, True, True) for s in HARD]
-        dev, fresh, hard = dev.result(), [f.result() for f in fresh], [f.result() for f in hard]
-    lines = ["Development series (8 real ones, tuned on):", "", *forecasts([dev]), "",
+        dev, own = dev.result(), own.result()
+        fresh, hard = [f.result() for f in fresh], [f.result() for f in hard]
+    lines = [f"Real series, never tuned on ({len(score.names(own))} of them):", "", *forecasts([own]), "",
+             "Development series (8 real ones, tuned on):", "", *forecasts([dev]), "",
              f"Synthetic series, seeds {SEEDS[0]} to {SEEDS[-1]} (100 series, never tuned on):", "", *forecasts(fresh), "",
              "Events, as a stream:", "", "| seeds | precision | recall | F1 | median delay | quiet series with a false alarm |",
              "| --- | --- | --- | --- | --- | --- |", f"| {SEEDS[0]} to {SEEDS[-1]} {events(fresh)}",
-             f"| {HARD[0]} to {HARD[-1]}, hard {events(hard)}"]
+             f"| {HARD[0]} to {HARD[-1]}, hard {events(hard)}", "",
+             "Large steps of the real series, as a stream (labelled by `bench/growth/labels.py`):", "",
+             "| series | upward steps found | steps found, downward ones with them | median delay | other alarms per series-year |",
+             "| --- | --- | --- | --- | --- |", f"| never tuned on | {labelled_steps(own)}",
+             f"| development | {labelled_steps(dev)}"]
     begin, end = "<!-- scores: written by make forecast-score -->", "<!-- end of scores -->"
     with open(a.into) as f:
         head, rest = f.read().split(begin)
