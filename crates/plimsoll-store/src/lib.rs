@@ -7,9 +7,11 @@
 //! **Invariant:** only what a visit measured becomes a value. What it could not read keeps its last
 //! good value, and the sample says so.
 
+mod all_series;
 mod answer;
 mod error;
 mod footprint;
+mod forecast;
 mod history;
 mod job;
 mod migration;
@@ -27,14 +29,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use plimsoll_core::Oid;
+use plimsoll_core::change::EventKind;
 use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
 use tokio::sync::mpsc;
 
+pub use crate::all_series::{Belongs, SampleTotal, SeriesBatch, TableSteps};
 pub use crate::error::StoreError;
 pub use crate::footprint::{Footprint, Shrink};
+pub use crate::forecast::{
+    ForecastHeader, ForecastPart, KeptForecast, PartHorizons, PartKind, PartQuery,
+};
 pub use crate::history::{
     Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, Point, SeriesQuery,
     SetMember, SetSeries, State, TableName, TableNameError, TableSeries, TableState,
@@ -159,6 +166,32 @@ pub trait Store: Send + Sync + 'static {
         of: &DatabaseKey,
         query: &SeriesQuery,
     ) -> Result<Vec<Point>, StoreError>;
+
+    /// Sends the series of every table but indexes, gone ones too, some at a time, with what happened
+    /// to them of these kinds, as they are at one moment; stops when nobody listens. Nothing is sent
+    /// of a database without samples.
+    async fn read_series(
+        &self,
+        of: &DatabaseKey,
+        query: &SeriesQuery,
+        events: &[EventKind],
+        to: mpsc::Sender<SeriesBatch>,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps the forecasts of a database instead of those that are kept: false where those are of a
+    /// newer sample, or the database has no history.
+    async fn keep_forecast(
+        &self,
+        of: &DatabaseKey,
+        forecast: Arc<KeptForecast>,
+    ) -> Result<bool, StoreError>;
+
+    /// The forecasts of a database that are kept, with some of their parts.
+    async fn kept_forecast(
+        &self,
+        of: &DatabaseKey,
+        query: &PartQuery,
+    ) -> Result<Option<KeptForecast>, StoreError>;
 
     /// Every relation but indexes at a past time: as the last sample not after it saw them, or else
     /// the first one there is. `None` without samples.

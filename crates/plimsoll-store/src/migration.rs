@@ -16,18 +16,32 @@ pub(crate) struct Migration {
 }
 
 /// Those of SQLite.
-pub(crate) const SQLITE: &[Migration] = &[Migration {
-    number: 1,
-    name: "001_history",
-    sql: include_str!("../migrations/sqlite/001_history.sql"),
-}];
+pub(crate) const SQLITE: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "001_history",
+        sql: include_str!("../migrations/sqlite/001_history.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "002_forecasts",
+        sql: include_str!("../migrations/sqlite/002_forecasts.sql"),
+    },
+];
 
 /// Those of PostgreSQL.
-pub(crate) const POSTGRES: &[Migration] = &[Migration {
-    number: 1,
-    name: "001_history",
-    sql: include_str!("../migrations/postgres/001_history.sql"),
-}];
+pub(crate) const POSTGRES: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "001_history",
+        sql: include_str!("../migrations/postgres/001_history.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "002_forecasts",
+        sql: include_str!("../migrations/postgres/002_forecasts.sql"),
+    },
+];
 
 /// The number of the last one.
 pub(crate) fn newest(migrations: &[Migration]) -> u32 {

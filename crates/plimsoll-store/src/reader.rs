@@ -81,6 +81,8 @@ pub(crate) enum Which<'a> {
     InSchema(&'a str),
     /// All that are not indexes.
     Tables,
+    /// At most so many of those that are not indexes, with ids above this one, in their order.
+    After(RelationId, usize),
 }
 
 /// Which relations' rows: those of these ids, or all of the database.
@@ -108,6 +110,11 @@ pub(crate) trait Reader {
         of: Keys,
         which: Which<'_>,
     ) -> impl Future<Output = Result<Vec<Relation>, Self::Error>>;
+    /// Relations that have a parent, or had one to their end, with it.
+    fn parents(
+        &self,
+        of: Keys,
+    ) -> impl Future<Output = Result<Vec<(RelationId, RelationId)>, Self::Error>>;
     /// In the order of ids and ticks.
     fn former(
         &self,

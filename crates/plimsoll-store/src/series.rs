@@ -18,6 +18,7 @@ pub(crate) struct Tick {
     pub(crate) sample_id: i64,
     pub(crate) sampled_at: Timestamp,
     pub(crate) kind: SampleKind,
+    pub(crate) total_bytes: u64,
 }
 
 /// From this tick on, and before that one.
@@ -197,6 +198,7 @@ mod tests {
                 sample_id: n,
                 sampled_at: Timestamp::from_second(n * 10).unwrap(),
                 kind: SampleKind::Watch,
+                total_bytes: 0,
             })
             .collect()
     }

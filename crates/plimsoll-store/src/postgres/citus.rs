@@ -7,7 +7,7 @@ use super::error::Wrong;
 use super::pool::Work;
 
 /// The tables that lie with their instance, first the one that the others are placed beside.
-pub(super) const DISTRIBUTED: [&str; 8] = [
+pub(super) const DISTRIBUTED: [&str; 10] = [
     "databases",
     "samples",
     "relations",
@@ -16,6 +16,8 @@ pub(super) const DISTRIBUTED: [&str; 8] = [
     "index_values",
     "unread",
     "events",
+    "forecasts",
+    "forecast_parts",
 ];
 
 /// Distributes what is not distributed yet; returns what was done, for `plimsoll migrate` to say.
@@ -31,37 +33,67 @@ pub(super) async fn distribute(work: &Work<'_>) -> Result<Vec<String>, Wrong> {
     }
     let rows = work.query_once(include_str!("citus/known.sql")).await?;
     let known: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
-    if known.contains(&DISTRIBUTED[0]) {
+    let statements = statements(&known);
+    if statements.is_empty() {
         return Ok(Vec::new());
     }
     // one connection to each node: tables that were made in this transaction are seen by it only
     work.batch("set local citus.multi_shard_modify_mode to 'sequential'")
         .await?;
-    for statement in statements() {
+    for statement in statements {
         work.batch(&statement).await?;
     }
     Ok(vec!["distributed by instance (Citus)".to_owned()])
 }
 
-/// What Citus is told.
-fn statements() -> Vec<String> {
+/// What Citus is told of the tables that it does not know yet: all, or those of a later migration.
+fn statements(known: &[&str]) -> Vec<String> {
     let [first, others @ ..] = DISTRIBUTED;
     let mut statements = vec![
-        // joined to what is asked of one instance, and small: a copy on each node
-        "select create_reference_table('plimsoll.instances')".to_owned(),
-        format!(
-            "select create_distributed_table('plimsoll.{first}', 'instance_id', colocate_with => 'none')"
+        (
+            "instances",
+            // joined to what is asked of one instance, and small: a copy on each node
+            "select create_reference_table('plimsoll.instances')".to_owned(),
+        ),
+        (
+            first,
+            format!(
+                "select create_distributed_table('plimsoll.{first}', 'instance_id', colocate_with => 'none')"
+            ),
         ),
     ];
-    statements.extend(others.iter().map(|table| {
-        format!(
+    statements.extend(others.map(|table| {
+        let sql = format!(
             "select create_distributed_table('plimsoll.{table}', 'instance_id', colocate_with => 'plimsoll.{first}')"
-        )
+        );
+        (table, sql)
     }));
-    // of its own kind of key, and asked for alone
-    statements.push(
+    statements.push((
+        "cleanup_runs",
+        // of its own kind of key, and asked for alone
         "select create_distributed_table('plimsoll.cleanup_runs', 'instance', colocate_with => 'none')"
             .to_owned(),
-    );
-    statements
+    ));
+    statements.retain(|(table, _)| !known.contains(table));
+    statements.into_iter().map(|(_, sql)| sql).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_migration_adds_is_distributed_too() {
+        let all = statements(&[]);
+        assert_eq!(all.len(), DISTRIBUTED.len() + 2);
+        let mut known: Vec<&str> = DISTRIBUTED.to_vec();
+        known.extend(["instances", "cleanup_runs"]);
+        assert!(statements(&known).is_empty());
+        known.retain(|table| *table != "forecasts");
+        let missing = statements(&known);
+        assert!(
+            missing.len() == 1 && missing[0].contains("plimsoll.forecasts'"),
+            "{missing:?}"
+        );
+    }
 }

@@ -20,6 +20,7 @@ mod append;
 mod citus;
 mod error;
 mod footprint;
+mod forecast;
 mod job;
 mod migrate;
 mod partition;
@@ -31,11 +32,12 @@ mod transfer;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use plimsoll_core::Oid;
-use plimsoll_core::change::compare;
+use plimsoll_core::change::{EventKind, compare};
 use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
@@ -54,8 +56,8 @@ use crate::history::{
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
-    BackupProgress, CleanupRun, DatabaseKey, JobState, Moved, NotMoved, Row, Store, StoreError,
-    answer, on_this_thread,
+    BackupProgress, CleanupRun, DatabaseKey, JobState, KeptForecast, Moved, NotMoved, PartQuery,
+    Row, SeriesBatch, Store, StoreError, answer, on_this_thread,
 };
 
 /// How often a snapshot is compared anew because another process came first.
@@ -223,6 +225,34 @@ impl Store for PostgresStore {
             Vec::new(),
             |reader, keys| answer::database_series(reader, keys, query)
         )
+    }
+
+    async fn read_series(
+        &self,
+        of: &DatabaseKey,
+        query: &SeriesQuery,
+        events: &[EventKind],
+        to: mpsc::Sender<SeriesBatch>,
+    ) -> Result<(), StoreError> {
+        transaction!(self, read, |work| forecast::read_series(
+            &work, of, query, events, &to
+        ))
+    }
+
+    async fn keep_forecast(
+        &self,
+        of: &DatabaseKey,
+        forecast: Arc<KeptForecast>,
+    ) -> Result<bool, StoreError> {
+        transaction!(self, write, |work| forecast::keep(&work, of, &forecast))
+    }
+
+    async fn kept_forecast(
+        &self,
+        of: &DatabaseKey,
+        query: &PartQuery,
+    ) -> Result<Option<KeptForecast>, StoreError> {
+        transaction!(self, read, |work| forecast::kept(&work, of, query))
     }
 
     async fn state(&self, of: &DatabaseKey, at: Timestamp) -> Result<Option<State>, StoreError> {

@@ -35,6 +35,7 @@ impl Reader for Work<'_> {
                 sample_id: row.get(1),
                 sampled_at: row.get(2),
                 kind: row.get::<_, &str>(3).parse().unwrap_or(SampleKind::Manual),
+                total_bytes: unsigned(row.get(4)),
             })
             .collect())
     }
@@ -111,6 +112,14 @@ impl Reader for Work<'_> {
                 )
                 .await?
             }
+            Which::After(id, limit) => {
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                self.query(
+                    include_str!("reader/relations_after.sql"),
+                    &[instance_id, database_id, &id, &limit],
+                )
+                .await?
+            }
         };
         Ok(rows
             .iter()
@@ -125,6 +134,17 @@ impl Reader for Work<'_> {
                 gone_tick: row.get(7),
             })
             .collect())
+    }
+
+    async fn parents(&self, of: Keys) -> Result<Vec<(RelationId, RelationId)>, Wrong> {
+        let rows = self
+            .query(
+                "select relation_id, parent_id from plimsoll.relations
+                 where instance_id = $1 and database_id = $2 and parent_id is not null",
+                &[&of.0, &of.1],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     async fn former(&self, of: Keys, ids: Ids<'_>) -> Result<Vec<FormerName>, Wrong> {

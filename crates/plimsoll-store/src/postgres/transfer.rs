@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::PostgresStore;
 use super::append::NEW_DATABASE_LOCK;
 use super::error::Wrong;
+use super::forecast;
 use super::partition::WEEK;
 use super::pool::{Work, get};
 use crate::DatabaseKey;
@@ -187,6 +188,7 @@ pub(super) async fn write(
                 if let Some(keys) = found {
                     work.execute(include_str!("thin/recount.sql"), &[&keys.0, &keys.1])
                         .await?;
+                    forecast::forget(&work, keys).await?;
                 }
                 work.commit().await?;
                 return Ok(Ok(splice.moved(of)));

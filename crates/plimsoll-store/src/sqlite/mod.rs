@@ -8,6 +8,7 @@ mod append;
 mod error;
 mod file;
 mod footprint;
+mod forecast;
 mod job;
 mod migrate;
 mod read;
@@ -23,7 +24,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use plimsoll_core::Oid;
-use plimsoll_core::change::compare;
+use plimsoll_core::change::{EventKind, compare};
 use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
@@ -42,8 +43,8 @@ use crate::history::{
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
-    BackupProgress, CleanupRun, DatabaseKey, JobState, Moved, NotMoved, Row, Store, StoreError,
-    answer, on_this_thread,
+    BackupProgress, CleanupRun, DatabaseKey, JobState, KeptForecast, Moved, NotMoved, PartQuery,
+    Row, SeriesBatch, Store, StoreError, answer, on_this_thread,
 };
 
 /// How often a snapshot is compared anew because another process came first.
@@ -73,6 +74,20 @@ impl SqliteStore {
             work(&transaction)
         })
         .await
+    }
+
+    /// As [`Self::read`], on a connection of its own: it takes as long as its reader takes.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Wrong> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let other = Self::new(&self.file.path);
+        let store = if self.file.path.as_os_str().is_empty() {
+            self
+        } else {
+            &other
+        };
+        store.read(work).await
     }
 
     /// Runs `work` in one write transaction, which is committed if it succeeds.
@@ -246,6 +261,38 @@ impl Store for SqliteStore {
         )
     }
 
+    async fn read_series(
+        &self,
+        of: &DatabaseKey,
+        query: &SeriesQuery,
+        events: &[EventKind],
+        to: mpsc::Sender<SeriesBatch>,
+    ) -> Result<(), StoreError> {
+        let (of, query, events) = (of.clone(), query.clone(), events.to_vec());
+        self.apart(move |connection| forecast::read_series(connection, &of, &query, &events, &to))
+            .await
+    }
+
+    async fn keep_forecast(
+        &self,
+        of: &DatabaseKey,
+        forecast: Arc<KeptForecast>,
+    ) -> Result<bool, StoreError> {
+        let of = of.clone();
+        self.write(move |connection| forecast::keep(connection, &of, &forecast))
+            .await
+    }
+
+    async fn kept_forecast(
+        &self,
+        of: &DatabaseKey,
+        query: &PartQuery,
+    ) -> Result<Option<KeptForecast>, StoreError> {
+        let (of, query) = (of.clone(), query.clone());
+        self.read(move |connection| forecast::kept(connection, &of, &query))
+            .await
+    }
+
     async fn state(&self, of: &DatabaseKey, at: Timestamp) -> Result<Option<State>, StoreError> {
         answer!(self, of, None, |reader, keys| answer::state(
             reader, keys, at
@@ -352,15 +399,7 @@ impl Store for SqliteStore {
         to: mpsc::Sender<Vec<Row>>,
     ) -> Result<(), StoreError> {
         let of = of.clone();
-        // on a connection of its own: it takes as long as its reader takes
-        let other = Self::new(&self.file.path);
-        let store = if self.file.path.as_os_str().is_empty() {
-            self
-        } else {
-            &other
-        };
-        store
-            .read(move |connection| transfer::read(connection, &of, &to))
+        self.apart(move |connection| transfer::read(connection, &of, &to))
             .await
     }
 

@@ -40,6 +40,15 @@ impl Reader for SqliteReader<'_> {
         self.read_relations(of, which)
     }
 
+    async fn parents(&self, of: Keys) -> Answer<Vec<(RelationId, RelationId)>> {
+        self.rows(
+            "select relation_id, parent_id from relations
+             where instance_id = ?1 and database_id = ?2 and parent_id is not null",
+            &[&of.0, &of.1],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
     async fn former(&self, of: Keys, ids: Ids<'_>) -> Answer<Vec<FormerName>> {
         let some =
             "relation_id, until_tick, schema_name, relation_name, parent_id from former_names";
@@ -190,8 +199,8 @@ impl SqliteReader<'_> {
         let since = query.since.map_or(i64::MIN, millis);
         let until = query.until.map_or(i64::MAX, millis);
         self.rows(
-            "select tick, id, sampled_at, kind from (
-                 select tick, id, sampled_at, kind, row_number() over (
+            "select tick, id, sampled_at, kind, total_bytes from (
+                 select tick, id, sampled_at, kind, total_bytes, row_number() over (
                      partition by iif(?6 = 1, id, sampled_at / ?6) order by tick desc) as place
                  from samples
                  where instance_id = ?1 and database_id = ?2 and sampled_at between ?4 and ?5
@@ -215,6 +224,7 @@ impl SqliteReader<'_> {
                         .as_str()?
                         .parse()
                         .unwrap_or(SampleKind::Manual),
+                    total_bytes: unsigned(row.get(4)?),
                 })
             },
         )
@@ -254,6 +264,7 @@ impl SqliteReader<'_> {
                     first_tick, gone_tick from relations as r \
                     where instance_id = ?1 and database_id = ?2";
         let list;
+        let most;
         let (condition, params): (&str, Vec<&dyn ToSql>) = match &which {
             Which::Named(name) => (
                 "and (relation_id in (
@@ -286,6 +297,11 @@ impl SqliteReader<'_> {
                 vec![schema],
             ),
             Which::Tables => ("and owner_id is null", Vec::new()),
+            Which::After(id, limit) => {
+                most = i64::try_from(*limit).unwrap_or(i64::MAX);
+                ("and owner_id is null and relation_id > ?3 order by relation_id limit ?4",
+                    vec![id, &most])
+            }
         };
         let params: Vec<&dyn ToSql> = [&instance_id as &dyn ToSql, &database_id]
             .into_iter()

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::SqliteStore;
 use super::error::Wrong;
 use super::file::{Access, connect};
+use super::forecast;
 use super::read::keys;
 use crate::transfer::line::{Destination, Line, Write, batch_json, by_table};
 use crate::transfer::row::{DatabaseRow, Row};
@@ -148,6 +149,7 @@ pub(super) fn write(
         if is_end {
             if let Some(keys) = keys {
                 connection.execute(include_str!("thin/recount.sql"), keys)?;
+                forecast::forget(connection, keys)?;
             }
             return Ok(Ok(splice.moved(of)));
         }

@@ -8,7 +8,7 @@ use plimsoll_core::sample::SampleKind;
 use plimsoll_core::size::Size;
 use plimsoll_core::thinning::Retention;
 use plimsoll_store::{
-    DifferenceQuery, EventQuery, Recording, SampleQuery, SeriesQuery, Step, TableName,
+    DifferenceQuery, EventQuery, PartQuery, Recording, SampleQuery, SeriesQuery, Step, TableName,
 };
 use serde_json::Value;
 use throwaway_postgres::{Server, on_every_major, test};
@@ -116,6 +116,8 @@ fn is_distributed(relation: &str) -> bool {
         "index_values",
         "unread",
         "events",
+        "forecasts",
+        "forecast_parts",
         "cleanup_runs",
     ]
     .contains(&table)
@@ -195,6 +197,14 @@ async fn use_everything(fresh: &Fresh) {
         };
         store.events(&of, &query).await.unwrap();
     }
+    let (to, mut from) = tokio::sync::mpsc::channel(1);
+    let receive = async { while from.recv().await.is_some() {} };
+    let (read, ()) = tokio::join!(store.read_series(&of, &all, &[], to), receive);
+    read.unwrap();
+    let kept = crate::contract_forecast::any_forecast();
+    assert!(store.keep_forecast(&of, kept).await.unwrap());
+    let parts = PartQuery::default();
+    store.kept_forecast(&of, &parts).await.unwrap().unwrap();
     store.last_good(&of).await.unwrap();
     store.cleanup_runs(&of, 5).await.unwrap();
     store
@@ -240,7 +250,7 @@ fn unrouted(node: &Value, found: &mut Vec<String>) {
 fn statement_files() -> Vec<(String, String)> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/postgres");
     let mut files = Vec::new();
-    for part in ["append", "read", "reader", "thin"] {
+    for part in ["append", "forecast", "read", "reader", "thin"] {
         for entry in std::fs::read_dir(folder.join(part)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -7,6 +7,7 @@ mod fresh;
 
 mod contract;
 mod contract_footprint;
+mod contract_forecast;
 mod contract_series;
 mod crash;
 mod fleet;

@@ -1,9 +1,9 @@
 -- the samples that a series is read at, the last of each step: one database's samples by key; no locks
 -- that block anybody
-select tick, id, sampled_at, kind
+select tick, id, sampled_at, kind, total_bytes
 from (
     select
-        tick, id, sampled_at, kind,
+        tick, id, sampled_at, kind, total_bytes,
         row_number() over (
             partition by case
                 when $6::bigint = 0 then tick
