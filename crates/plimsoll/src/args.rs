@@ -237,6 +237,12 @@ pub(crate) struct Forecast {
     /// How far ahead, in days
     #[arg(long, value_name = "DAYS", default_value = "7,30,90")]
     pub(crate) horizons: String,
+    /// Which tables, schemas or sets of the database will grow most, and what all of it adds up to
+    #[arg(long, value_name = "table|schema|set", group = "of", conflicts_with_all = ["capacity", "horizons"])]
+    pub(crate) by: Option<String>,
+    /// With --by: print at most so many [default: 20]
+    #[arg(long, value_name = "N", requires = "by")]
+    pub(crate) limit: Option<usize>,
 }
 
 #[derive(Debug, Args)]

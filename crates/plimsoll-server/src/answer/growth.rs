@@ -166,6 +166,8 @@ pub struct IndexGrowth {
     pub grown_human: String,
     /// The same a day; null for less than an hour.
     pub per_day_bytes: Option<i64>,
+    /// In percent of what the database grew by; null unless that grew. It is part of its table's share.
+    pub share_percent: Option<f64>,
 }
 
 /// Every kind that has a series: the sums must be over all of them.
@@ -370,6 +372,7 @@ fn index(growth: &Growth, span: &Span) -> Option<IndexGrowth> {
         grown_bytes,
         grown_human: size_text::pretty_signed(grown_bytes),
         per_day_bytes: span.per_day(grown_bytes),
+        share_percent: span.share(grown_bytes),
     })
 }
 

@@ -133,6 +133,10 @@ pub(crate) fn happening_kind() -> Object {
     )
 }
 
+pub(crate) fn ranked_by() -> Object {
+    words("What is ranked", &["table", "schema", "set"])
+}
+
 pub(crate) fn forecast_of() -> Object {
     words(
         "What the forecast is of",

@@ -3,13 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use jiff::SignedDuration;
-use utoipa::IntoParams;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::params::{FromParams, Of, Params, Query};
 use super::{Problem, Shared};
 use crate::answer::ask::{self, AskError};
-use crate::answer::forecast::{self, ForecastAnswer, ForecastOf, ForecastQuery};
-use crate::watch::SelectError;
+use crate::answer::forecast::{
+    self, By, DEFAULT_ROWS, ForecastAnswer, ForecastOf, ForecastQuery, RankingAnswer,
+};
+use crate::watch::{SelectError, Watch};
 
 /// What is free on the disk may have been read so long ago: as often as the watch looks.
 const RECENT: SignedDuration = SignedDuration::from_mins(16);
@@ -39,6 +42,60 @@ pub(super) struct ForecastParams {
     /// The size to be reached, in bytes; without it, the present one and what is free where it lies.
     #[param(minimum = 1)]
     capacity: Option<u64>,
+    /// Instead of one forecast: which tables, schemas or sets of the database will grow most. Goes with
+    /// `limit` only.
+    #[param(pattern = "^(table|schema|set)$")]
+    by: Option<String>,
+    /// With `by`: at most so many rows; 20 without it.
+    #[param(minimum = 1, maximum = 1_000_000)]
+    limit: Option<u32>,
+}
+
+/// What is asked: one forecast, or, with `by`, a ranking.
+pub(super) enum Asked {
+    One(ForecastOf, ForecastQuery),
+    Ranked(By, usize),
+}
+
+impl FromParams for Asked {
+    fn names() -> Vec<String> {
+        let own = ["by", "limit"].map(str::to_owned);
+        [ForecastOf::names(), ForecastQuery::names(), own.to_vec()].concat()
+    }
+
+    fn read(params: &Params) -> Result<Self, Problem> {
+        let limit = params.number("limit", 1, 1_000_000)?;
+        let Some(by) = params.read("by", str::parse)? else {
+            if limit.is_some() {
+                return Err(Problem::parameter("limit", "`limit` goes with `by`"));
+            }
+            return Ok(Self::One(
+                ForecastOf::read(params)?,
+                ForecastQuery::read(params)?,
+            ));
+        };
+        let others = [ForecastOf::names(), ForecastQuery::names()].concat();
+        if others.iter().any(|name| params.text(name).is_some()) {
+            return Err(Problem::parameter(
+                "by",
+                format!(
+                    "`by` ranks what is in the whole database: it goes without {}",
+                    others.join(", ")
+                ),
+            ));
+        }
+        Ok(Self::Ranked(by, limit.unwrap_or(DEFAULT_ROWS)))
+    }
+}
+
+/// One forecast; or, with `by`, those of what is in the database.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum ForecastBody {
+    /// Without `by`.
+    One(Box<ForecastAnswer>),
+    /// With `by`.
+    Ranking(Box<RankingAnswer>),
 }
 
 impl FromParams for ForecastOf {
@@ -99,15 +156,19 @@ impl FromParams for ForecastQuery {
     get, path = "/api/storage/forecast", tag = "storage", operation_id = "storage_forecast",
     params(Of, ForecastParams),
     responses(
-        (status = 200, body = ForecastAnswer, description = "The forecast, or why there is none"),
+        (status = 200, body = ForecastBody, description = "The forecast, or why there is none"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
     )
 )]
 pub(super) async fn forecast(
     State(app): State<Shared>,
-    Query((of, (what, query))): Query<(Of, (ForecastOf, ForecastQuery))>,
-) -> Result<Json<ForecastAnswer>, Problem> {
+    Query((of, asked)): Query<(Of, Asked)>,
+) -> Result<Json<ForecastBody>, Problem> {
     let watch = &app.watch;
+    let (what, query) = match asked {
+        Asked::One(what, query) => (what, query),
+        Asked::Ranked(by, limit) => return ranked(watch, &of, by, limit).await,
+    };
     let database = match what {
         ForecastOf::Instance => {
             let instance = watch.select_instance(of.instance.as_deref())?;
@@ -122,7 +183,21 @@ pub(super) async fn forecast(
     let snapshot = snapshot.map_err(|error| error.to_string());
     let seen = snapshot.as_deref().map_err(String::as_str);
     let drawn = forecast::forecast(watch.store(), database.key(), &what, seen, &query).await?;
-    Ok(Json(drawn.answer))
+    Ok(Json(ForecastBody::One(Box::new(drawn.answer))))
+}
+
+async fn ranked(
+    watch: &Watch,
+    of: &Of,
+    by: By,
+    limit: usize,
+) -> Result<Json<ForecastBody>, Problem> {
+    let of = watch
+        .select_kept(of.instance.as_deref(), of.database.as_deref())
+        .await??;
+    let (store, turn) = (watch.store(), watch.forecasting());
+    let ranking = forecast::ranking(store, &of, watch.clock(), turn, by, limit).await?;
+    Ok(Json(ForecastBody::Ranking(Box::new(ranking))))
 }
 
 #[cfg(test)]
@@ -132,7 +207,7 @@ mod tests {
 
     #[test]
     fn every_parameter_of_the_specification_is_read() {
-        let mut read = [ForecastOf::names(), ForecastQuery::names()].concat();
+        let mut read = Asked::names();
         let mut specified = names_of::<ForecastParams>();
         read.sort();
         specified.sort();

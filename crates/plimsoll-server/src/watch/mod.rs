@@ -35,6 +35,8 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
     /// Bounds how many visits are under way at once.
     pub(crate) slots: Semaphore,
+    /// Held by whoever makes the forecasts of a database: one at a time, which bounds their memory.
+    pub(crate) forecasting: tokio::sync::Mutex<()>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -117,6 +119,7 @@ impl Watch {
             clock,
             store,
             slots: Semaphore::new(settings.visits_side_by_side.max(1)),
+            forecasting: tokio::sync::Mutex::default(),
             tasks,
             stop,
         });
@@ -142,6 +145,11 @@ impl Watch {
     /// Where the history is kept.
     pub fn store(&self) -> &dyn Store {
         &*self.parts.store
+    }
+
+    /// Held by whoever makes the forecasts of a database.
+    pub fn forecasting(&self) -> &tokio::sync::Mutex<()> {
+        &self.parts.forecasting
     }
 
     /// Every watched database that is known by now, by instance and name.

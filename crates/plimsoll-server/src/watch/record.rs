@@ -5,9 +5,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::Snapshot;
-use plimsoll_store::Recorded;
+use plimsoll_store::{DatabaseKey, Recorded};
 
 use super::{Watch, WatchError, WatchedDatabase};
+use crate::answer::forecast::refresh_if_due;
 
 /// Takes the sample of a scheduled time, from a visit that began then or later.
 pub async fn record(
@@ -18,7 +19,7 @@ pub async fn record(
 ) -> Result<SampleHeader, WatchError> {
     start(database, kind);
     let snapshot = watch.snapshot_since(database, scheduled_for).await?;
-    keep(watch, &snapshot, kind, Some(scheduled_for)).await
+    keep(watch, database, &snapshot, kind, Some(scheduled_for)).await
 }
 
 /// Takes a sample now. Requests that share one visit share its sample.
@@ -35,7 +36,7 @@ pub async fn record_on_request(
     {
         return Ok(header.clone());
     }
-    let header = keep(watch, &snapshot, SampleKind::Manual, None).await?;
+    let header = keep(watch, database, &snapshot, SampleKind::Manual, None).await?;
     *last = Some(header.clone());
     Ok(header)
 }
@@ -52,6 +53,7 @@ fn start(database: &WatchedDatabase, kind: SampleKind) {
 
 async fn keep(
     watch: &Watch,
+    database: &WatchedDatabase,
     snapshot: &Snapshot,
     kind: SampleKind,
     scheduled_for: Option<Timestamp>,
@@ -74,5 +76,23 @@ async fn keep(
         took_ms = snapshot.took_ms,
         "{event}"
     );
+    forecast(watch, database.key().clone());
     Ok(header)
+}
+
+/// Makes the forecasts as of the new sample, if that is due. The sample does not wait for it, nor fail
+/// with it: what is missing is made when somebody asks, or after the next sample.
+fn forecast(watch: &Watch, of: DatabaseKey) {
+    let parts = Arc::clone(&watch.parts);
+    watch.parts.tasks.spawn(async move {
+        let refresh = refresh_if_due(&*parts.store, &of, &*parts.clock, &parts.forecasting);
+        let refreshed = tokio::select! {
+            () = parts.stop.cancelled() => return,
+            refreshed = refresh => refreshed,
+        };
+        if let Err(error) = refreshed {
+            let DatabaseKey { instance, database } = &of;
+            tracing::warn!(instance, database, error = %error, "storage.forecast.failed");
+        }
+    });
 }

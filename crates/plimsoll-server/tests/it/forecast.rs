@@ -29,6 +29,7 @@ on_every_major! {
                 insert into parts select generate_series(1, 3000)").unwrap();
             assert_eq!(service.post("/api/storage/samples").await.status, 201);
         }
+        service.settled().await;
 
         let database = service.json("/api/storage/forecast?horizons=1,10").await;
         assert_eq!(database["of"], "database");
@@ -79,6 +80,7 @@ on_every_major! {
         server.sql("ahead", "vacuum full s.t").unwrap();
         service.clock.set(at(NOON) + SignedDuration::from_hours(24 * 12));
         assert_eq!(service.post("/api/storage/samples").await.status, 201);
+        service.settled().await;
         let table = of("table=s.t").await;
         assert_eq!(table["not_growth"][0]["kind"], "rewrite", "{table}");
         assert!(table["slope_bytes_per_day"].as_i64() > Some(100_000), "{table}");

@@ -4,6 +4,7 @@
 mod bounds;
 mod databases;
 mod forecast;
+mod forecast_coherent;
 mod history;
 mod identity;
 mod identity_database;

@@ -28,6 +28,7 @@ pub(crate) struct Service {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
     pub(crate) folder: Arc<TempDir>,
 }
 
@@ -59,11 +60,12 @@ impl Service {
         store.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::new(at(NOON)));
         let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
         let watch = Arc::new(Watch::new(
             &settings,
             Arc::clone(&store),
             clock.clone(),
-            TaskTracker::new(),
+            tasks.clone(),
             stop.clone(),
         ));
         let scheduler = Scheduler::new(Arc::clone(&watch), &settings, stop.clone());
@@ -78,6 +80,7 @@ impl Service {
             store,
             clock,
             stop,
+            tasks,
             folder,
         }
     }
@@ -99,6 +102,13 @@ impl Service {
             status: parts.status,
             headers: parts.headers,
             body,
+        }
+    }
+
+    /// Returns once nothing is done in the background any more.
+    pub(crate) async fn settled(&self) {
+        while !self.tasks.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     }
 

@@ -15,6 +15,9 @@ use crate::context::Context;
 use crate::output::{self, Column, plot};
 
 pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Result<Finding> {
+    if let Some(by) = &args.by {
+        return super::ranking::run(context, by.parse()?, args.limit).await;
+    }
     let query = query(&args)?;
     let what = if let Some(table) = &args.table {
         ForecastOf::Table(ask::table_name(table)?)
@@ -199,6 +202,13 @@ fn full(full_on: &FullOnAnswer) -> String {
 }
 
 fn notes(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
+    if let Some(reconciled) = &answer.reconciled {
+        writeln!(
+            out,
+            "It agrees with the forecasts of the database's other tables, as of {}.",
+            reconciled.as_of.strftime("%Y-%m-%d %H:%M UTC")
+        )?;
+    }
     if answer.widened {
         writeln!(
             out,

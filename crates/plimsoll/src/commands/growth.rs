@@ -113,7 +113,7 @@ fn groups(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
             format!("{} on {table}", index.index_name),
             &index.grown_human,
             index.per_day_bytes,
-            None,
+            index.share_percent,
         )
     });
     section(out, "INDEX", rows)

@@ -13,6 +13,7 @@ pub(crate) mod history;
 pub(crate) mod import;
 mod input;
 pub(crate) mod migrate;
+mod ranking;
 pub(crate) mod sample;
 pub(crate) mod serve;
 pub(crate) mod sizes;

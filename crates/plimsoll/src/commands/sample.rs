@@ -1,8 +1,11 @@
 //! `plimsoll sample`: measures a database now and keeps the result in the history.
 
-use plimsoll_core::sample::SampleKind;
+use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::size_text;
+use plimsoll_server::answer::forecast::refresh;
 use plimsoll_server::answer::history::sample;
+use plimsoll_server::clock::SystemClock;
+use plimsoll_store::{DatabaseKey, Store};
 
 use super::Finding;
 use crate::context::Context;
@@ -41,5 +44,22 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
             )
         })?;
     }
+    forecast(&*store, header).await;
     Ok(Finding::None)
+}
+
+/// Makes the forecasts as of the sample. The sample is kept and said by then: it does not fail with them.
+async fn forecast(store: &dyn Store, header: &SampleHeader) {
+    let of = DatabaseKey {
+        instance: header.instance.clone(),
+        database: header.database.clone(),
+    };
+    if let Err(error) = refresh(store, &of, &SystemClock).await {
+        tracing::warn!(
+            instance = of.instance,
+            database = of.database,
+            error = %error,
+            "storage.forecast.failed"
+        );
+    }
 }

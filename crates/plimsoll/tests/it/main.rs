@@ -8,6 +8,7 @@ mod forecast;
 mod locks;
 mod moving;
 mod output;
+mod ranking;
 mod readme;
 mod serve;
 mod store;

@@ -1,7 +1,12 @@
 //! How a size will go on, and when what it lies on is full: of a database, a schema, a table, a
 //! partition set, a tablespace, a whole instance, or of any series.
 
+mod adjust;
+mod agree;
+mod gather;
+mod ranking;
 mod reads;
+mod refresh;
 mod room;
 mod shapes;
 
@@ -10,15 +15,19 @@ use plimsoll_core::forecast::coherent::Adjustment;
 use plimsoll_core::forecast::{self, Band, KnownChange, Point, Question};
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::Snapshot;
-use plimsoll_store::{DatabaseKey, Store, StoreError, TableName};
+use plimsoll_store::{DatabaseKey, PartKind, Store, StoreError, TableName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ask::AskError;
 use super::events::{EventAnswer, event};
 use super::schema;
+use adjust::Adjusted;
 use reads::Series;
 
+pub use adjust::ReconciledAnswer;
+pub use ranking::{By, DEFAULT_ROWS, RankingAnswer, RankingBand, RankingRow, ranking};
+pub use refresh::{refresh, refresh_if_due};
 pub use room::RoomAnswer;
 pub use shapes::{
     BacktestAnswer, BandAnswer, FullOnAnswer, InsufficientAnswer, PassageAnswer, ProbabilityAnswer,
@@ -100,6 +109,12 @@ pub struct ForecastAnswer {
     pub period_days: Option<f64>,
     /// How this very series was forecast in the past, and how "nothing will change" fared.
     pub backtest: Vec<BacktestAnswer>,
+    /// The sample as of which this forecast was made to agree with the others of its database: what the
+    /// database grows by is what its schemas, sets and tables grow by. Null where `not_reconciled`
+    /// says why.
+    pub reconciled: Option<ReconciledAnswer>,
+    /// Why `reconciled` is null.
+    pub not_reconciled: Option<String>,
     /// Samples at different times.
     pub samples: u64,
     /// Days between the first and the last sample.
@@ -232,7 +247,27 @@ pub async fn forecast(
             RoomAnswer::of(capacity, room::in_use(&snapshot.facts), level_bytes)
         }
     };
-    Ok(fill(answer, series, room, &query.horizons_days))
+    let now = newest(&series.points).map(|point| point.at);
+    let adjusted = match part(what, &answer) {
+        Some((kind, name)) => adjust::adjustment(store, of, kind, name, now).await?,
+        None => adjust::of_whole(store, of, what, now).await?,
+    };
+    Ok(fill(answer, series, room, adjusted, &query.horizons_days))
+}
+
+/// Which of the forecasts that were made to agree it is.
+fn part(what: &ForecastOf, answer: &ForecastAnswer) -> Option<(PartKind, TableName)> {
+    let name = || {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        TableName::new(text(&answer.schema_name), text(&answer.table_name))
+    };
+    match what {
+        ForecastOf::Database => Some((PartKind::Database, name())),
+        ForecastOf::Schema(_) => Some((PartKind::Schema, name())),
+        ForecastOf::Table(_) if answer.of == "set" => Some((PartKind::Set, name())),
+        ForecastOf::Table(_) => Some((PartKind::Table, name())),
+        ForecastOf::Tablespace(_) | ForecastOf::Instance => None,
+    }
 }
 
 /// The series of a table (its name now, and with what is below it) or of the database, and what is
@@ -265,15 +300,21 @@ pub fn of_points(points: Vec<Point>, query: &ForecastQuery) -> Drawn {
         points,
         events: Vec::new(),
     };
-    fill(nothing(), series, room, &query.horizons_days)
+    let alone = Err("a file is forecast on its own".to_owned());
+    fill(nothing(), series, room, alone, &query.horizons_days)
 }
 
 fn fill(
     mut answer: ForecastAnswer,
     series: Series,
     room: RoomAnswer,
+    adjusted: Adjusted,
     horizons_days: &[f64],
 ) -> Drawn {
+    let (adjustment, reconciled) = match adjusted {
+        Ok((adjustment, reconciled)) => (adjustment, Ok(reconciled)),
+        Err(reason) => (Adjustment::default(), Err(reason)),
+    };
     let limits_bytes: Vec<u64> = room.limit_bytes.into_iter().collect();
     let known = reads::known(&series.events);
     let furthest = horizons_days.iter().copied().fold(0.0, f64::max);
@@ -285,7 +326,7 @@ fn fill(
             horizons_days: &asked_and_drawn,
             limits_bytes: &limits_bytes,
             known: &known,
-            adjustment: Adjustment::default(),
+            adjustment,
         },
     );
     let path = found
@@ -301,6 +342,8 @@ fn fill(
     answer.not_growth = series.events.into_iter().map(event).collect();
     answer.period_days = found.period_days.map(shapes::rounded);
     answer.backtest = found.backtest.into_iter().map(Into::into).collect();
+    answer.not_reconciled = reconciled.as_ref().err().cloned();
+    answer.reconciled = reconciled.ok();
     answer.samples = found.samples as u64;
     answer.history_days = shapes::rounded(found.history_days);
     answer.widened = found.widened;
@@ -340,6 +383,8 @@ fn nothing() -> ForecastAnswer {
         not_growth: Vec::new(),
         period_days: None,
         backtest: Vec::new(),
+        reconciled: None,
+        not_reconciled: None,
         samples: 0,
         history_days: 0.0,
         widened: false,

@@ -20,7 +20,7 @@ pub(super) struct Series {
 }
 
 /// Events of these kinds move bytes once and say nothing about growth.
-const NO_GROWTH: [EventKind; 4] = [
+pub(super) const NO_GROWTH: [EventKind; 4] = [
     EventKind::Rewrite,
     EventKind::Truncate,
     EventKind::Reindex,
@@ -59,8 +59,16 @@ pub(super) fn sizes(points: &[plimsoll_store::Point]) -> Vec<Point> {
 pub(super) async fn database(store: &dyn Store, of: &DatabaseKey) -> Result<Series, StoreError> {
     Ok(Series {
         points: totals(store, of).await?,
-        events: no_growth(store.events(of, &query(None)).await?),
+        events: database_events(store, of).await?,
     })
+}
+
+/// What happened in a database that is no growth.
+pub(super) async fn database_events(
+    store: &dyn Store,
+    of: &DatabaseKey,
+) -> Result<Vec<NamedEvent>, StoreError> {
+    Ok(no_growth(store.events(of, &query(None)).await?))
 }
 
 async fn totals(store: &dyn Store, of: &DatabaseKey) -> Result<Vec<Point>, StoreError> {
@@ -95,7 +103,7 @@ pub(super) async fn schema(
     if points.is_empty() {
         return Ok(None);
     }
-    let mut events = no_growth(store.events(of, &query(None)).await?);
+    let mut events = database_events(store, of).await?;
     events.retain(|event| {
         let table = event.table.as_ref();
         table.is_some_and(|table| table.schema_name == name)
@@ -249,7 +257,7 @@ fn query(table: Option<TableName>) -> EventQuery {
 
 /// Of events, those that move bytes once. What happens to a relation again and again (a staging table
 /// that is truncated each night) stays in its series, where it is a pattern.
-fn no_growth(events: Vec<NamedEvent>) -> Vec<NamedEvent> {
+pub(super) fn no_growth(events: Vec<NamedEvent>) -> Vec<NamedEvent> {
     let key = |event: &NamedEvent| (event.event.kind, event.event.relation);
     let mut times: HashMap<_, usize> = HashMap::new();
     for event in &events {

@@ -1,0 +1,212 @@
+//! Makes the forecasts of a database and of what is in it agree: the tree of database, schemas, sets
+//! and tables, and what is kept of it.
+
+use std::collections::BTreeMap;
+
+use plimsoll_core::forecast::coherent::{Estimate, HORIZONS, HORIZONS_DAYS, NodeId, Tree};
+use plimsoll_core::forecast::{Point, forecast};
+use plimsoll_store::{ForecastPart, NamedEvent, PartHorizons, PartKind, TableName};
+
+use super::gather::{Gathered, Own, Turnover, own};
+use super::reads;
+use super::shapes::{bytes as unsigned, signed_bytes as signed};
+
+/// What is kept, and why the database has no forecast where it has none.
+#[derive(Debug)]
+pub(super) struct Agreed {
+    pub(super) parts: Vec<ForecastPart>,
+    pub(super) unknown: Option<String>,
+}
+
+/// A tree and, of each of its nodes, what it is and what its own forecast says.
+#[derive(Default)]
+struct Nodes {
+    tree: Tree,
+    all: Vec<Node>,
+}
+
+struct Node {
+    id: NodeId,
+    kind: PartKind,
+    name: TableName,
+    level_bytes: u64,
+    own: Option<Own>,
+}
+
+impl Nodes {
+    fn add(
+        &mut self,
+        parent: Option<NodeId>,
+        kind: PartKind,
+        name: TableName,
+        level_bytes: u64,
+        own: Option<Own>,
+    ) -> NodeId {
+        let id = self.tree.add(parent);
+        self.tree.set_level(id, level_bytes as f64);
+        self.all.push(Node {
+            id,
+            kind,
+            name,
+            level_bytes,
+            own,
+        });
+        id
+    }
+
+    /// Tables of `parent` that are still to come, or to go: they can take all of it away.
+    fn add_to_come(&mut self, parent: NodeId, name: TableName, level_bytes: u64, own: Own) {
+        let is_nothing = own.iter().all(|own| own.variance == 0.0);
+        if is_nothing {
+            return;
+        }
+        let id = self.add(Some(parent), PartKind::ToCome, name, 0, Some(own));
+        self.tree.set_level(id, level_bytes as f64);
+    }
+}
+
+/// Makes what was gathered agree; `events` are the database's that are no growth.
+pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
+    let samples = std::mem::take(&mut gathered.samples);
+    let totals: Vec<Point> = samples
+        .iter()
+        .map(|sample| Point {
+            at: sample.sampled_at,
+            bytes: sample.total_bytes,
+        })
+        .collect();
+    let known = reads::known(events);
+    let unknown = forecast(&totals, &known).err().map(|error| error.reason);
+    let history_days = totals.first().zip(totals.last()).map_or(0.0, |(a, b)| {
+        b.at.duration_since(a.at).as_secs_f64() / 86_400.0
+    });
+    let none = || TableName::new("", "");
+    let mut nodes = Nodes::default();
+    let level = |points: &[Point]| points.last().map_or(0, |point| point.bytes);
+    let database_level = level(&totals);
+    let database = nodes.add(
+        None,
+        PartKind::Database,
+        none(),
+        database_level,
+        own(&totals, &known),
+    );
+    let rest = gathered.tables.rest(&samples);
+    nodes.add(
+        Some(database),
+        PartKind::Rest,
+        none(),
+        level(&rest),
+        own(&rest, &[]),
+    );
+
+    let mut schemas: BTreeMap<String, (NodeId, u64)> = BTreeMap::new();
+    for (name, mut group) in gathered.schemas {
+        if !group.is_present {
+            continue;
+        }
+        let points = group.sum.points(&samples);
+        let here = |event: &&NamedEvent| {
+            let table = event.table.as_ref();
+            table.is_some_and(|table| table.schema_name == name)
+        };
+        let known: Vec<NamedEvent> = events.iter().filter(here).cloned().collect();
+        let own = own(&points, &reads::known(&known));
+        let part = TableName::new(&*name, "");
+        let id = nodes.add(Some(database), PartKind::Schema, part, level(&points), own);
+        schemas.insert(name, (id, level(&points)));
+    }
+    let mut sets: BTreeMap<TableName, (NodeId, u64)> = BTreeMap::new();
+    for (name, mut set) in gathered.sets {
+        // one that lies in several schemas is part of none: its tables are their schemas'
+        let [home] = &*set.homes else { continue };
+        let Some(&(schema, _)) = schemas.get(home) else {
+            continue;
+        };
+        let points = set.sum.points(&samples);
+        let own = own(&points, &reads::known(&reads::no_growth(set.events)));
+        let id = nodes.add(
+            Some(schema),
+            PartKind::Set,
+            name.clone(),
+            level(&points),
+            own,
+        );
+        sets.insert(name, (id, level(&points)));
+    }
+    let mut turnover: BTreeMap<NodeId, (TableName, u64, Turnover)> = BTreeMap::new();
+    for ((schema, set), came_and_went) in gathered.turnover {
+        let of_set = set.as_ref().and_then(|set| {
+            let &(id, level) = sets.get(set)?;
+            Some((id, set.clone(), level))
+        });
+        let of_schema = || {
+            let &(id, level) = schemas.get(&schema)?;
+            Some((id, TableName::new(&*schema, ""), level))
+        };
+        let (id, name, level) = of_set
+            .or_else(of_schema)
+            .unwrap_or_else(|| (database, none(), database_level));
+        let entry = turnover.entry(id);
+        let (.., sum) = entry.or_insert_with(|| (name, level, Turnover::default()));
+        sum.add(&came_and_went);
+    }
+    for (parent, (name, level, sum)) in turnover {
+        nodes.add_to_come(parent, name, level, sum.own(history_days));
+    }
+    for leaf in gathered.moving {
+        let set = leaf.set.as_ref().and_then(|set| sets.get(set));
+        let Some(&(parent, _)) = set.or_else(|| schemas.get(&leaf.name.schema_name)) else {
+            continue;
+        };
+        nodes.add(
+            Some(parent),
+            PartKind::Table,
+            leaf.name,
+            leaf.level_bytes,
+            Some(leaf.own),
+        );
+    }
+    Agreed {
+        parts: parts(nodes),
+        unknown,
+    }
+}
+
+fn parts(nodes: Nodes) -> Vec<ForecastPart> {
+    let Nodes { tree, all } = nodes;
+    let mut horizons: Vec<PartHorizons> = all
+        .iter()
+        .map(|node| PartHorizons {
+            grown: [0; HORIZONS],
+            half80: node.own.map(|own| own.map(|own| unsigned(own.half80()))),
+            adjustment: [0; HORIZONS],
+        })
+        .collect();
+    // nodes are in the order of their ids
+    let own = |node: NodeId, at: usize| -> Option<Estimate> {
+        let place = all.binary_search_by_key(&node, |node| node.id).ok()?;
+        all[place].own.map(|own| own[at])
+    };
+    for at in 0..HORIZONS_DAYS.len() {
+        let grown = tree.reconcile(|node| own(node, at));
+        for ((grown, node), horizons) in grown.into_iter().zip(&all).zip(&mut horizons) {
+            horizons.grown[at] = signed(grown);
+            if let Some(own) = node.own {
+                horizons.adjustment[at] = signed(grown - own[at].grown);
+            }
+        }
+    }
+    let mut parts: Vec<ForecastPart> = all
+        .into_iter()
+        .zip(horizons)
+        .map(|(node, horizons)| ForecastPart {
+            kind: node.kind,
+            name: node.name,
+            level_bytes: node.level_bytes,
+            horizons,
+        })
+        .collect();
+    parts.sort_by_key(|part| std::cmp::Reverse(part.grown_bytes()));
+    parts
+}
