@@ -7,7 +7,7 @@ mod assemble;
 mod changed;
 mod names;
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use plimsoll_core::Oid;
 use plimsoll_core::snapshot::Persistence;
@@ -17,6 +17,7 @@ use tokio_postgres::types::Type;
 use crate::catalog::names::Names;
 use crate::error::VisitError;
 use crate::raw_text::{Char, RawText};
+use crate::rows::{Counting, RowCounts};
 use crate::session::Session;
 
 /// How often a catalog that somebody rewrites (`vacuum full pg_class`) is asked again, and how long
@@ -105,11 +106,14 @@ pub(crate) struct FileKey {
 pub(crate) const PERMANENT: i32 = -1;
 
 impl Catalog {
-    /// Reads the whole catalog.
-    pub(crate) async fn read(session: &Session) -> Result<Self, VisitError> {
+    /// Reads the whole catalog, and what is counted of its tables.
+    pub(crate) async fn read(
+        session: &Session,
+        counting: Counting,
+    ) -> Result<(Self, RowCounts), VisitError> {
         let mut tries = 0;
         loop {
-            match Self::read_once(session).await {
+            match Self::read_once(session, counting).await {
                 Err(error) if error.is_lock_timeout() && tries < LOCKED_CATALOG_TRIES => {
                     tries += 1;
                     tokio::time::sleep(LOCKED_CATALOG_PAUSE).await;
@@ -119,18 +123,28 @@ impl Catalog {
         }
     }
 
-    async fn read_once(session: &Session) -> Result<Self, VisitError> {
+    async fn read_once(
+        session: &Session,
+        counting: Counting,
+    ) -> Result<(Self, RowCounts), VisitError> {
         let row = session.one(include_str!("catalog/place.sql"), &[]).await?;
         let mut catalog = Self {
             default_tablespace: session.read(&row, 0)?,
             snapshot: session.read(&row, 1)?,
             ..Self::default()
         };
+        let mut counts = RowCounts::default();
+        let params = [
+            (&counting.rows() as _, Type::BOOL),
+            (&counting.moves() as _, Type::BOOL),
+        ];
         session
-            .stream(include_str!("catalog/relations.sql"), &[], |row| {
-                catalog.put(session, &row)
+            .stream(include_str!("catalog/relations.sql"), &params, |row| {
+                catalog.put(session, &row, None)?;
+                counts.put(session, &row, counting)
             })
             .await?;
+        catalog.assign_indexes(session).await?;
         session
             .stream(include_str!("catalog/parents.sql"), &[], |row| {
                 let child = session.read(&row, 0)?;
@@ -141,7 +155,38 @@ impl Catalog {
         catalog.names = Names::read(session).await?;
         catalog.relations.shrink_to_fit();
         catalog.text.shrink_to_fit();
-        Ok(catalog)
+        Ok((catalog, counts))
+    }
+
+    /// Finds each index's table.
+    async fn assign_indexes(&mut self, session: &Session) -> Result<(), VisitError> {
+        session
+            .stream(include_str!("catalog/indexes.sql"), &[], |row| {
+                if let Some(slot) = self.slot(session.read(&row, 0)?) {
+                    let index = &mut self.relations[slot as usize];
+                    index.table = session.read(&row, 1)?;
+                    index.is_valid = session.read(&row, 2)?;
+                }
+                Ok(())
+            })
+            .await?;
+        let is_orphan = |relation: &&Relation| relation.kind == Kind::Index && relation.table == 0;
+        let orphans: Vec<Oid> = self
+            .relations
+            .iter()
+            .filter(is_orphan)
+            .map(|relation| relation.oid)
+            .collect();
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        // Dropped since, or the catalog is damaged.
+        let there = self.read_some(session, &orphans).await?;
+        self.relations
+            .retain(|relation| there.contains(&relation.oid) || !is_orphan(&relation));
+        let slots = (0..).zip(&self.relations);
+        self.slots = slots.map(|(slot, relation)| (relation.oid, slot)).collect();
+        Ok(())
     }
 
     /// Reads some relations again, and those that are new for the first time.
@@ -150,18 +195,38 @@ impl Catalog {
         session: &Session,
         oids: &[Oid],
     ) -> Result<(), VisitError> {
-        let sql = include_str!("catalog/relations_by_oid.sql");
-        session
-            .stream(sql, &[(&oids, Type::OID_ARRAY)], |row| {
-                self.put(session, &row)
-            })
-            .await?;
+        self.read_some(session, oids).await?;
         // A schema may be as new as what is in it.
         self.names = Names::read(session).await?;
         Ok(())
     }
 
-    fn put(&mut self, session: &Session, row: &Row) -> Result<(), VisitError> {
+    /// Reads some relations; returns those that are there.
+    async fn read_some(
+        &mut self,
+        session: &Session,
+        oids: &[Oid],
+    ) -> Result<HashSet<Oid>, VisitError> {
+        let mut there = HashSet::default();
+        let sql = include_str!("catalog/relations_by_oid.sql");
+        session
+            .stream(sql, &[(&oids, Type::OID_ARRAY)], |row| {
+                there.insert(session.read(&row, 0)?);
+                let table: Option<Oid> = session.read(&row, 11)?;
+                let is_valid: Option<bool> = session.read(&row, 12)?;
+                self.put(session, &row, table.zip(is_valid))
+            })
+            .await?;
+        Ok(there)
+    }
+
+    /// Keeps a row of `pg_class`; of an index with its table, and whether it is valid, where that is known.
+    fn put(
+        &mut self,
+        session: &Session,
+        row: &Row,
+        index_of: Option<(Oid, bool)>,
+    ) -> Result<(), VisitError> {
         let Char(relkind) = session.read(row, 3)?;
         let Some(kind) = Kind::of(relkind) else {
             return Ok(());
@@ -182,13 +247,13 @@ impl Catalog {
                 b't' => Persistence::Temporary,
                 _ => Persistence::Permanent,
             },
-            is_valid: session.read::<Option<bool>, _>(row, 12)?.unwrap_or(true),
+            is_valid: index_of.is_none_or(|(_, is_valid)| is_valid),
             filenode,
             tablespace,
             pages: u32::try_from(session.read::<i32, _>(row, 7)?).unwrap_or(0),
             tuples: session.read(row, 8)?,
             toast: session.read(row, 9)?,
-            table: session.read::<Option<Oid>, _>(row, 11)?.unwrap_or(0),
+            table: index_of.map_or(0, |(table, _)| table),
             namespace: session.read(row, 2)?,
             access_method: session.read(row, 10)?,
             name_at,

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use plimsoll_core::size::Status;
 use plimsoll_core::snapshot::{Cost, Persistence};
@@ -53,8 +54,28 @@ pub(crate) struct Connecting<'a> {
     pub parallel: u8,
 }
 
-/// `pg_database_size`.
-pub(crate) async fn database_size(session: &Session) -> Result<u64, VisitError> {
+/// Where it goes what is found.
+pub(crate) struct Finds<'a> {
+    pub sizes: &'a mut Sizes,
+    pub spent: &'a mut Cost,
+    /// `pg_database_size`, if it is asked for.
+    pub total: Option<&'a mut Option<u64>>,
+}
+
+/// `pg_database_size`, unless the deadline comes first or the role may not ask.
+pub(crate) async fn total(session: &Session) -> Result<Option<u64>, VisitError> {
+    match database_size(session).await {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.session_lives() => {
+            tracing::warn!(reason = %error, "storage.sizing.total_not_read");
+            Ok(None)
+        }
+        Err(VisitError::TimedOut { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn database_size(session: &Session) -> Result<u64, VisitError> {
     let sql = include_str!("functions/database.sql");
     let row = session
         .one(sql, &[(&session.database_oid(), Type::OID)])
@@ -75,10 +96,14 @@ pub(crate) async fn size(
     connecting: Connecting<'_>,
     catalog: &mut Catalog,
     slots: Vec<Slot>,
-    sizes: &mut Sizes,
-    spent: &mut Cost,
+    finds: Finds<'_>,
     progress: &dyn Progress,
 ) -> Result<Session, VisitError> {
+    let Finds {
+        sizes,
+        spent,
+        mut total,
+    } = finds;
     let mut slots = slots;
     let mut snapshot = catalog.snapshot().to_owned();
     for round in 0..=ROUNDS {
@@ -87,6 +112,8 @@ pub(crate) async fn size(
             batches: Mutex::new(batches(catalog, slots.clone())),
             found: Mutex::new((sizes, 0)),
             spent: Mutex::new(spent),
+            database_bytes: Mutex::new(total.take()),
+            is_full_one_known: AtomicBool::new(round > 0),
             total: slots.len() as u64,
             progress,
             connecting,
@@ -159,6 +186,10 @@ struct Work<'a> {
     /// What was found, and how many relations are done.
     found: Mutex<(&'a mut Sizes, u64)>,
     spent: Mutex<&'a mut Cost>,
+    /// Where the database's total goes, until somebody asks for it.
+    database_bytes: Mutex<Option<&'a mut Option<u64>>>,
+    /// Whether it is known how much memory a backend has when it is replaced.
+    is_full_one_known: AtomicBool,
     total: u64,
     progress: &'a dyn Progress,
     connecting: Connecting<'a>,
@@ -168,10 +199,11 @@ impl Work<'_> {
     /// Works off the batches on as many connections as are wished for, then once more what was locked.
     async fn run_all(&self, session: Session) -> Result<Session, VisitError> {
         let is_shared = self.connecting.parallel > 1 && self.remaining() > 1;
-        let first = self.run(session);
         let session = if is_shared {
+            let first = self.run(session);
             let second = async {
                 let session = self.connecting.open().await?;
+                self.ask_total(&session).await?;
                 let session = self.run(session).await?;
                 self.spend(session).await;
                 Ok::<(), VisitError>(())
@@ -180,7 +212,8 @@ impl Work<'_> {
             second?;
             session?
         } else {
-            first.await?
+            self.ask_total(&session).await?;
+            self.run(session).await?
         };
         let locked = self.locked();
         if locked.is_empty() {
@@ -190,6 +223,14 @@ impl Work<'_> {
         self.run(session).await
     }
 
+    async fn ask_total(&self, session: &Session) -> Result<(), VisitError> {
+        let place = lock(&self.database_bytes).take();
+        if let Some(place) = place {
+            *place = total(session).await?;
+        }
+        Ok(())
+    }
+
     /// Takes batch after batch until none is left or the deadline comes.
     async fn run(&self, mut session: Session) -> Result<Session, VisitError> {
         let mut opened = 0;
@@ -197,7 +238,11 @@ impl Work<'_> {
         let mut bytes = None;
         let mut patience = Patience::default();
         while let Some(batch) = self.next() {
-            if opened >= look_at {
+            // What is replaced for its number of relations is looked at once in a visit, to tell.
+            let is_last = opened + batch.len() > RELATIONS_A_CONNECTION;
+            if opened >= look_at
+                && !(is_last && self.is_full_one_known.swap(true, Ordering::Relaxed))
+            {
                 look_at += LOOK_EVERY;
                 let memory = session.backend_memory().await;
                 bytes = memory.0;

@@ -4,53 +4,74 @@ use foldhash::HashMap;
 
 use plimsoll_core::Oid;
 use plimsoll_core::snapshot::{RowCountSource, Rows};
+use tokio_postgres::Row;
 
 use crate::catalog::Relation;
 use crate::error::VisitError;
 use crate::session::Session;
 use crate::sizes::Found;
 
+/// What is asked of the server's statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counting {
+    /// On a standby there are none.
+    Nothing,
+    /// How many rows there are.
+    Rows,
+    /// Also what tells which tables moved.
+    RowsAndMoves,
+}
+
+impl Counting {
+    /// What can be asked.
+    pub(crate) const fn on(session: &Session, with_moves: bool) -> Self {
+        match (session.server().in_recovery, with_moves) {
+            (true, _) => Self::Nothing,
+            (false, false) => Self::Rows,
+            (false, true) => Self::RowsAndMoves,
+        }
+    }
+
+    pub(crate) fn rows(self) -> bool {
+        self != Self::Nothing
+    }
+
+    pub(crate) fn moves(self) -> bool {
+        self == Self::RowsAndMoves
+    }
+}
+
 /// `n_live_tup` and `n_dead_tup` of each table.
 #[derive(Debug, Default)]
 pub(crate) struct RowCounts {
-    /// Live rows, where the counter can be believed, and dead ones.
-    counters: HashMap<Oid, (Option<u64>, u64)>,
+    /// Live rows and dead ones, where the counters can be believed.
+    counters: HashMap<Oid, (u64, u64)>,
     /// What moves with every change of a table or toast table; read for *changes* only.
     moves: HashMap<Oid, u64>,
 }
 
 impl RowCounts {
-    /// Reads the counters, for *changes* also those that tell what moved; on a standby there are none.
-    pub(crate) async fn read(session: &Session, with_moves: bool) -> Result<Self, VisitError> {
-        let mut counts = Self::default();
-        if session.server().in_recovery {
-            return Ok(counts);
+    /// Keeps what `catalog/relations.sql` says in its last three columns.
+    pub(crate) fn put(
+        &mut self,
+        session: &Session,
+        row: &Row,
+        counting: Counting,
+    ) -> Result<(), VisitError> {
+        let unsigned = |count: i64| u64::try_from(count).unwrap_or(0);
+        if counting.rows()
+            && let Some(live) = session.read::<Option<i64>, _>(row, 11)?
+        {
+            let dead: Option<i64> = session.read(row, 12)?;
+            let counted = (unsigned(live), dead.map_or(0, unsigned));
+            self.counters.insert(session.read(row, 0)?, counted);
         }
-        let sql = if with_moves {
-            include_str!("changes/counters.sql")
-        } else {
-            include_str!("rows/rows.sql")
-        };
-        session
-            .stream(sql, &[], |row| {
-                if with_moves {
-                    let moves: i64 = session.read(&row, 3)?;
-                    let oid = session.read(&row, 0)?;
-                    counts.moves.insert(oid, u64::try_from(moves).unwrap_or(0));
-                }
-                let live = session.read::<Option<i64>, _>(&row, 1)?;
-                let dead: i64 = session.read(&row, 2)?;
-                counts.counters.insert(
-                    session.read(&row, 0)?,
-                    (
-                        live.map(|live| u64::try_from(live).unwrap_or(0)),
-                        u64::try_from(dead).unwrap_or(0),
-                    ),
-                );
-                Ok(())
-            })
-            .await?;
-        Ok(counts)
+        if counting.moves()
+            && let Some(moves) = session.read::<Option<i64>, _>(row, 13)?
+        {
+            self.moves.insert(session.read(row, 0)?, unsigned(moves));
+        }
+        Ok(())
     }
 
     /// A number that moves whenever a table or toast table is changed or vacuumed.
@@ -60,7 +81,7 @@ impl RowCounts {
 
     /// A table's rows.
     pub(crate) fn of(&self, table: &Relation, found: &Found, block_size: u64) -> Rows {
-        if let Some((Some(live), dead)) = self.counters.get(&table.oid) {
+        if let Some((live, dead)) = self.counters.get(&table.oid) {
             return Rows {
                 count: Some(*live),
                 source: RowCountSource::Statistics,

@@ -1,6 +1,10 @@
--- reading the catalog: AccessShareLock on pg_class and pg_index, no user relation is opened. One pass
--- over both, some 80 bytes sent for each relation. Only mapped catalogs (relfilenode 0) ask for their
--- file by function, which takes no lock. Shared catalogs are counted at the instance, not here.
+-- reading the catalog and what is counted of it: AccessShareLock on pg_class, no user relation is opened. One
+-- pass, some 80 bytes sent for each relation; up to three lookups in the server's statistics for each table, or
+-- ten where it must be known what moved ($2), and two for a toast table: what is written to that counts for
+-- its table too, in the same transaction, only vacuums do not. Where no live row is counted although reltuples
+-- is positive, the counts of vacuums and analyzes tell whether that is true or the counters were lost. Only
+-- mapped catalogs (relfilenode 0) ask for their file by function, which takes no lock. Shared catalogs are
+-- counted at the instance, not here.
 select
     c.oid,
     c.relname,
@@ -13,8 +17,27 @@ select
     c.reltuples,
     c.reltoastrelid,
     c.relam,
-    i.indrelid,
-    i.indisvalid
+    case when $1::bool and c.relkind in ('r', 'm') then
+        coalesce(
+            nullif(pg_stat_get_live_tuples(c.oid), 0),
+            case
+                when c.reltuples > 0
+                    and pg_stat_get_vacuum_count(c.oid) + pg_stat_get_autovacuum_count(c.oid)
+                        + pg_stat_get_analyze_count(c.oid) + pg_stat_get_autoanalyze_count(c.oid) = 0
+                then null
+                else 0
+            end
+        )
+    end,
+    case when $1::bool and c.relkind in ('r', 'm') then pg_stat_get_dead_tuples(c.oid) end,
+    case when $2::bool and c.relkind in ('r', 'm', 't') then
+        pg_stat_get_vacuum_count(c.oid) + pg_stat_get_autovacuum_count(c.oid)
+            + case
+                when c.relkind <> 't'
+                then pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid)
+                    + pg_stat_get_tuples_deleted(c.oid)
+                else 0
+            end
+    end
 from pg_class c
-left join pg_index i on i.indexrelid = c.oid
 where c.relkind in ('r', 'm', 'p', 't', 'i', 'S') and not c.relisshared

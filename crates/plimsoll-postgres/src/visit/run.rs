@@ -15,7 +15,7 @@ use crate::facts::facts;
 use crate::functions::Connecting;
 use crate::locks::Locks;
 use crate::privileges::Privileges;
-use crate::rows::RowCounts;
+use crate::rows::Counting;
 use crate::session::{Limits, Session};
 use crate::visit::sizing::{Around, Choice, Seen, in_time};
 use crate::visit::{Memory, MethodChoice, Phase, Progress, Target, VisitOptions};
@@ -44,11 +44,14 @@ pub async fn visit(
     let choice = choose(&session, options.method).await?;
 
     progress.at(Phase::Catalog);
+    // Locks before counters: who writes in between is seen by one or the other.
+    let locks = in_time(Locks::read(&session).await)?;
+    let counting = Counting::on(&session, choice == Choice::Changes);
+    let (catalog, counts) = Catalog::read(&session, counting).await?;
     let mut seen = Seen {
-        catalog: Catalog::read(&session).await?,
-        // Locks before counters: who writes in between is seen by one or the other.
-        locks: in_time(Locks::read(&session).await)?,
-        counts: in_time(RowCounts::read(&session, choice == Choice::Changes).await)?,
+        catalog,
+        counts,
+        locks,
         block_size: u64::from(session.server().block_size),
     };
     let expected = seen.catalog.relations().len() as u64;

@@ -7,7 +7,7 @@ use crate::catalog::{Catalog, Slot};
 use crate::changes::{self, Sweep};
 use crate::error::VisitError;
 use crate::files;
-use crate::functions::{self, Connecting};
+use crate::functions::{self, Connecting, Finds};
 use crate::locks::Locks;
 use crate::rows::RowCounts;
 use crate::session::Session;
@@ -107,9 +107,8 @@ impl Around<'_> {
         seen: &mut Seen,
         sized: &mut Sized,
     ) -> Result<Session, VisitError> {
-        sized.database_bytes = total(&session).await?;
         let slots = everything(&seen.catalog);
-        self.ask(session, seen, slots, sized).await
+        self.ask(session, seen, slots, sized, true).await
     }
 
     async fn changes(
@@ -133,11 +132,11 @@ impl Around<'_> {
         sized.method = Method::Changes;
         sized.full_sweep_at = Some(sweep.at());
         let slots = sweep.carry_over(seen, &mut sized.sizes);
-        let session = self.ask(session, seen, slots.clone(), sized).await?;
+        let session = self.ask(session, seen, slots.clone(), sized, false).await?;
         sweep.learn(seen, &slots, &sized.sizes);
         sized.database_bytes = match sweep.carried_total(&sized.sizes) {
             Some(total) => Some(total),
-            None => total(&session).await?,
+            None => functions::total(&session).await?,
         };
         memory.sweep = Some(sweep);
         Ok(session)
@@ -149,16 +148,19 @@ impl Around<'_> {
         seen: &mut Seen,
         slots: Vec<Slot>,
         sized: &mut Sized,
+        with_total: bool,
     ) -> Result<Session, VisitError> {
-        let (sizes, spent) = (&mut sized.sizes, &mut sized.spent);
-        let connecting = self.connecting;
+        let found = Finds {
+            sizes: &mut sized.sizes,
+            spent: &mut sized.spent,
+            total: with_total.then_some(&mut sized.database_bytes),
+        };
         functions::size(
             session,
-            connecting,
+            self.connecting,
             &mut seen.catalog,
             slots,
-            sizes,
-            spent,
+            found,
             self.progress,
         )
         .await
@@ -172,18 +174,6 @@ fn everything(catalog: &Catalog) -> Vec<Slot> {
         .filter(|(_, relation)| relation.filenode != 0)
         .map(|(slot, _)| slot)
         .collect()
-}
-
-/// `pg_database_size`, unless the deadline comes first or the role may not ask.
-async fn total(session: &Session) -> Result<Option<u64>, VisitError> {
-    match functions::database_size(session).await {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.session_lives() => {
-            tracing::warn!(reason = %error, "storage.sizing.total_not_read");
-            Ok(None)
-        }
-        Err(error) => in_time(Err(error)),
-    }
 }
 
 /// What the visit can do without when the deadline comes.
