@@ -50,6 +50,9 @@ use crate::{
 /// How often a snapshot is compared anew because another process came first.
 const RECORD_ATTEMPTS: u32 = 8;
 
+/// Pages that a pass over a whole history keeps in memory, in KiB with a minus sign.
+const PASSING_CACHE_SIZE: i32 = -2048;
+
 /// A store in one SQLite file.
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteStore {
@@ -81,13 +84,17 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Wrong> + Send + 'static,
     ) -> Result<T, StoreError> {
+        if self.file.path.as_os_str().is_empty() {
+            return self.read(work).await;
+        }
         let other = Self::new(&self.file.path);
-        let store = if self.file.path.as_os_str().is_empty() {
-            self
-        } else {
-            &other
-        };
-        store.read(work).await
+        other
+            .read(move |connection| {
+                // it reads everything once: more pages in memory would be of no use
+                connection.pragma_update(None, "cache_size", PASSING_CACHE_SIZE)?;
+                work(connection)
+            })
+            .await
     }
 
     /// Runs `work` in one write transaction, which is committed if it succeeds.

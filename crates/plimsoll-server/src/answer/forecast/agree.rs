@@ -210,3 +210,92 @@ fn parts(nodes: Nodes) -> Vec<ForecastPart> {
     parts.sort_by_key(|part| std::cmp::Reverse(part.grown_bytes()));
     parts
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use plimsoll_core::snapshot::TableKind;
+    use plimsoll_store::{Belongs, SampleTotal, TableSteps};
+
+    use super::super::gather::Gathered;
+    use super::*;
+
+    const GIGABYTE: u64 = 1 << 30;
+
+    /// A set that gets a partition of 30 GB each 30 days, none of which ever moves. Beside it a table
+    /// that grows unevenly, and one that never moves.
+    #[test]
+    fn a_set_grows_by_the_partitions_that_are_still_to_come() {
+        let days = 152_usize;
+        let uneven = |day: usize| {
+            (400 + day as u64) * GIGABYTE / 10 + (day as u64 * 7919 % 11) * GIGABYTE / 50
+        };
+        let samples = (0..days).map(|day| SampleTotal {
+            sample_id: i64::try_from(day).unwrap(),
+            sampled_at: Timestamp::UNIX_EPOCH
+                + SignedDuration::from_hours(24 * i64::try_from(day).unwrap()),
+            total_bytes: (day as u64 / 30 + 1) * 30 * GIGABYTE + uneven(day) + 70 * GIGABYTE,
+        });
+        let mut gathered = Gathered::new(samples.collect());
+        let mut add = |id, name: &str, set: Option<&str>, from: usize, steps: Vec<(usize, u64)>| {
+            gathered.table(&TableSteps {
+                id,
+                name: TableName::new("public", name),
+                kind: TableKind::Table,
+                belongs: vec![Belongs {
+                    schema_name: "public".to_owned(),
+                    set: set.map(|root| TableName::new("public", root)),
+                    from,
+                    until: days,
+                }],
+                steps,
+                events: Vec::new(),
+            });
+        };
+        for month in 0..6 {
+            let first = month * 30;
+            let loaded = vec![(first, 30 * GIGABYTE)];
+            let id = i32::try_from(month).unwrap();
+            add(
+                id,
+                &format!("m_{month}"),
+                Some("measurements"),
+                first,
+                loaded,
+            );
+        }
+        add(
+            10,
+            "uneven",
+            None,
+            0,
+            (0..days).map(|day| (day, uneven(day))).collect(),
+        );
+        add(11, "still", None, 0, vec![(0, 70 * GIGABYTE)]);
+
+        let agreed = agree(gathered, &[]);
+        assert_eq!(agreed.unknown, None);
+        let grown = |kind, name: &str| {
+            let part = agreed.parts.iter().find(|part| {
+                part.kind == kind && (part.name.table_name == name || kind == PartKind::Schema)
+            });
+            let part = part.unwrap_or_else(|| panic!("no {kind:?} {name} in {:?}", agreed.parts));
+            part.grown_bytes() as f64 / GIGABYTE as f64
+        };
+        let near =
+            |is: f64, wanted: f64| assert!((is - wanted).abs() < 0.2 * wanted, "{is} for {wanted}");
+        near(grown(PartKind::Set, "measurements"), 90.0);
+        near(grown(PartKind::Table, "uneven"), 9.0);
+        near(grown(PartKind::Database, ""), 99.0);
+        assert!(
+            agreed
+                .parts
+                .iter()
+                .all(|part| part.name.table_name != "still")
+        );
+        // none of the present partitions takes any of it
+        let to_come = grown(PartKind::ToCome, "measurements");
+        let of_set = grown(PartKind::Set, "measurements");
+        assert!((to_come - of_set).abs() < 1e-6, "{to_come} of {of_set}");
+    }
+}
