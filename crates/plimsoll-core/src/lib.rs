@@ -10,6 +10,7 @@ pub mod events;
 pub mod footprint;
 pub mod forecast;
 pub mod instance;
+pub mod moment;
 pub mod name;
 pub mod reconcile;
 pub mod sample;

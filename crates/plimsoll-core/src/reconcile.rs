@@ -50,7 +50,7 @@ pub fn fill_last_good<S: std::hash::BuildHasher>(
         if let Some(good) = last_good.get(&oid) {
             size.bytes = Some(good.bytes);
             size.source = SizeSource::LastGood;
-            size.last_good_at = Some(good.at);
+            size.last_good_at = Some(good.at.into());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! One relation's bytes, and how far they can be trusted.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::moment::Moment;
 
 /// Why a relation's size is or is not the measured one.
 ///
@@ -55,7 +56,7 @@ pub struct Size {
     /// Where the number comes from.
     pub source: SizeSource,
     /// When a `last_good` value was measured.
-    pub last_good_at: Option<Timestamp>,
+    pub last_good_at: Option<Moment>,
 }
 
 impl Size {

@@ -382,7 +382,7 @@ impl SizesPage {
             growth_bytes: self.growth_bytes(table),
             status: size.status,
             size_source: size.source,
-            last_good_at: size.last_good_at,
+            last_good_at: size.last_good_at.map(Into::into),
         }
     }
 

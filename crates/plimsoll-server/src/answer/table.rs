@@ -121,7 +121,7 @@ impl From<&Size> for PartAnswer {
             size_human: size.bytes.map(size_text::pretty),
             status: size.status,
             size_source: size.source,
-            last_good_at: size.last_good_at,
+            last_good_at: size.last_good_at.map(Into::into),
         }
     }
 }

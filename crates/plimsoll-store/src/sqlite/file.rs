@@ -15,7 +15,7 @@ use super::migrate;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pages kept in memory, in KiB with a minus sign as SQLite wants it.
-const CACHE_SIZE: i32 = -16_384;
+const CACHE_SIZE: i32 = -4096;
 
 /// How many prepared statements a connection keeps: all there are.
 const STATEMENTS: usize = 128;
