@@ -44,6 +44,7 @@ struct Measured {
     changes: Times,
     total: Times,
     table_and_indexes: Times,
+    main_forks: Times,
     usual_memory: Option<u64>,
     functions_memory: Option<u64>,
 }
@@ -108,6 +109,8 @@ fn round(
         .0
         .push(ways::table_and_indexes(bed)?);
 
+    measured.main_forks.0.push(ways::main_forks(bed)?);
+
     // The short ones once more, beside each other.
     bed.write_one_percent(n)?;
     let (took, snapshot) = Way::Changes.visit(runtime, &bed.target, memory)?;
@@ -134,6 +137,10 @@ fn tell(measured: &Measured, tables: u32, report: &mut Report) {
         "pg_class, pg_table_size and pg_indexes_size",
         measured.table_and_indexes.told(),
     );
+    report.tell(
+        "the main fork of every relation by OID, nothing else",
+        measured.main_forks.told(),
+    );
     report.tell("files", measured.files.told());
     report.tell("functions", measured.functions.told());
     report.tell(
@@ -158,6 +165,13 @@ fn tell(measured: &Measured, tables: u32, report: &mut Report) {
     );
     let functions = measured.functions.least() / total;
     report.ratio_at_most("functions / pg_total_relation_size", functions, 1.0, tables);
+    report.tell(
+        "functions / main forks alone",
+        format!(
+            "{:.2}",
+            measured.functions.least() / measured.main_forks.least()
+        ),
+    );
     let on_two = measured.functions_on_two.least() / total;
     report.ratio_at_most(
         "functions on two / pg_total_relation_size",

@@ -106,6 +106,25 @@ pub(crate) fn total(bed: &Bed) -> Result<(Duration, Option<u64>)> {
     Ok((took, Some(bytes.parse()?)))
 }
 
+/// The least that asking by OID can cost: `pg_relation_size` of each relation's main fork and nothing
+/// else, on new connections after as many relations as *functions* opens on one.
+pub(crate) fn main_forks(bed: &Bed) -> Result<Duration> {
+    let ranges = bed
+        .session()?
+        .run(include_str!("ways/ranges.sql"))
+        .context("dividing the relations among connections")?;
+    let started = Instant::now();
+    for range in ranges {
+        let [Some(first), Some(last)] = range.as_slice() else {
+            bail!("a range of OIDs without an end");
+        };
+        let sql = include_str!("ways/main_forks.sql");
+        let sql = sql.replace(":first", first).replace(":last", last);
+        bed.session()?.run(&sql)?;
+    }
+    Ok(started.elapsed())
+}
+
 /// `pg_class`, `pg_table_size` and `pg_indexes_size` on a new connection.
 pub(crate) fn table_and_indexes(bed: &Bed) -> Result<Duration> {
     let started = Instant::now();
