@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::forecast::clean::Clean;
 use crate::forecast::grid::{Daily, daily};
-use crate::forecast::{KnownChange, Point};
+use crate::forecast::{KnownChange, Point, Tuning};
 
 /// What happened to the series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -105,7 +105,7 @@ pub fn shapes(points: &[Point], known: &[KnownChange]) -> Vec<Shape> {
     if daily.y.iter().all(|&y| y == 0.0) {
         return Vec::new();
     }
-    shapes_in(&daily, &Clean::new(&daily, known))
+    shapes_in(&daily, &Clean::new(&daily, known, Tuning::default()))
 }
 
 /// As [`shapes`], of a series that is cleaned already.

@@ -15,6 +15,13 @@ const TAILS: f64 = 8.0;
 const SHARE: f64 = 0.01;
 /// and, upwards, this many times the largest increment of the last half year.
 const LARGEST: f64 = 1.5;
+/// A step up by this share of the size or more
+const LARGE: f64 = 0.08;
+/// has to be this many times the largest increment.
+const LARGEST_OF_LARGE: f64 = 1.25;
+/// Large steps up, and all steps down, stand out by so many tails: other large steps, which are not usual either, have
+/// made the tail heavy, and steps down are no alarms.
+const TAILS_OF_LARGE: f64 = 5.0;
 /// So many days tell what is usual.
 const WINDOW: usize = 60;
 /// Fewer days do not.
@@ -40,9 +47,15 @@ pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
         let mut before = clean.increments[i.saturating_sub(WINDOW)..i].to_vec();
         let usual = Usual::of(&mut before);
         let distance = moved[i] - usual.median;
+        let is_large = distance >= LARGE * size;
+        let tails = if is_large || distance < 0.0 {
+            TAILS_OF_LARGE
+        } else {
+            TAILS
+        };
         let least = (SPREADS * usual.spread)
             .max(MEANS * usual.mean_size)
-            .max(TAILS * usual.tail)
+            .max(tails * usual.tail)
             .max(SHARE * size);
         if distance.abs() <= least {
             continue;
@@ -51,7 +64,8 @@ pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
             .filter(|&j| !is_step[j])
             .map(|j| moved[j])
             .fold(0.0, f64::max);
-        if distance > 0.0 && distance <= LARGEST * (largest - usual.median) {
+        let of_largest = if is_large { LARGEST_OF_LARGE } else { LARGEST };
+        if distance > 0.0 && distance <= of_largest * (largest - usual.median) {
             continue;
         }
         is_step[i] = true;

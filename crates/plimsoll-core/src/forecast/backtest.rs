@@ -39,7 +39,7 @@ impl Forecast {
         let Model::Moving(moving) = &self.model else {
             return Vec::new();
         };
-        let evidence = evidence(&self.daily, &self.clean, &moving.pool);
+        let evidence = evidence(&self.daily, &self.clean, &moving.pool, self.tuning);
         let days = self.daily.len();
         let every = days.div_ceil(CHECKED).max(1);
         let checked: Vec<(usize, Widths)> = (0..days)

@@ -4,10 +4,10 @@ use super::KnownChange;
 use super::grid::Daily;
 use super::pattern::{self, Pattern};
 use super::stats::Usual;
+use super::tuning::Tuning;
 
-/// A one-off step stands out by this many spreads of the sixty increments before it,
-const STEP_SPREADS: f64 = 20.0;
-/// and by this many times their mean size,
+/// A one-off step stands out by [`Tuning::step_spreads`] and by this many times the mean size of the sixty
+/// increments before it,
 const STEP_MEANS: f64 = 10.0;
 /// and by this many times their mean square over mean size ([`Usual::tail`]),
 const STEP_TAILS: f64 = 7.0;
@@ -15,8 +15,6 @@ const STEP_TAILS: f64 = 7.0;
 const STEP_SHARE: f64 = 0.01;
 /// So many increments before a day tell what is usual.
 const WINDOW: usize = 60;
-/// A slope change is clear when the t statistic of the means before and after is larger.
-const TURN_T: f64 = 6.0;
 /// A slope change is at least this share of the larger slope.
 const TURN_SHARE: f64 = 0.4;
 
@@ -34,7 +32,7 @@ pub(crate) struct Clean {
 }
 
 impl Clean {
-    pub(crate) fn new(daily: &Daily, known: &[KnownChange]) -> Self {
+    pub(crate) fn new(daily: &Daily, known: &[KnownChange], tuning: Tuning) -> Self {
         let mut increments = daily.increments();
         let known = daily.increments_of(known);
         for &(i, bytes) in &known {
@@ -46,7 +44,7 @@ impl Clean {
             increments[step.increment] -= step.bytes;
         }
         let with_steps = increments.clone();
-        without_steps(daily, &mut increments);
+        without_steps(daily, &mut increments, tuning.step_spreads);
         let mut inflow = Vec::with_capacity(increments.len() + 1);
         let mut sum = 0.0;
         inflow.push(sum);
@@ -91,7 +89,7 @@ fn neighbours(cleaned: &[f64], raw: &[f64], i: usize) -> Vec<f64> {
 }
 
 /// Puts the usual growth of a day in the place of one-off steps.
-fn without_steps(daily: &Daily, increments: &mut [f64]) {
+fn without_steps(daily: &Daily, increments: &mut [f64], spreads: f64) {
     let largest = (0..daily.len()).map(|i| daily.bytes(i)).fold(0.0, f64::max);
     let least = STEP_SHARE * largest;
     for i in 0..increments.len() {
@@ -107,7 +105,7 @@ fn without_steps(daily: &Daily, increments: &mut [f64]) {
         let usual = Usual::of(&mut around);
         let distance = (moved - usual.median).abs();
         if distance > least
-            && distance > STEP_SPREADS * usual.spread
+            && distance > spreads * usual.spread
             && distance > STEP_MEANS * usual.mean_size
             && distance > STEP_TAILS * usual.tail
         {
@@ -120,7 +118,7 @@ fn without_steps(daily: &Daily, increments: &mut [f64]) {
 ///
 /// Welch's t between the increments of the last 7 to 56 days and those of up to 90 days before them,
 /// back to the change before.
-pub(crate) fn turns(clean: &Clean) -> Vec<usize> {
+pub(crate) fn turns(clean: &Clean, clear_t: f64) -> Vec<usize> {
     let mut squares = Vec::with_capacity(clean.inflow.len());
     squares.push(0.0);
     let mut sum = 0.0;
@@ -138,7 +136,7 @@ pub(crate) fn turns(clean: &Clean) -> Vec<usize> {
     (0..clean.inflow.len())
         .map(|origin| {
             let since = turn;
-            let mut clearest = TURN_T;
+            let mut clearest = clear_t;
             for days in [7, 10, 14, 21, 28, 42, 56] {
                 if origin < since + days + 14 {
                     break;

@@ -2,16 +2,13 @@
 
 use super::pool::{NODES, PastError, between_nodes};
 use super::stats::{line_slope, weighted_quantile};
+use super::tuning::Tuning;
 
-/// Past errors lose half of their weight in so many days.
-const HALF_LIFE: f64 = 250.0;
 /// Fewer errors at a horizon tell nothing about it.
 const LEAST_ERRORS: usize = 8;
 /// Independent errors per horizon's length of history: neighbouring ones overlap.
 const INDEPENDENT: f64 = 2.0;
-/// How many standard errors of a quantile it is raised by, for the 80 % bounds
-const RAISED: f64 = 0.5;
-/// and for the 95 % ones, whose quantile few errors tell.
+/// How many standard errors of its quantile the 95 % bound is raised by: few errors tell it.
 const RAISED95: f64 = 1.0;
 /// The 95 % bounds are at least this much wider than the 80 % ones.
 const LEAST_RATIO: f64 = 1.5;
@@ -46,6 +43,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) increments: &'a [f64],
     /// Bytes now.
     pub(crate) level: f64,
+    pub(crate) tuning: Tuning,
 }
 
 impl Widths {
@@ -71,7 +69,10 @@ impl Widths {
                     .take_while(|error| error.origin + node <= today)
                     .map(|error| {
                         let age = (today - error.origin - node) as f64;
-                        (error.bytes.abs(), 0.5_f64.powf(age / HALF_LIFE))
+                        (
+                            error.bytes.abs(),
+                            0.5_f64.powf(age / evidence.tuning.errors_half_life_days),
+                        )
                     }),
             );
             if sorted.len() < LEAST_ERRORS || sorted.len() * evidence.stride < node {
@@ -87,7 +88,7 @@ impl Widths {
             let (before80, before95) = x
                 .checked_sub(1)
                 .map_or((floor, 0.0), |x| (widths.half80[x], widths.half95[x]));
-            widths.half80[x] = quantile(0.8, RAISED).max(before80);
+            widths.half80[x] = quantile(0.8, evidence.tuning.raised).max(before80);
             widths.half95[x] = quantile(0.95, RAISED95)
                 .max(LEAST_RATIO * widths.half80[x])
                 .max(before95);

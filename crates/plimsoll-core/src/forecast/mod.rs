@@ -2,7 +2,7 @@
 //!
 //! `docs/FORECAST.md` explains the method and shows how it scores. In short: samples become one value
 //! a day (`grid`); steps that are no growth leave the series, steps that come back at a regular
-//! pitch are understood as a pattern (`clean`, `pattern`); a pool of nine trend rules says where
+//! pitch are understood as a pattern (`clean`, `pattern`); a pool of eleven trend rules says where
 //! it goes (`rules`), each weighing as much as it has been right on this very series (`pool`);
 //! the bounds are what the same forecasts would have missed in the past (`interval`).
 //!
@@ -23,12 +23,14 @@ mod pool;
 mod rules;
 mod smoothing;
 pub(crate) mod stats;
+mod tuning;
 
 use jiff::Timestamp;
 
 pub use answer::{Answer, Question, answer};
 pub use backtest::Backtest;
 pub use passage::{FullOn, Passage, Probabilities};
+pub use tuning::Tuning;
 
 use clean::Clean;
 use coherent::{Adjustment, Estimate};
@@ -99,6 +101,7 @@ pub struct Forecast {
     daily: Daily,
     clean: Clean,
     model: Model,
+    tuning: Tuning,
     samples: usize,
     history_days: f64,
 }
@@ -128,6 +131,18 @@ struct Moving {
 /// # Errors
 /// [`InsufficientData`] for fewer than [`LEAST_SAMPLES`] samples or less than [`LEAST_DAYS`] days.
 pub fn forecast(points: &[Point], known: &[KnownChange]) -> Result<Forecast, InsufficientData> {
+    forecast_tuned(points, known, Tuning::default())
+}
+
+/// As [`forecast`], with other constants: for tuning them and judging that.
+///
+/// # Errors
+/// As [`forecast`].
+pub fn forecast_tuned(
+    points: &[Point],
+    known: &[KnownChange],
+    tuning: Tuning,
+) -> Result<Forecast, InsufficientData> {
     let Some((daily, extent)) = grid::daily(points) else {
         return Err(InsufficientData {
             reason: "there are no samples yet".to_owned(),
@@ -156,25 +171,26 @@ pub fn forecast(points: &[Point], known: &[KnownChange]) -> Result<Forecast, Ins
     let (clean, model) = if constant {
         (Clean::constant(daily.len()), Model::Constant)
     } else {
-        let clean = Clean::new(&daily, known);
-        let moving = Moving::new(&daily, &clean);
+        let clean = Clean::new(&daily, known, tuning);
+        let moving = Moving::new(&daily, &clean, tuning);
         (clean, Model::Moving(Box::new(moving)))
     };
     Ok(Forecast {
         daily,
         clean,
         model,
+        tuning,
         samples: extent.samples,
         history_days: extent.span_days,
     })
 }
 
 impl Moving {
-    fn new(daily: &Daily, clean: &Clean) -> Self {
+    fn new(daily: &Daily, clean: &Clean, tuning: Tuning) -> Self {
         let newest = daily.len() - 1;
-        let paths = rules::paths(daily, clean);
-        let pool = Pool::walk(daily, clean, &paths);
-        let widths = Widths::on(evidence(daily, clean, &pool), newest);
+        let paths = rules::paths(daily, clean, tuning);
+        let pool = Pool::walk(daily, clean, &paths, tuning);
+        let widths = Widths::on(evidence(daily, clean, &pool, tuning), newest);
         let paths = paths[newest];
         let expected = clean.pattern.as_ref().map_or_else(Vec::new, |pattern| {
             let until = newest + usize::from(FURTHEST_DAYS);
@@ -197,12 +213,13 @@ impl Moving {
     }
 }
 
-fn evidence<'a>(daily: &Daily, clean: &'a Clean, pool: &'a Pool) -> Evidence<'a> {
+fn evidence<'a>(daily: &Daily, clean: &'a Clean, pool: &'a Pool, tuning: Tuning) -> Evidence<'a> {
     Evidence {
         errors: &pool.errors,
         stride: pool::stride(daily.len()),
         increments: &clean.with_steps,
         level: daily.level(),
+        tuning,
     }
 }
 

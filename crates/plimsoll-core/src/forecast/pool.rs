@@ -1,24 +1,15 @@
 //! The rules' common forecast: each weighs as much as it has been right on this very series.
 
-use std::sync::LazyLock;
-
 use super::clean::Clean;
 use super::grid::Daily;
 use super::pattern::Pattern;
 use super::rules::{Path, RULES};
+use super::tuning::Tuning;
 
 /// Horizons, in days, at which rules are judged and errors are collected.
 pub(crate) const NODES: [usize; 8] = [1, 2, 4, 7, 14, 30, 60, 90];
 /// The node whose slope is the rate at which steps of a pattern are expected to grow.
 const MONTH: usize = 5;
-/// Past errors lose half of their weight in so many days.
-const HALF_LIFE: f64 = 60.0;
-/// How far a judgement at one horizon counts at another: e-fold for this distance of logarithms.
-const NEAR: f64 = 1.0;
-/// The weights are this power of the inverse errors, when there is any amount of evidence.
-const POWER: f64 = 6.0;
-/// So many independent errors carry half of that power.
-const HALF_EVIDENCE: f64 = 2.0;
 /// Rules are not told apart by less than this share of the typical error.
 const RIDGE: f64 = 0.02;
 /// At most so many past origins are looked at.
@@ -52,7 +43,12 @@ pub(crate) struct Pool {
 impl Pool {
     /// Walks over the history once: judges the rules, and takes down what their common forecast
     /// would have missed.
-    pub(crate) fn walk(daily: &Daily, clean: &Clean, paths: &[[Path; RULES]]) -> Self {
+    pub(crate) fn walk(
+        daily: &Daily,
+        clean: &Clean,
+        paths: &[[Path; RULES]],
+        tuning: Tuning,
+    ) -> Self {
         let days = daily.len();
         let stride = stride(days);
         let newest = days - 1;
@@ -63,7 +59,7 @@ impl Pool {
             .collect();
         let pattern = clean.pattern.as_ref();
         let first_origin = pattern.map_or(0, Pattern::known_from);
-        let mut judged = Judged::default();
+        let mut judged = Judged::new(tuning);
         let mut forecasts: Vec<[f64; NODES.len()]> = vec![[0.0; NODES.len()]; days];
         let mut errors: [Vec<PastError>; NODES.len()] = Default::default();
         for day in 0..days {
@@ -160,8 +156,13 @@ fn weighted(weights: &[f64; RULES], values: &[f64; RULES]) -> f64 {
 }
 
 /// How wrong each rule has been so far.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Judged {
+    tuning: Tuning,
+    /// What the sums keep from one day to the next.
+    keep: f64,
+    /// How much a judgement at the second node counts at the first.
+    nearness: [[f64; NODES.len()]; NODES.len()],
     /// At each node, the fading sum of each rule's absolute errors.
     losses: [[f64; RULES]; NODES.len()],
     /// At each node, the fading number of errors.
@@ -169,8 +170,19 @@ struct Judged {
 }
 
 impl Judged {
+    fn new(tuning: Tuning) -> Self {
+        let distance = |a: usize, b: usize| (a as f64 / b as f64).ln().abs();
+        Self {
+            tuning,
+            keep: 0.5_f64.powf(1.0 / tuning.judged_half_life_days),
+            nearness: NODES.map(|a| NODES.map(|b| (-distance(a, b) / tuning.near).exp())),
+            losses: Default::default(),
+            counts: Default::default(),
+        }
+    }
+
     fn grow_old(&mut self) {
-        let keep = 0.5_f64.powf(1.0 / HALF_LIFE);
+        let keep = self.keep;
         for (losses, count) in self.losses.iter_mut().zip(&mut self.counts) {
             *count *= keep;
             for loss in losses {
@@ -213,7 +225,7 @@ impl Judged {
                 if evidence[z] == 0.0 {
                     continue;
                 }
-                let weight = evidence[z] * NEARNESS[x][z];
+                let weight = evidence[z] * self.nearness[x][z];
                 total += weight;
                 for (sum, score) in sums.iter_mut().zip(scores[z]) {
                     *sum += weight * score;
@@ -222,7 +234,7 @@ impl Judged {
             if total == 0.0 {
                 continue;
             }
-            let power = POWER * total / (total + HALF_EVIDENCE);
+            let power = self.tuning.power * total / (total + self.tuning.half_evidence);
             *weights = sums.map(|sum| (-power * sum / total).exp());
             let all: f64 = weights.iter().sum();
             for weight in weights {
@@ -232,8 +244,3 @@ impl Judged {
         weights
     }
 }
-
-/// How much a judgement at node `z` counts at node `x`.
-static NEARNESS: LazyLock<[[f64; NODES.len()]; NODES.len()]> = LazyLock::new(|| {
-    NODES.map(|a| NODES.map(|b| (-(a as f64 / b as f64).ln().abs() / NEAR).exp()))
-});

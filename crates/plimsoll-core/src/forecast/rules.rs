@@ -4,6 +4,7 @@ use super::clean::{Clean, turns};
 use super::grid::Daily;
 use super::smoothing;
 use super::stats::median;
+use super::tuning::Tuning;
 
 /// How many rules there are.
 pub(crate) const RULES: usize = 11;
@@ -62,12 +63,12 @@ impl Path {
 /// Every rule's path from every day of the history.
 ///
 /// The rules are: the median of the slopes over 7 to 168 days and Holt's; Holt's trend (smoothing,
-/// possibly damped); mean increments with half-lives of 7 to 112 days; growth in per cent over 28 and
-/// 84 days. All windows begin at the last clear change of slope.
-pub(crate) fn paths(daily: &Daily, clean: &Clean) -> Vec<[Path; RULES]> {
+/// possibly damped); mean increments with half-lives of 7 to 224 days; growth in per cent over 28 and
+/// 84 days; no change at all. All windows begin at the last clear change of slope.
+pub(crate) fn paths(daily: &Daily, clean: &Clean, tuning: Tuning) -> Vec<[Path; RULES]> {
     let parameters = smoothing::fit(&clean.inflow);
     let holt = smoothing::states(&clean.inflow, parameters);
-    let turns = turns(clean);
+    let turns = turns(clean, tuning.turn_t);
     let keeps = HALF_LIVES.map(|days| 0.5_f64.powf(1.0 / days));
     let mut means = [(0.0, 0.0); HALF_LIVES.len()];
     (0..daily.len())
