@@ -433,6 +433,21 @@ fn a_load_is_one_alarm_and_a_shrink_is_information() {
 }
 
 #[test]
+fn a_drop_is_seen_although_a_jump_before_it_made_the_tail_heavy() {
+    use plimsoll_core::events::ShapeKind::LevelDown;
+    let size = |d: u64| 50_000_000_000 + d * 25_000_000 + d * 7919 % 11 * 100_000;
+    let jump = |d: u64| if d >= 90 { 450_000_000 } else { 0 };
+    let drop = |d: u64| if d >= 110 { 800_000_000 } else { 0 };
+    let sizes: Vec<u64> = (0..120).map(|d| size(d) + jump(d) - drop(d)).collect();
+    let shapes = shapes(&daily(&sizes), &[]);
+    let kinds: Vec<_> = shapes
+        .iter()
+        .map(|shape| (shape.kind, shape.alert))
+        .collect();
+    assert_eq!(kinds, [(LevelDown, false)]);
+}
+
+#[test]
 fn an_adjusted_forecast_moves_its_dates_and_chances_with_its_points() {
     let growing = daily(&(0..90).map(|day| 1000 + day * 10).collect::<Vec<_>>());
     let mut adjustment = Adjustment::default();
