@@ -112,6 +112,17 @@ def events(folders):
             f"| {sum(a for a, _ in quiet)} of {sum(b for _, b in quiet)} |")
 
 
+def write(path, what, lines):
+    """Puts lines between two marks of a file."""
+    begin, end = f"<!-- {what}: written by make forecast-score -->", f"<!-- end of {what} -->"
+    with open(path) as f:
+        head, rest = f.read().split(begin)
+    tail = rest.split(end)[1]
+    with open(path, "w") as f:
+        f.write(head + begin + "\n" + "\n".join(lines) + "\n" + end + tail)
+    print("\n".join(lines))
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--program", required=True)
@@ -121,31 +132,29 @@ def main():
     ap.add_argument("--jobs", type=int, default=os.cpu_count())
     a = ap.parse_args()
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        dev, own = (pool.submit(prepare, a.work, name, a.program) for name in ("dev", "own"))
+        has_own = any(f.startswith("own_") for f in os.listdir(HERE))
+        dev, own = (pool.submit(prepare, a.work, name, a.program) if name == "dev" or has_own else None
+                    for name in ("dev", "own"))
         fresh = [pool.submit(prepare, a.work, f"seed{s}", a.program, s) for s in SEEDS]
         hard = [pool.submit(prepare, a.work, f"hard{s}", a.program, s, True, True) for s in HARD]
-        dev, own = dev.result(), own.result()
+        dev, own = dev.result(), own and own.result()
         fresh, hard = [f.result() for f in fresh], [f.result() for f in hard]
-    lines = [f"Real series, never tuned on ({len(score.names(own))} of them):", "", *forecasts([own]), "",
-             "Development series (8 real ones, tuned on):", "", *forecasts([dev]), "",
+    steps = ["| series | upward steps found | steps found, downward ones with them | median delay | other alarms per series-year |",
+             "| --- | --- | --- | --- | --- |"]
+    lines = ["Development series (8 real ones, tuned on):", "", *forecasts([dev]), "",
              f"Synthetic series, seeds {SEEDS[0]} to {SEEDS[-1]} (100 series, never tuned on):", "", *forecasts(fresh), "",
              "Events, as a stream:", "", "| seeds | precision | recall | F1 | median delay | quiet series with a false alarm |",
              "| --- | --- | --- | --- | --- | --- |", f"| {SEEDS[0]} to {SEEDS[-1]} {events(fresh)}",
              f"| {HARD[0]} to {HARD[-1]}, hard {events(hard)}", "",
              "Large steps of the real series, as a stream (labelled by `bench/growth/labels.py`):", "",
-             "| series | upward steps found | steps found, downward ones with them | median delay | other alarms per series-year |",
-             "| --- | --- | --- | --- | --- |", f"| never tuned on | {labelled_steps(own)}",
-             f"| development | {labelled_steps(dev)}", "",
+             *steps, f"| development | {labelled_steps(dev)}", "",
              "Constants tuned anew on all development series but one and on seeds 1 to 3, and scored on that one:", ""]
     with open(a.left_out) as f:
         lines += f.read().splitlines()
-    begin, end = "<!-- scores: written by make forecast-score -->", "<!-- end of scores -->"
-    with open(a.into) as f:
-        head, rest = f.read().split(begin)
-    tail = rest.split(end)[1]
-    with open(a.into, "w") as f:
-        f.write(head + begin + "\n" + "\n".join(lines) + "\n" + end + tail)
-    print("\n".join(lines))
+    write(a.into, "scores", lines)
+    if own:
+        write(a.into, "own scores", [f"Real series, never tuned on ({len(score.names(own))} of them):", "",
+                                     *forecasts([own]), "", *steps, f"| never tuned on | {labelled_steps(own)}"])
 
 
 if __name__ == "__main__":
