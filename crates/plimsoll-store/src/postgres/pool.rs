@@ -106,6 +106,13 @@ impl Connection {
         Ok(self.client.query_one(sql, &[&lock]).await?.get(0))
     }
 
+    /// Gives back what [`Self::try_lock`] took.
+    pub(super) async fn unlock(&self, lock: i64) -> Result<(), Wrong> {
+        let sql = "select pg_advisory_unlock($1)";
+        self.client.query_one(sql, &[&lock]).await?;
+        Ok(())
+    }
+
     /// Begins a transaction that sees one state of the store and changes nothing.
     pub(super) async fn read(&mut self) -> Result<Work<'_>, Wrong> {
         let transaction = self
