@@ -54,7 +54,7 @@ pub(crate) struct Connecting<'a> {
     pub parallel: u8,
 }
 
-/// Where it goes what is found.
+/// Where what is found goes.
 pub(crate) struct Finds<'a> {
     pub sizes: &'a mut Sizes,
     pub spent: &'a mut Cost,

@@ -86,10 +86,10 @@ pub(super) async fn shrink(
     if !turn.try_lock(LOCK).await.map_err(|wrong| wrong.on(name))? {
         return Ok(None);
     }
-    let shrink = crate::footprint::shrink(store, max_bytes, now).await;
+    let shrink = crate::footprint::shrink(store, max_bytes, now).await?;
     // The server may notice only after our next turn began that this connection has ended.
     turn.unlock(LOCK).await.map_err(|wrong| wrong.on(name))?;
-    shrink
+    Ok(shrink)
 }
 
 impl PostgresStore {
