@@ -10,8 +10,7 @@ use plimsoll_postgres::Memory;
 use tokio::runtime::Runtime;
 
 use crate::bed::{Bed, DATABASE};
-use crate::report::Report;
-use crate::rounds::megabytes;
+use crate::report::{Report, megabytes};
 use crate::watch::Watch;
 use crate::ways::Way;
 

@@ -128,6 +128,15 @@ fn between_markers(text: &str, new: &str) -> Option<String> {
     ))
 }
 
+/// Bytes as megabytes, for people.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a number to print, far below what a double holds exactly"
+)]
+pub(crate) fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

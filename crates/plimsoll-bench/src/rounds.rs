@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use crate::bed::Bed;
 use crate::exact::{differences, sizes};
-use crate::report::Report;
+use crate::report::{Report, megabytes};
 use crate::ways::{self, Way};
 
 /// The times of one way, one a round.
@@ -211,13 +211,4 @@ fn changes_differ(
     let (_, changes) = Way::Changes.visit(runtime, &bed.target, memory)?;
     let (_, full) = Way::Functions.visit(runtime, &bed.target, &mut Memory::default())?;
     Ok(differences(&sizes(&changes), &sizes(&full)))
-}
-
-/// Bytes as megabytes, for people.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a number to print, far below what a double holds exactly"
-)]
-pub(crate) fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }

@@ -10,8 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::bed::{Bed, DATABASE};
 use crate::exact::peak_bytes;
-use crate::report::Report;
-use crate::rounds::megabytes;
+use crate::report::{Report, megabytes};
 
 const REQUESTS: usize = 20;
 const START_TIMEOUT: Duration = Duration::from_secs(60);

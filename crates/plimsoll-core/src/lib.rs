@@ -12,6 +12,7 @@ pub mod forecast;
 pub mod instance;
 pub mod moment;
 pub mod name;
+pub mod outlook;
 pub mod reconcile;
 pub mod sample;
 pub mod size;

@@ -3,28 +3,10 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::Oid;
 use crate::size::SizeSource;
-use crate::snapshot::Table;
-
-/// A database's total and how it divides.
-///
-/// `total_bytes` = `attributed_bytes` + `unattributed_bytes` + `unmeasured_bytes`, always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Totals {
-    /// `pg_database_size`.
-    pub total_bytes: u64,
-    /// Bytes that have an owner, whatever their source.
-    pub attributed_bytes: u64,
-    /// Of `attributed_bytes`, those that stand in for a measurement (last good, relpages).
-    pub estimated_bytes: u64,
-    /// Bytes that certainly belong to no relation.
-    pub unattributed_bytes: u64,
-    /// What is left: bytes of relations that could not be read, not told apart.
-    pub unmeasured_bytes: u64,
-}
+use crate::snapshot::{Table, Totals};
 
 /// A relation's last measured size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::events::shapes;
 use plimsoll_core::forecast::coherent::{Adjustment, HORIZONS_DAYS};
-use plimsoll_core::forecast::{Answer, KnownChange, Point, Question, answer, forecast};
+use plimsoll_core::forecast::{KnownChange, Point, forecast};
+use plimsoll_core::outlook::{Outlook, Question, outlook};
 use proptest::prelude::*;
 
 const DAY: i64 = 86_400;
@@ -24,8 +25,8 @@ fn daily(sizes: &[u64]) -> Vec<Point> {
         .collect()
 }
 
-fn ask(points: &[Point], limits: &[u64]) -> Answer {
-    answer(
+fn ask(points: &[Point], limits: &[u64]) -> Outlook {
+    outlook(
         points,
         Question {
             horizons_days: &HORIZONS,
@@ -37,7 +38,7 @@ fn ask(points: &[Point], limits: &[u64]) -> Answer {
 }
 
 /// Whatever the series: no NaN, nothing negative, bounds in order, probabilities in their range.
-fn assert_sound(answer: &Answer) {
+fn assert_sound(answer: &Outlook) {
     for band in &answer.forecast {
         let edges = [band.lo95, band.lo80, band.point, band.hi80, band.hi95];
         assert!(
@@ -251,7 +252,7 @@ fn bounds_of_a_short_history_are_widened_and_marked() {
     let sizes: Vec<u64> = (0..100).map(size).collect();
     let (short, long) = (ask(&daily(&sizes[80..]), &[]), ask(&daily(&sizes), &[]));
     assert!(short.widened && !long.widened);
-    let width = |answer: &Answer| answer.forecast[2].hi80 - answer.forecast[2].lo80;
+    let width = |answer: &Outlook| answer.forecast[2].hi80 - answer.forecast[2].lo80;
     assert!(width(&short) > width(&long));
 }
 
@@ -462,8 +463,8 @@ fn an_adjusted_forecast_moves_its_dates_and_chances_with_its_points() {
         known: &[],
         adjustment,
     };
-    let alone = answer(&growing, question(Adjustment::default()));
-    let moved = answer(&growing, question(adjustment));
+    let alone = outlook(&growing, question(Adjustment::default()));
+    let moved = outlook(&growing, question(adjustment));
     assert_eq!(alone.limits[0].point, Some(40.0));
     assert_eq!(moved.limits[0].point, Some(20.0));
     assert_eq!(moved.slope_bytes_per_day, Some(20.0));
@@ -476,6 +477,6 @@ fn an_adjusted_forecast_moves_its_dates_and_chances_with_its_points() {
     assert_eq!(alone.backtest, moved.backtest);
 
     let constant = daily(&[1000; 30]);
-    let alone = answer(&constant, question(Adjustment::default()));
-    assert_eq!(answer(&constant, question(adjustment)), alone);
+    let alone = outlook(&constant, question(Adjustment::default()));
+    assert_eq!(outlook(&constant, question(adjustment)), alone);
 }

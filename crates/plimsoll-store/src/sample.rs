@@ -113,7 +113,7 @@ pub(crate) struct SampleRow {
     pub(crate) took_ms: u64,
     pub(crate) method: &'static str,
     pub(crate) full_sweep_at: Option<i64>,
-    pub(crate) totals: plimsoll_core::reconcile::Totals,
+    pub(crate) totals: plimsoll_core::snapshot::Totals,
 }
 
 impl SampleRow {

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use secrecy::SecretString;
 
-use crate::config::Bytes;
+use crate::bytes::Bytes;
 
 /// A PostgreSQL storage monitor: how much disk every table uses, what grows, when the disk is full.
 #[derive(Debug, Parser)]

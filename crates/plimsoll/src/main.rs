@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod bytes;
 mod commands;
 mod config;
 mod context;

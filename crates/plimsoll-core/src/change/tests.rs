@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::instance::InstanceFacts;
-use crate::reconcile::Totals;
+use crate::snapshot::Totals;
 use crate::snapshot::{Cost, Index, Method, Persistence, Rows, Server, Storage, Table, Toast};
 
 fn snapshot() -> Snapshot {

@@ -11,7 +11,6 @@
 //! bounds from rolling-origin errors as in weighted conformal prediction (Barber, Candès, Ramdas,
 //! Tibshirani 2023); first passage as in Nutanix's SER (arXiv 1901.10552).
 
-mod answer;
 mod backtest;
 pub(crate) mod clean;
 pub mod coherent;
@@ -27,7 +26,6 @@ mod tuning;
 
 use jiff::Timestamp;
 
-pub use answer::{Answer, Question, answer};
 pub use backtest::Backtest;
 pub use passage::{FullOn, Passage, Probabilities};
 pub use tuning::Tuning;
@@ -98,8 +96,8 @@ pub struct Band {
 /// A forecast of one series.
 #[derive(Debug, Clone)]
 pub struct Forecast {
-    daily: Daily,
-    clean: Clean,
+    pub(crate) daily: Daily,
+    pub(crate) clean: Clean,
     model: Model,
     tuning: Tuning,
     samples: usize,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use plimsoll_core::instance::InstanceFacts;
-use plimsoll_core::reconcile::Totals;
 use plimsoll_core::size::Size;
+use plimsoll_core::snapshot::Totals;
 use plimsoll_core::snapshot::{
     Cost, Index, Method, Persistence, RowCountSource, Rows, Server, Snapshot, Storage, Table,
     TableKind, Toast,

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::duration::Length;
-use super::size::Bytes;
+use crate::bytes::Bytes;
 
 /// The whole file. `plimsoll.example.toml` explains each key.
 #[derive(Debug, Default, Deserialize)]

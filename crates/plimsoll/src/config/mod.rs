@@ -15,9 +15,6 @@ use crate::args::Global;
 
 mod duration;
 mod file;
-mod size;
-
-pub(crate) use size::Bytes;
 
 /// Where the page and the API answer unless told otherwise.
 pub(crate) const DEFAULT_LISTEN: SocketAddr =

@@ -12,7 +12,8 @@ mod shapes;
 
 use jiff::Timestamp;
 use plimsoll_core::forecast::coherent::Adjustment;
-use plimsoll_core::forecast::{self, Band, KnownChange, Point, Question};
+use plimsoll_core::forecast::{Band, KnownChange, Point};
+use plimsoll_core::outlook::{Question, outlook};
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, PartKind, Store, StoreError, TableName};
@@ -320,7 +321,7 @@ fn fill(
     let furthest = horizons_days.iter().copied().fold(0.0, f64::max);
     let steps = (0..=PATH_STEPS).map(|step| furthest * f64::from(step) / f64::from(PATH_STEPS));
     let asked_and_drawn: Vec<f64> = horizons_days.iter().copied().chain(steps).collect();
-    let mut found = forecast::answer(
+    let mut found = outlook(
         &series.points,
         Question {
             horizons_days: &asked_and_drawn,

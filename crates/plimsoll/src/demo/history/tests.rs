@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use plimsoll_core::instance::{DatabaseTotal, InstanceFacts};
-use plimsoll_core::reconcile::Totals;
+use plimsoll_core::snapshot::Totals;
 use plimsoll_core::snapshot::{
     Cost, Method, Persistence, RowCountSource, Rows, Server, TableKind, Toast,
 };

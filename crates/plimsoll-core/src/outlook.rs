@@ -1,10 +1,11 @@
-//! The answer that API, command line and scorer get, as one JSON object.
+//! What a series says about the time to come and the time just past, in full: its forecast, when limits are
+//! reached, its shapes, and how good such forecasts were.
 
 use jiff::Timestamp;
 
-use super::coherent::Adjustment;
-use super::{Backtest, Band, InsufficientData, KnownChange, Passage, Point, forecast};
 use crate::events::{Shape, shapes_in};
+use crate::forecast::coherent::Adjustment;
+use crate::forecast::{Backtest, Band, InsufficientData, KnownChange, Passage, Point, forecast};
 
 /// What is asked about a series.
 #[derive(Debug, Clone, Copy, Default)]
@@ -22,7 +23,7 @@ pub struct Question<'a> {
 /// A forecast in full. With `insufficient_data`, whatever needs a forecast is empty or null: unknown,
 /// not "never".
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct Outlook {
     /// When the last sample was taken; null without samples.
     pub now: Option<Timestamp>,
     /// Bytes at the last sample.
@@ -50,12 +51,12 @@ pub struct Answer {
 }
 
 /// Answers `question` about the series that `points` sample.
-pub fn answer(points: &[Point], question: Question<'_>) -> Answer {
+pub fn outlook(points: &[Point], question: Question<'_>) -> Outlook {
     let forecast = match forecast(points, question.known) {
         Ok(forecast) => forecast.adjusted(question.adjustment),
         Err(insufficient) => {
             let last = points.iter().max_by_key(|point| point.at);
-            return Answer {
+            return Outlook {
                 now: last.map(|point| point.at),
                 level_bytes: last.map(|point| point.bytes),
                 slope_bytes_per_day: None,
@@ -71,7 +72,7 @@ pub fn answer(points: &[Point], question: Question<'_>) -> Answer {
             };
         }
     };
-    Answer {
+    Outlook {
         now: Some(forecast.now()),
         level_bytes: Some(forecast.level_bytes()),
         slope_bytes_per_day: Some(forecast.slope_bytes_per_day()),
