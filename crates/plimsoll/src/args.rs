@@ -282,6 +282,9 @@ pub(crate) struct Export {
     /// Where to; standard output without it, or as -
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// Take the place of a file that is there already
+    #[arg(long, requires = "file")]
+    pub(crate) overwrite: bool,
     /// The series of one table as CSV: `table`, or `schema.table`, with quotes where a name needs them
     #[arg(long, value_name = "TABLE")]
     pub(crate) table: Option<String>,

@@ -11,6 +11,7 @@ mod config;
 mod context;
 mod demo;
 mod logs;
+mod new_file;
 mod output;
 mod progress;
 

@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+
 use crate::account::{Account, copy_folder};
 use crate::error::StartError;
 use crate::installation::Installation;
@@ -170,9 +172,10 @@ impl Server {
 
     /// A URL through the socket, as the superuser `postgres`.
     pub fn url(&self, database: &str) -> String {
-        let folder = percent_encoded(&self.folder.to_string_lossy());
+        let folder = self.folder.to_string_lossy();
         format!(
-            "postgres://postgres@{folder}:{}/{}",
+            "postgres://postgres@{}:{}/{}",
+            percent_encoded(&folder),
             self.port,
             percent_encoded(database)
         )
@@ -464,13 +467,12 @@ fn random_hex() -> Result<String, StartError> {
 }
 
 /// What RFC 3986 calls unreserved stays as it is.
-fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+fn percent_encoded(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, RESERVED)
 }

@@ -1,5 +1,6 @@
 //! Histories move in and out through the program: exports, imports, backups.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
 use throwaway_postgres::on_every_major;
@@ -9,7 +10,7 @@ use crate::support::{Home, new_database};
 on_every_major! {
     fn an_export_fills_another_store_and_comes_back_the_same(server: &Server) {
         let database = new_database(server, "exported");
-        server.sql(&database, "create table orders (id int primary key)").unwrap();
+        server.sql(&database, "create table orders (id int primary key); create table \"a,\"\"b\" ()").unwrap();
         let (home, url) = (Home::new(), server.url(&database));
         for _ in 0..2 {
             assert_eq!(home.run(&url, &["sample"]).code, Some(0));
@@ -26,6 +27,14 @@ on_every_major! {
         let series = home.run(&url, &["--store", &there, "export", "--table", "orders"]);
         assert_eq!(series.out.lines().count(), 3, "{series:?}");
         assert!(series.out.starts_with("time,schema,table,bytes,"), "{series:?}");
+        let series = home.run(&url, &["export", "--table", "\"a,\"\"b\""]);
+        assert!(series.out.contains(",public,\"a,\"\"b\",0,0,0,0,"), "{series:?}");
+        // what is there stays unless its end is asked for, and either way is its owner's only
+        home.run(&url, &["export", file]).failed_saying(&["exists already", "--overwrite"]);
+        let ran = home.run(&url, &["export", "--overwrite", file]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         // a backup of PostgreSQL is pg_dump's
         let copy = home.path("copy.db");
         home.run(&url, &["--store", &there, "backup", copy.to_str().unwrap()])
