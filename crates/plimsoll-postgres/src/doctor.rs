@@ -2,6 +2,7 @@
 
 mod grants;
 
+use plimsoll_connect::{ConnectError, DatabaseUrl};
 use plimsoll_core::name::quote_ident;
 use plimsoll_core::snapshot::Method;
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use crate::error::VisitError;
 use crate::privileges::Privileges;
 use crate::session::{Limits, Session};
-use crate::url::DatabaseUrl;
 use crate::visit::{Target, VisitOptions};
 
 pub use grants::{ROLE, grants};
@@ -166,10 +166,13 @@ pub async fn doctor(
         session.close().await;
     }
     let Some((host, server, may)) = about else {
-        return Err(refusal.unwrap_or_else(|| VisitError::UnknownDatabase {
-            server: target.url.host_text(),
-            database: "to look at".to_owned(),
-            reason: "the server has only templates".to_owned(),
+        return Err(refusal.unwrap_or_else(|| {
+            ConnectError::UnknownDatabase {
+                server: target.url.host_text(),
+                database: "to look at".to_owned(),
+                reason: "the server has only templates".to_owned(),
+            }
+            .into()
         }));
     };
     let items = server_items(&may);
@@ -207,9 +210,11 @@ pub async fn databases_to_visit(session: &Session) -> Result<Vec<String>, VisitE
 const fn is_about_the_database(error: &VisitError) -> bool {
     matches!(
         error,
-        VisitError::PermissionDenied { .. }
-            | VisitError::UnknownDatabase { .. }
-            | VisitError::AuthenticationFailed { .. }
+        VisitError::Connect(
+            ConnectError::PermissionDenied { .. }
+                | ConnectError::UnknownDatabase { .. }
+                | ConnectError::AuthenticationFailed { .. }
+        )
     )
 }
 
@@ -383,7 +388,7 @@ async fn column_statistics(session: &Session, role: &str) -> Result<Item, VisitE
 
 fn closed(name: String, error: &VisitError, user: Option<&str>) -> DatabaseDiagnosis {
     let grant = match (error, user) {
-        (VisitError::PermissionDenied { .. }, Some(user)) => Some(format!(
+        (VisitError::Connect(ConnectError::PermissionDenied { .. }), Some(user)) => Some(format!(
             "grant connect on database {} to {};",
             quote(&name),
             quote(user)

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::size::Status;
 use plimsoll_core::snapshot::{Cost, Persistence};
 use tokio_postgres::types::Type;
@@ -19,7 +20,6 @@ use crate::error::VisitError;
 use crate::session::{Limits, Session};
 use crate::sizes::{Found, Sizes};
 use crate::transactions::Transactions;
-use crate::url::DatabaseUrl;
 use crate::visit::{Phase, Progress};
 
 /// How many relations one backend opens at most before it is replaced: some 4.5 kB of relation cache each.

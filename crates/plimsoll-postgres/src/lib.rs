@@ -5,7 +5,6 @@
 mod capacity;
 mod catalog;
 mod changes;
-mod connect;
 mod cost;
 mod databases;
 pub mod doctor;
@@ -19,17 +18,14 @@ mod raw_text;
 mod rows;
 mod session;
 mod sizes;
-mod tls;
 mod transactions;
-mod url;
 mod visit;
 
 pub use crate::capacity::ConfiguredCapacity;
 pub use crate::databases::databases;
 pub use crate::error::VisitError;
 pub use crate::facts::facts;
-pub use crate::session::{APPLICATION_NAME, Limits, Param, Session};
-pub use crate::url::{DatabaseUrl, UrlError};
+pub use crate::session::{Limits, Param, Session};
 pub use crate::visit::{
     Memory, MethodChoice, Phase, Progress, Silent, Target, VisitOptions, visit,
 };

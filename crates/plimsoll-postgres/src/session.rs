@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use plimsoll_connect::{APPLICATION_NAME, Connected, DatabaseUrl, Peer};
 use plimsoll_core::Oid;
 use plimsoll_core::snapshot::{Cost, Server};
 use tokio::time::Instant;
@@ -13,13 +14,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
-use crate::connect::{self, Connected};
 use crate::error::{Scene, VisitError};
-use crate::url::DatabaseUrl;
 use crate::visit::VisitOptions;
-
-/// The name that monitored servers show for our sessions.
-pub const APPLICATION_NAME: &str = "plimsoll";
 
 /// The oldest major version that is visited.
 const OLDEST_MAJOR: u32 = 13;
@@ -100,7 +96,7 @@ impl Session {
                 server: url.host_text(),
                 attempted: attempted(),
             }),
-            opened = connect::open(url, APPLICATION_NAME, limits.connect_timeout) => opened?,
+            opened = url.connect(APPLICATION_NAME, limits.connect_timeout) => opened?,
         };
         if let Some(version) = &connected.version
             && announced_major(version).is_some_and(|major| major < OLDEST_MAJOR)
@@ -332,9 +328,11 @@ impl Session {
 
     fn scene<'a>(&'a self, attempted: &'a str) -> Scene<'a> {
         Scene {
-            server: &self.connected.server,
-            user: None,
-            database: Some(&self.database),
+            peer: Peer {
+                server: &self.connected.server,
+                user: None,
+                database: Some(&self.database),
+            },
             attempted,
         }
     }

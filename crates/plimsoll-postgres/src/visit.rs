@@ -7,11 +7,10 @@ mod sizing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::url::DatabaseUrl;
-
 pub use crate::visit::memory::Memory;
 pub use crate::visit::run::visit;
 pub(crate) use crate::visit::sizing::Seen;
+use plimsoll_connect::DatabaseUrl;
 
 /// One database to visit.
 #[derive(Debug, Clone)]

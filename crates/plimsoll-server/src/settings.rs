@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::thinning::Retention;
-use plimsoll_postgres::{DatabaseUrl, VisitOptions};
+use plimsoll_postgres::VisitOptions;
 
 pub use cron::{Cron, CronError};
 

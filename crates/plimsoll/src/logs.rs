@@ -19,7 +19,7 @@ pub(crate) fn start(format: Option<LogFormat>, verbose: u8, is_service: bool) {
     };
     // What libraries log below a warning is theirs, unless it is asked for by name.
     let default = format!(
-        "warn,plimsoll={level},plimsoll_server={level},plimsoll_store={level},plimsoll_postgres={level}"
+        "warn,plimsoll={level},plimsoll_server={level},plimsoll_store={level},plimsoll_postgres={level},plimsoll_connect={level}"
     );
     let filter = std::env::var("PLIMSOLL_LOG")
         .ok()

@@ -6,7 +6,7 @@ use plimsoll_postgres::{Target, VisitOptions};
 use throwaway_postgres::{Server, on_every_major};
 use tokio_util::sync::CancellationToken;
 
-use crate::connect::as_role;
+use crate::session::as_role;
 
 const WEIRD: &str = "it's \"Weird\" \\ a=b";
 

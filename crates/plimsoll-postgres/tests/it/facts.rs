@@ -6,7 +6,7 @@ use plimsoll_postgres::{databases, facts};
 use throwaway_postgres::Server;
 use throwaway_postgres::{on_every_major, test};
 
-use crate::connect::{as_role, open};
+use crate::session::{as_role, open};
 
 /// The first value of the first row, as a superuser sees it.
 pub(crate) fn value(server: &Server, database: &str, sql: &str) -> String {

@@ -20,14 +20,13 @@ macro_rules! on_own_server {
     )+};
 }
 
-mod connect;
 mod doctor;
 mod facts;
 mod pgbouncer;
 mod replay;
+mod session;
 mod sizing;
 mod sizing_whole;
-mod tls;
 mod traps_changes;
 mod traps_locks;
 mod traps_meanwhile;

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::instance::Figure;
-use plimsoll_postgres::{DatabaseUrl, Session, facts};
+use plimsoll_postgres::{Session, facts};
 use throwaway_postgres::{Installation, Server, test};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::connect::{limits, open_with_a_near_deadline, wait_until_idle};
+use crate::session::{limits, open_with_a_near_deadline, wait_until_idle};
 
 on_own_server! {
     through_pgbouncer_settings_hold_and_stay_behind_nowhere => through_pgbouncer,
@@ -116,10 +117,11 @@ async fn through_pgbouncer(installation: &Installation) {
     let cancel = CancellationToken::new();
     let first = Session::open(&url, &limits(), &cancel).await.unwrap();
     let second = Session::open(&url, &limits(), &cancel).await.unwrap();
-    let (stranger, _task) = url
+    let stranger = url
         .connect("stranger", Duration::from_secs(10))
         .await
-        .unwrap();
+        .unwrap()
+        .client;
     let sql = "select concat_ws(' ', current_setting('statement_timeout'), current_setting('transaction_read_only'),
         current_setting('work_mem'), current_setting('search_path'))";
     let ours = "30s on 32MB pg_catalog, pg_temp";

@@ -2,7 +2,7 @@
 
 use throwaway_postgres::{Installation, Server, test};
 
-use crate::connect::open;
+use crate::session::open;
 
 on_own_server! {
     trap_30_what_replay_cancels_is_tried_again => replay_conflict,

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use plimsoll_connect::ConnectError;
 use plimsoll_postgres::VisitError;
 use plimsoll_store::StoreError;
 use serde::Serialize;
@@ -139,11 +140,14 @@ impl From<ForecastError> for Problem {
 /// 503 for what passes by itself, 504 for what took too long, 502 for what somebody must mend.
 fn visit_status(error: &VisitError) -> StatusCode {
     match error {
-        VisitError::Unreachable { .. }
-        | VisitError::TooManyConnections { .. }
-        | VisitError::ServerStarting { .. }
-        | VisitError::ServerShuttingDown { .. }
-        | VisitError::ConnectionLost { .. }
+        VisitError::Connect(
+            ConnectError::Unreachable { .. }
+            | ConnectError::TooManyConnections { .. }
+            | ConnectError::ServerStarting { .. }
+            | ConnectError::ServerShuttingDown { .. }
+            | ConnectError::Refused { .. }
+            | ConnectError::Lost { .. },
+        )
         | VisitError::RecoveryConflict { .. } => StatusCode::SERVICE_UNAVAILABLE,
         VisitError::TimedOut { .. }
         | VisitError::StatementTimedOut { .. }

@@ -1,6 +1,6 @@
 //! What PostgreSQL's codes mean for the store.
 
-use plimsoll_postgres::VisitError;
+use plimsoll_connect::ConnectError;
 use tokio_postgres::error::SqlState;
 
 use crate::StoreError;
@@ -9,7 +9,7 @@ use crate::StoreError;
 #[derive(Debug)]
 pub(super) enum Wrong {
     Statement(tokio_postgres::Error),
-    Connect(VisitError),
+    Connect(ConnectError),
     /// No connection of the pool became free.
     PoolBusy,
     /// Migrations: the store's last one, and the program's.
@@ -24,8 +24,8 @@ impl From<tokio_postgres::Error> for Wrong {
     }
 }
 
-impl From<VisitError> for Wrong {
-    fn from(error: VisitError) -> Self {
+impl From<ConnectError> for Wrong {
+    fn from(error: ConnectError) -> Self {
         Self::Connect(error)
     }
 }
@@ -113,11 +113,11 @@ fn explain(error: &tokio_postgres::Error, store: String) -> StoreError {
     }
 }
 
-fn refused(error: &VisitError, store: String) -> StoreError {
+fn refused(error: &ConnectError, store: String) -> StoreError {
     let reason = error.to_string();
     match error {
-        VisitError::InvalidUrl(_) => StoreError::Url(reason),
-        VisitError::AuthenticationFailed { .. } | VisitError::PermissionDenied { .. } => {
+        ConnectError::InvalidUrl(_) => StoreError::Url(reason),
+        ConnectError::AuthenticationFailed { .. } | ConnectError::PermissionDenied { .. } => {
             StoreError::Denied { store, reason }
         }
         _ => StoreError::Unreachable { store, reason },

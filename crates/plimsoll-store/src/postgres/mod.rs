@@ -36,13 +36,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::Oid;
 use plimsoll_core::change::{EventKind, compare};
 use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
-use plimsoll_postgres::DatabaseUrl;
 use tokio::sync::mpsc;
 
 use self::append::Written;
@@ -90,7 +90,7 @@ impl PostgresStore {
     pub(crate) fn open(url: &str) -> Result<Self, StoreError> {
         let url: DatabaseUrl = url
             .parse()
-            .map_err(|error: plimsoll_postgres::UrlError| StoreError::Url(error.to_string()))?;
+            .map_err(|error: plimsoll_connect::UrlError| StoreError::Url(error.to_string()))?;
         let name = url.to_string();
         let pool = pool::pool(url).map_err(|error| StoreError::Url(error.to_string()))?;
         Ok(Self {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult, Timeouts};
-use plimsoll_postgres::{DatabaseUrl, VisitError};
+use plimsoll_connect::{APPLICATION_NAME, ConnectError, DatabaseUrl};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{BorrowToSql, ToSql};
 use tokio_postgres::{Client, CopyInSink, IsolationLevel, Row, RowStream, Statement, Transaction};
@@ -52,22 +52,23 @@ impl Drop for Connection {
 
 impl managed::Manager for Connections {
     type Type = Connection;
-    type Error = VisitError;
+    type Error = ConnectError;
 
-    async fn create(&self) -> Result<Connection, VisitError> {
-        let (client, driver) = self
-            .url
-            .connect(plimsoll_postgres::APPLICATION_NAME, CONNECT_TIMEOUT)
-            .await?;
+    async fn create(&self) -> Result<Connection, ConnectError> {
+        let connected = self.url.connect(APPLICATION_NAME, CONNECT_TIMEOUT).await?;
         Ok(Connection {
-            client,
-            driver,
+            client: connected.client,
+            driver: connected.task,
             statements: Statements::default(),
         })
     }
 
     /// A connection that the server closed while it was idle is replaced unseen.
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<VisitError> {
+    async fn recycle(
+        &self,
+        connection: &mut Connection,
+        _: &Metrics,
+    ) -> RecycleResult<ConnectError> {
         if connection.client.is_closed() {
             return Err(RecycleError::message("closed by the server"));
         }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use plimsoll_postgres::DatabaseUrl;
+use plimsoll_connect::{APPLICATION_NAME, DatabaseUrl, UrlError};
 
 use super::TransferError;
 use super::csv::{self, Imported, Options};
@@ -22,7 +22,7 @@ pub async fn import(
 ) -> Result<Imported, TransferError> {
     let url: DatabaseUrl = url
         .parse()
-        .map_err(|error: plimsoll_postgres::UrlError| StoreError::Url(error.to_string()))?;
+        .map_err(|error: UrlError| StoreError::Url(error.to_string()))?;
     let failed = |reason: String| TransferError::Source {
         from: url.to_string(),
         reason,
@@ -34,10 +34,11 @@ pub async fn import(
                 .map_or_else(|| error.to_string(), |db| db.message().to_owned()),
         )
     };
-    let (client, driver) = url
-        .connect(plimsoll_postgres::APPLICATION_NAME, CONNECT_TIMEOUT)
+    let connected = url
+        .connect(APPLICATION_NAME, CONNECT_TIMEOUT)
         .await
         .map_err(|error| failed(error.to_string()))?;
+    let client = connected.client;
     client
         .batch_execute("set time zone 'UTC'; set default_transaction_read_only = on")
         .await
@@ -51,7 +52,7 @@ pub async fn import(
     while let Some(bytes) = stream.try_next().await.map_err(explain)? {
         file.write_all(&bytes)?;
     }
-    driver.abort();
+    connected.task.abort();
     file.rewind()?;
     csv::import(store, of, file, options).await
 }

@@ -91,7 +91,7 @@ fn store_text(url: &str) -> String {
     if url.starts_with("sqlite:") {
         return url.to_owned();
     }
-    url.parse::<plimsoll_postgres::DatabaseUrl>()
+    url.parse::<plimsoll_connect::DatabaseUrl>()
         .map_or_else(|_| "(unreadable)".to_owned(), |url| url.to_string())
 }
 

@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
+use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::thinning::Retention;
-use plimsoll_postgres::{DatabaseUrl, MethodChoice, VisitOptions};
+use plimsoll_postgres::{MethodChoice, VisitOptions};
 use plimsoll_server::settings::{ConfiguredCapacity, Databases, Schedule, Settings, Watched};
 use secrecy::{ExposeSecret as _, SecretString};
 

@@ -2,23 +2,20 @@
 
 use std::time::Duration;
 
-use tokio_postgres::NoTls;
+use anyhow::Result;
+use plimsoll_connect::DatabaseUrl;
 use tokio_util::sync::CancellationToken;
 
 /// The time between two beats: some 30 kB of growth a second in all.
 const BEAT: Duration = Duration::from_millis(500);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Inserts, updates and deletes until cancelled, or until the server is gone.
-pub(crate) async fn keep_inserting(
-    url: &str,
-    cancel: &CancellationToken,
-) -> Result<(), tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    let connection = tokio::spawn(connection);
+pub(crate) async fn keep_inserting(url: &str, cancel: &CancellationToken) -> Result<()> {
+    let url: DatabaseUrl = url.parse()?;
+    let connected = url.connect("demo shop", CONNECT_TIMEOUT).await?;
+    let client = connected.client;
     let beats = async {
-        client
-            .batch_execute("set application_name = 'demo shop'")
-            .await?;
         loop {
             client.batch_execute(include_str!("sql/live.sql")).await?;
             tokio::time::sleep(BEAT).await;
@@ -28,6 +25,6 @@ pub(crate) async fn keep_inserting(
         () = cancel.cancelled() => Ok(()),
         failed = beats => failed,
     };
-    connection.abort();
+    connected.task.abort();
     outcome
 }

@@ -3,15 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use plimsoll_postgres::{DatabaseUrl, Session, VisitError};
+use plimsoll_connect::{ConnectError, Connected, DatabaseUrl};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     date_time_ymd,
 };
 use throwaway_postgres::{Installation, Server, test};
-use tokio_util::sync::CancellationToken;
-
-use crate::connect::{limits, open_with_a_near_deadline, wait_until_idle};
 
 on_own_server! {
     every_sslmode_means_what_it_means_in_libpq => modes,
@@ -85,23 +82,19 @@ async fn show(server: &Server, folder: &Path, certificate: &str) {
     tokio::task::block_in_place(|| server.restart().unwrap());
 }
 
-async fn open(text: &str) -> Result<Session, VisitError> {
+async fn open(text: &str) -> Result<Connected, ConnectError> {
     // Without this account's environment and home.
     let url = DatabaseUrl::parse_with(text, &|_| None)?;
-    Session::open(&url, &limits(), &CancellationToken::new()).await
+    url.connect("plimsoll", Duration::from_secs(10)).await
 }
 
 /// `tls`, `plain`, or the error's code.
 async fn outcome(text: &str) -> (String, String) {
     match open(text).await {
-        Ok(session) => {
+        Ok(connected) => {
             let sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
-            let row = session.one(sql, &[]).await.unwrap();
-            let kind = if session.read::<bool, _>(&row, 0).unwrap() {
-                "tls"
-            } else {
-                "plain"
-            };
+            let row = connected.client.query_one(sql, &[]).await.unwrap();
+            let kind = if row.get(0) { "tls" } else { "plain" };
             (kind.to_owned(), String::new())
         }
         Err(error) => (error.code().to_owned(), error.to_string()),
@@ -306,23 +299,21 @@ async fn modes(installation: &Installation) {
     let (found, error) = outcome(&direct).await;
     assert_eq!(found == "tls", server.major() >= 17, "{found} {error}");
 
-    // A deadline is kept over TLS as well: the request to cancel goes there encrypted.
-    let url = format!("{either} host=localhost sslmode=verify-full {ca}");
-    let url = DatabaseUrl::parse_with(&url, &|_| None).unwrap();
-    let session = open_with_a_near_deadline(&url).await;
-    let error = session.rows("select pg_sleep(60)", &[]).await.unwrap_err();
-    assert_eq!(error.code(), "timed_out");
-    wait_until_idle(&server).await;
-
-    // The store's way in: it may write.
-    let (client, task) = url
-        .connect("plimsoll store", Duration::from_secs(10))
+    // The request to cancel goes there encrypted, too: a statement that is not stopped sleeps for long.
+    let connected = open(&format!("{either} host=localhost sslmode=verify-full {ca}"))
         .await
         .unwrap();
-    client
-        .batch_execute("create temporary table t as select 1 as a")
-        .await
-        .unwrap();
+    let sleeping = connected.client.batch_execute("select pg_sleep(600)");
+    let cancelling = async {
+        let sql = "select 1 from pg_stat_activity where application_name = 'plimsoll' and state <> 'idle'";
+        while server.sql("postgres", sql).unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        connected.cancel().await.unwrap();
+    };
+    let (slept, ()) = tokio::join!(sleeping, cancelling);
+    assert_eq!(slept.unwrap_err().code().unwrap().code(), "57014");
+    let Connected { client, task, .. } = connected;
     drop(client);
     task.await.unwrap();
 }

@@ -10,14 +10,15 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::error::{Scene, VisitError};
+use crate::error::{ConnectError, Peer};
 use crate::tls;
-use crate::url::{DatabaseUrl, Host, Place, SessionKind, SslMode};
+use crate::url::{DatabaseUrl, Host, Place, SessionKind, SslMode, TlsChoice};
 
 /// An open connection.
-pub(crate) struct Connected {
+pub struct Connected {
+    /// Sends statements.
     pub client: Client,
-    /// Drives the connection; ends when it does.
+    /// Drives the connection, and ends with it.
     pub task: JoinHandle<()>,
     /// `host:port` or the socket's path of the host that answered.
     pub server: String,
@@ -29,11 +30,19 @@ pub(crate) struct Connected {
     broken_by: BrokenBy,
 }
 
+impl std::fmt::Debug for Connected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connected")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
+    }
+}
+
 type BrokenBy = Arc<Mutex<Option<tokio_postgres::Error>>>;
 
 impl Connected {
     /// Asks the server to stop what runs on this connection, over TLS where the connection uses it.
-    pub(crate) async fn cancel(&self) -> Result<(), tokio_postgres::Error> {
+    pub async fn cancel(&self) -> Result<(), tokio_postgres::Error> {
         let token = self.client.cancel_token();
         match &self.tls {
             Some(tls) => token.cancel_query(tls.clone()).await,
@@ -42,7 +51,7 @@ impl Connected {
     }
 
     /// As [`Connected::cancel`], for when the connection itself is about to go.
-    pub(crate) fn cancel_in_background(&self, runtime: &tokio::runtime::Handle) {
+    pub fn cancel_in_background(&self, runtime: &tokio::runtime::Handle) {
         let (token, tls) = (self.client.cancel_token(), self.tls.clone());
         runtime.spawn(async move {
             let sent = async {
@@ -57,7 +66,7 @@ impl Connected {
     }
 
     /// What the server said when it ended the connection, where the client only saw it closed.
-    pub(crate) fn broken_by(&self) -> Option<tokio_postgres::Error> {
+    pub fn broken_by(&self) -> Option<tokio_postgres::Error> {
         self.broken_by
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -66,52 +75,41 @@ impl Connected {
 }
 
 impl DatabaseUrl {
-    /// Opens a connection that may write, for Plimsoll's own store. The task drives the connection
-    /// and ends with it.
+    /// Tries the hosts of the URL in turn, until one answers.
     ///
     /// `connect_timeout` holds for each host of the URL, unless the URL has its own.
     pub async fn connect(
         &self,
         application_name: &str,
         connect_timeout: Duration,
-    ) -> Result<(Client, JoinHandle<()>), VisitError> {
-        let connected = open(self, application_name, connect_timeout).await?;
-        Ok((connected.client, connected.task))
-    }
-}
-
-/// Tries the hosts of the URL in turn, until one answers.
-pub(crate) async fn open(
-    url: &DatabaseUrl,
-    application_name: &str,
-    connect_timeout: Duration,
-) -> Result<Connected, VisitError> {
-    let connect_timeout = url.connect_timeout().unwrap_or(connect_timeout);
-    let kinds: &[TargetSessionAttrs] = match url.session() {
-        SessionKind::Any => &[TargetSessionAttrs::Any],
-        SessionKind::ReadWrite => &[TargetSessionAttrs::ReadWrite],
-        SessionKind::ReadOnly => &[TargetSessionAttrs::ReadOnly],
-        SessionKind::PreferStandby => &[TargetSessionAttrs::ReadOnly, TargetSessionAttrs::Any],
-    };
-    let mut last = None;
-    for kind in kinds {
-        for host in url.hosts() {
-            let mut config = url.config(host, application_name);
-            config.target_session_attrs(*kind);
-            // A name may have several addresses: one that does not answer must not use up the time
-            // of the next one.
-            config.connect_timeout(connect_timeout / 2);
-            match open_host(url, host, config, connect_timeout).await {
-                Ok(connected) => return Ok(connected),
-                Err(error) if error.another_host_may_answer() => last = Some(error),
-                Err(error) => return Err(error),
+    ) -> Result<Connected, ConnectError> {
+        let connect_timeout = self.connect_timeout().unwrap_or(connect_timeout);
+        let kinds: &[TargetSessionAttrs] = match self.session() {
+            SessionKind::Any => &[TargetSessionAttrs::Any],
+            SessionKind::ReadWrite => &[TargetSessionAttrs::ReadWrite],
+            SessionKind::ReadOnly => &[TargetSessionAttrs::ReadOnly],
+            SessionKind::PreferStandby => &[TargetSessionAttrs::ReadOnly, TargetSessionAttrs::Any],
+        };
+        let mut last = None;
+        for kind in kinds {
+            for host in self.hosts() {
+                let mut config = self.config(host, application_name);
+                config.target_session_attrs(*kind);
+                // A name may have several addresses: one that does not answer must not use up the
+                // time of the next one.
+                config.connect_timeout(connect_timeout / 2);
+                match open_host(self, host, config, connect_timeout).await {
+                    Ok(connected) => return Ok(connected),
+                    Err(error) if error.another_host_may_answer() => last = Some(error),
+                    Err(error) => return Err(error),
+                }
             }
         }
+        Err(last.unwrap_or_else(|| ConnectError::Unreachable {
+            server: self.host_text(),
+            reason: "the URL names no host".to_owned(),
+        }))
     }
-    Err(last.unwrap_or_else(|| VisitError::Unreachable {
-        server: url.host_text(),
-        reason: "the URL names no host".to_owned(),
-    }))
 }
 
 async fn open_host(
@@ -119,7 +117,7 @@ async fn open_host(
     host: &Host,
     mut config: Config,
     connect_timeout: Duration,
-) -> Result<Connected, VisitError> {
+) -> Result<Connected, ConnectError> {
     let server = host.text();
     let choice = url.tls();
     // libpq: sockets carry no TLS, whatever sslmode says. `allow` begins in plain text, `prefer`
@@ -130,22 +128,21 @@ async fn open_host(
         (_, SslMode::Prefer) => &[ClientSslMode::Prefer, ClientSslMode::Disable],
         _ => &[ClientSslMode::Require],
     };
-    let scene = Scene {
+    let peer = Peer {
         server: &server,
         user: url.user(),
         database: url.database(),
-        attempted: "connecting",
     };
     if choice.direct {
         config.ssl_negotiation(SslNegotiation::Direct);
     }
-    let mut first: Option<VisitError> = None;
+    let mut first: Option<ConnectError> = None;
     for (at, mode) in attempts.iter().enumerate() {
         config.ssl_mode(*mode);
         let tls = match mode {
             ClientSslMode::Disable => None,
             _ => Some(
-                tls::connector(choice).map_err(|reason| VisitError::TlsFailed {
+                tls::connector(choice).map_err(|reason| ConnectError::TlsFailed {
                     server: server.clone(),
                     reason,
                 })?,
@@ -178,15 +175,12 @@ async fn open_host(
                 }
                 Ok(Err(error)) => error,
                 Err(_) => {
-                    return Err(VisitError::TimedOut {
-                        server,
-                        attempted: "connecting".to_owned(),
-                    });
+                    return Err(ConnectError::TimedOut { server });
                 }
             };
         let is_refused = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
-        let error = explained(&scene, &error, choice);
-        let is_tls = matches!(error, VisitError::TlsFailed { .. });
+        let error = with_advice(peer.refusal(&error), choice);
+        let is_tls = matches!(error, ConnectError::TlsFailed { .. });
         if at + 1 == attempts.len() || !(is_refused || is_tls) {
             // The server's own words about the first try say more than "it has no TLS" about the second.
             return Err(match first {
@@ -196,33 +190,24 @@ async fn open_host(
         }
         first = Some(error);
     }
-    Err(first.unwrap_or(VisitError::Unreachable {
+    Err(first.unwrap_or(ConnectError::Unreachable {
         server,
         reason: "no way to connect was left".to_owned(),
     }))
 }
 
-fn explained(
-    scene: &Scene<'_>,
-    error: &tokio_postgres::Error,
-    choice: &crate::url::TlsChoice,
-) -> VisitError {
-    match scene.error(error) {
-        VisitError::TlsFailed { server, reason } => VisitError::TlsFailed {
-            server,
-            reason: tls::advice(&reason, choice),
-        },
-        // With TLS 1.3 the server's verdict on the client certificate comes after the handshake.
-        VisitError::ConnectionLost { server, reason } if reason.contains("fatal alert") => {
-            VisitError::TlsFailed {
+/// With TLS 1.3 the server's verdict on the client certificate comes after the handshake.
+fn with_advice(error: ConnectError, choice: &TlsChoice) -> ConnectError {
+    match error {
+        ConnectError::Lost { server, reason } if reason.contains("fatal alert") => {
+            ConnectError::TlsFailed {
                 server,
                 reason: tls::advice(&reason, choice),
             }
         }
-        // The role's own limit, or the database's: also a 42501 when CONNECT is not granted.
-        VisitError::QueryFailed { server, reason, .. } => VisitError::ConnectionLost {
+        ConnectError::TlsFailed { server, reason } => ConnectError::TlsFailed {
             server,
-            reason: format!("not a PostgreSQL server's answer, or a refusal: {reason}"),
+            reason: tls::advice(&reason, choice),
         },
         error => error,
     }

@@ -1,9 +1,10 @@
-//! Connecting to a server, what goes wrong with it, and what a session may do there.
+//! What a session may do on a server, and what ends it.
 
 use std::process::Command;
 use std::time::Duration;
 
-use plimsoll_postgres::{DatabaseUrl, Limits, Session, VisitError, VisitOptions};
+use plimsoll_connect::{ConnectError, DatabaseUrl};
+use plimsoll_postgres::{Limits, Session, VisitError, VisitOptions};
 use throwaway_postgres::{Installation, Server, on_every_major, test};
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
@@ -14,7 +15,7 @@ pub(crate) fn limits() -> Limits {
 }
 
 pub(crate) async fn open(url: &str) -> Result<Session, VisitError> {
-    let url: DatabaseUrl = url.parse()?;
+    let url: DatabaseUrl = url.parse().map_err(ConnectError::from)?;
     Session::open(&url, &limits(), &CancellationToken::new()).await
 }
 
@@ -211,151 +212,18 @@ on_every_major! {
         let error = session
             .stream("select generate_series(1, 100000000)", &[], |_| {
                 rows += 1;
-                if rows < 10 { Ok(()) } else { Err(VisitError::Unreachable { server: "x".into(), reason: "y".into() }) }
+                if rows < 10 { Ok(()) } else { Err(VisitError::Cancelled { server: "x".into(), attempted: "y".into() }) }
             })
             .await
             .unwrap_err();
-        assert_eq!((rows, error.code()), (10, "server_unreachable"));
+        assert_eq!((rows, error.code()), (10, "cancelled"));
         let row = session.one("select 7", &[]).await.unwrap();
         assert_eq!(session.read::<i32, _>(&row, 0).unwrap(), 7);
     }
 }
 
 on_own_server! {
-    each_refusal_has_its_code_and_no_password => refusals,
     a_server_that_hangs_or_restarts_ends_the_session_in_time => hangs_and_restarts,
-    a_server_that_recovers_is_starting => starting,
-}
-
-async fn refusals(installation: &Installation) {
-    let server = Server::start(&throwaway_postgres::Options {
-        tcp: true,
-        ..test::options(installation)
-    })
-    .unwrap();
-    for sql in [
-        "create role monitor login password 'hunter2'",
-        "create role nobody_may login password 'hunter2' connection limit 0",
-        "create role locked_out nologin password 'hunter2'",
-        "create database closed_one",
-        "revoke connect on database closed_one from public",
-    ] {
-        server.sql("postgres", sql).unwrap();
-    }
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let free_port = free.local_addr().unwrap().port();
-    drop(free);
-    let port = server.port();
-    let socket = server.folder().display();
-    for (url, code, text) in [
-        (
-            format!("postgres://monitor:hunter2@127.0.0.1:{port}/postgres"),
-            "",
-            "",
-        ),
-        (
-            format!("postgres://monitor:hunter2@127.0.0.1:{free_port}/postgres"),
-            "server_unreachable",
-            "refused",
-        ),
-        (
-            "postgres://monitor:hunter2@no-such-host.invalid/postgres".to_owned(),
-            "server_unreachable",
-            "no-such-host.invalid:5432",
-        ),
-        (
-            format!("postgres://monitor:hunter2@/postgres?host={socket}&port={free_port}"),
-            "server_unreachable",
-            ".s.PGSQL.",
-        ),
-        (
-            format!("postgres://monitor:hunter22@127.0.0.1:{port}/postgres"),
-            "authentication_failed",
-            "\"monitor\"",
-        ),
-        (
-            format!("postgres://monitor@127.0.0.1:{port}/postgres?passfile=/none"),
-            "authentication_failed",
-            "password",
-        ),
-        (
-            format!("postgres://locked_out:hunter2@127.0.0.1:{port}/postgres"),
-            "authentication_failed",
-            "not permitted to log in",
-        ),
-        (
-            format!("postgres://monitor:hunter2@127.0.0.1:{port}/no_such"),
-            "unknown_database",
-            "\"no_such\"",
-        ),
-        (
-            format!("postgres://monitor:hunter2@127.0.0.1:{port}/closed_one"),
-            "permission_denied",
-            "closed_one",
-        ),
-        (
-            format!("postgres://nobody_may:hunter2@127.0.0.1:{port}/postgres"),
-            "too_many_connections",
-            "max_connections",
-        ),
-        (
-            format!("postgres://monitor:hunter2@127.0.0.1:{port}/postgres?sslmode=require"),
-            "tls_failed",
-            "ssl = on",
-        ),
-        // Several hosts: the next one answers.
-        (
-            format!("postgres://monitor:hunter2@127.0.0.1:{free_port},127.0.0.1:{port}/postgres"),
-            "",
-            "",
-        ),
-        (
-            format!(
-                "postgres://monitor:hunter2@127.0.0.1:{port}/postgres?target_session_attrs=read-only"
-            ),
-            "server_unreachable",
-            "not read only",
-        ),
-        (
-            format!(
-                "postgres://monitor:hunter2@127.0.0.1:{port}/postgres?target_session_attrs=prefer-standby"
-            ),
-            "",
-            "",
-        ),
-    ] {
-        let result = open(&url).await;
-        let Err(error) = result else {
-            assert_eq!(code, "", "{url}");
-            continue;
-        };
-        assert_eq!(error.code(), code, "{url}: {error}");
-        assert!(error.to_string().contains(text), "{url}: {error}");
-        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
-    }
-    // The password comes from the password file, and not from one that others may read.
-    let home = tempfile::tempdir().unwrap();
-    let passfile = home.path().join("pgpass");
-    std::fs::write(&passfile, format!("127.0.0.1:{port}:*:monitor:hunter2\n")).unwrap();
-    let url = format!(
-        "postgres://monitor@127.0.0.1:{port}/postgres?passfile={}",
-        passfile.display()
-    );
-    for (mode, code) in [("600", None), ("644", Some("authentication_failed"))] {
-        assert!(
-            Command::new("chmod")
-                .arg(mode)
-                .arg(&passfile)
-                .status()
-                .unwrap()
-                .success()
-        );
-        assert_eq!(
-            open(&url).await.err().map(|error| error.code()),
-            code,
-            "{mode}"
-        );
-    }
 }
 
 async fn hangs_and_restarts(installation: &Installation) {
@@ -439,40 +307,4 @@ async fn hangs_and_restarts(installation: &Installation) {
     assert_eq!(error.code(), "server_unreachable", "{error}");
     tokio::task::block_in_place(|| server.start_again().unwrap());
     open(&server.url("postgres")).await.unwrap();
-}
-
-/// A standby that takes no connections says so for as long as it runs, as a server in recovery does.
-async fn starting(installation: &Installation) {
-    let server = Server::start(&test::options(installation)).unwrap();
-    let standby = server.standby(&[]).unwrap();
-    standby
-        .sql("postgres", "alter system set hot_standby = off")
-        .unwrap();
-    standby.stop().unwrap();
-    // It never becomes ready, so waiting for it fails; it runs all the same.
-    let _ = standby.start_again();
-    let error = open(&standby.url("postgres")).await.unwrap_err();
-    assert_eq!(error.code(), "server_starting", "{error}");
-}
-
-#[tokio::test]
-async fn a_server_that_never_answers_costs_the_connect_timeout() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let limits = Limits {
-        connect_timeout: Duration::from_millis(300),
-        ..limits()
-    };
-    for url in [
-        format!("postgres://u:hunter2@127.0.0.1:{port}/d"),
-        format!("postgres://u:hunter2@127.0.0.1:{port}/d?sslmode=disable"),
-    ] {
-        let started = Instant::now();
-        let error = Session::open(&url.parse().unwrap(), &limits, &CancellationToken::new())
-            .await
-            .unwrap_err();
-        assert_eq!(error.code(), "timed_out", "{error}");
-        assert!(started.elapsed() < Duration::from_secs(60));
-        assert!(!format!("{error} {error:?}").contains("hunter2"));
-    }
 }
