@@ -1,28 +1,11 @@
-//! The router: every route once, with its specification, and the layers around them.
+//! The router: every route once, with its specification, and the gate before them.
 
-mod cleanup;
-mod databases;
-mod events;
-mod forecast;
-mod growth;
-mod guard;
-mod health;
-mod history;
-mod instance;
-mod jobs;
-mod limits;
-mod log;
-mod openapi;
+mod api;
+mod gate;
 mod page;
 mod params;
 mod problem;
-mod series;
-mod serve;
-mod sizes;
-mod state;
-mod store;
 mod stream;
-mod tables;
 
 use std::sync::Arc;
 
@@ -34,14 +17,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::settings::Settings;
 use crate::watch::Watch;
+use gate::{guard, limits, log};
 
-pub use openapi::specification;
+pub use api::openapi::specification;
+pub(crate) use gate::serve;
 pub use problem::Problem;
-pub(crate) use serve::serve;
 
 /// What every handler works on.
 pub struct App {
@@ -55,35 +38,9 @@ pub struct App {
 pub type Shared = Arc<App>;
 
 fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(openapi::Document::openapi())
-        .routes(routes!(sizes::sizes))
-        .routes(routes!(history::history))
-        .routes(routes!(history::take_sample))
-        .routes(routes!(tables::table))
-        .routes(routes!(series::series))
-        .routes(routes!(growth::growth))
-        .routes(routes!(forecast::forecast))
-        .routes(routes!(state::state))
-        .routes(routes!(events::events))
-        .routes(routes!(instance::instance))
-        .routes(routes!(databases::databases))
-        .routes(routes!(jobs::jobs))
-        .routes(routes!(store::store))
-        .routes(routes!(cleanup::stats))
-        .routes(routes!(cleanup::preview))
-        .routes(routes!(cleanup::execute))
-        .routes(routes!(cleanup::history))
-        .routes(routes!(cleanup::status))
-        .routes(routes!(openapi::openapi))
-        .routes(routes!(page::page))
-        .routes(routes!(page::style))
-}
-
-/// Not bounded like the others: a probe must be answered also under load.
-fn probes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
-        .routes(routes!(health::alive))
-        .routes(routes!(health::ready))
+    OpenApiRouter::with_openapi(api::openapi::Document::openapi())
+        .merge(api::routes())
+        .merge(page::routes())
 }
 
 /// The whole service.
@@ -93,7 +50,7 @@ pub fn router(app: Shared) -> Router {
     let bounded = bounded
         .layer(DefaultBodyLimit::max(app.settings.requests.body_bytes))
         .layer(from_fn_with_state(limits, limits::bound));
-    let (probes, _) = probes().split_for_parts();
+    let (probes, _) = api::probes().split_for_parts();
     bounded
         .merge(probes)
         .fallback(problem::unknown_route)

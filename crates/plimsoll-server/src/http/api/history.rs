@@ -10,8 +10,8 @@ use futures_util::stream;
 use plimsoll_store::StoreError;
 use utoipa::IntoParams;
 
-use super::params::{FromParams, Of, Params, Query, names_of};
-use super::{Problem, Shared, stream as pieces};
+use super::super::params::{FromParams, Of, Params, Query, names_of};
+use super::super::{Problem, Shared, stream as pieces};
 use crate::answer::ask;
 use crate::answer::chunks;
 use crate::answer::history::{

@@ -10,19 +10,19 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tokio::sync::Semaphore;
 
-use super::Problem;
+use super::super::Problem;
 use crate::settings::RequestLimits;
 
 /// The limits, and how much of them is used.
 #[derive(Clone)]
-pub(super) struct Limits {
+pub(in crate::http) struct Limits {
     places: Arc<Semaphore>,
     timeout: Duration,
     body_bytes: usize,
 }
 
 impl Limits {
-    pub(super) fn new(limits: &RequestLimits) -> Self {
+    pub(in crate::http) fn new(limits: &RequestLimits) -> Self {
         Self {
             places: Arc::new(Semaphore::new(limits.concurrency)),
             timeout: limits.timeout,
@@ -33,7 +33,7 @@ impl Limits {
 
 /// Turns away what is too much. Only what announces its length can be too large: no handler reads
 /// a body without `DefaultBodyLimit`.
-pub(super) async fn bound(
+pub(in crate::http) async fn bound(
     State(limits): State<Limits>,
     request: Request,
     next: Next,

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::IntoParams;
 
-use super::params::{FreshOf, FromParams, Of, Params, Query, names_of};
-use super::{Problem, Shared};
+use super::super::params::{FreshOf, FromParams, Of, Params, Query, names_of};
+use super::super::{Problem, Shared};
 use crate::answer::cleanup::{
     self, CleanupHistory, CleanupPreview, CleanupStats, CleanupStatus, NO_POLICY,
 };

@@ -5,8 +5,8 @@ use axum::extract::State;
 use jiff::{SignedDuration, Timestamp};
 use utoipa::IntoParams;
 
-use super::params::{FromParams, Of, Params, Query, names_of};
-use super::{Problem, Shared};
+use super::super::params::{FromParams, Of, Params, Query, names_of};
+use super::super::{Problem, Shared};
 use crate::answer::growth::{self, GrowthAnswer, GrowthQuery};
 
 /// Between which times, and how much of it.

@@ -11,6 +11,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse};
 use plimsoll_core::snapshot::Snapshot;
 use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::params::{FromParams, Of, Params, Query, names_of};
 use super::{Problem, Shared};
@@ -19,6 +21,13 @@ use crate::answer::history::{HistoryQuery, history};
 use crate::answer::sizes::{SizesQuery, sizes};
 use crate::schedule;
 use crate::watch::WatchedDatabase;
+
+/// The page and its style.
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(page))
+        .routes(routes!(style))
+}
 
 /// How many tables stand on a page.
 const TABLES_A_PAGE: usize = 100;
@@ -163,5 +172,5 @@ pub(super) async fn style() -> impl IntoResponse {
         (CONTENT_TYPE, "text/css; charset=utf-8"),
         (CACHE_CONTROL, "max-age=300"),
     ];
-    (headers, include_str!("page/style.css"))
+    (headers, include_str!("style.css"))
 }

@@ -7,8 +7,8 @@ use axum::response::Response;
 use futures_util::stream;
 use utoipa::IntoParams;
 
-use super::params::{FreshOf, FromParams, Params, Query, names_of};
-use super::{Problem, Shared, stream as pieces};
+use super::super::params::{FreshOf, FromParams, Params, Query, names_of};
+use super::super::{Problem, Shared, stream as pieces};
 use crate::answer::ask::Sort;
 use crate::answer::growth_base::growth_base;
 use crate::answer::sizes::{self, SizesAnswer, SizesQuery};

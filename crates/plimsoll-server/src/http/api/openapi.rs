@@ -21,11 +21,13 @@ use utoipa::OpenApi;
         (name = "page", description = "For people"),
     ),
 )]
-pub(super) struct Document;
+pub(in crate::http) struct Document;
 
 /// The specification as pretty JSON, as the repository's `openapi.json` has it.
 pub fn specification() -> String {
-    let (_, document) = super::routes().merge(super::probes()).split_for_parts();
+    let (_, document) = super::super::routes()
+        .merge(super::probes())
+        .split_for_parts();
     let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text

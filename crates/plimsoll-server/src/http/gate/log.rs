@@ -11,7 +11,7 @@ use axum::response::Response;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Logs `http.request`. A client's or proxy's own id is kept if it is harmless in a log.
-pub(super) async fn log(request: Request, next: Next) -> Response {
+pub(in crate::http) async fn log(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let given = request
         .headers()

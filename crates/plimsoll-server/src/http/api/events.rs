@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use utoipa::IntoParams;
 
-use super::params::{FromParams, Of, Params, Query, names_of};
-use super::{Problem, Shared};
+use super::super::params::{FromParams, Of, Params, Query, names_of};
+use super::super::{Problem, Shared};
 use crate::answer::ask;
 use crate::answer::events::{self, EventsAnswer, EventsQuery};
 

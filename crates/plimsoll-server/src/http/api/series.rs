@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use plimsoll_store::{SeriesQuery, TableName};
 use utoipa::IntoParams;
 
-use super::params::{FromParams, Of, Params, Query, names_of};
-use super::{Problem, Shared};
+use super::super::params::{FromParams, Of, Params, Query, names_of};
+use super::super::{Problem, Shared};
 use crate::answer::ask::{self, SampleKinds};
 use crate::answer::series::{self, SeriesAnswer, SeriesOf};
 

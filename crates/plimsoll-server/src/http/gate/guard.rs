@@ -7,11 +7,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::{Problem, Shared};
+use super::super::{Problem, Shared};
 
 /// Lets a request through if it names this machine, and, where it changes something, if no other
 /// site's page sent it. There are no tokens yet that would tell who asks.
-pub(super) async fn guard(
+pub(in crate::http) async fn guard(
     State(app): State<Shared>,
     request: Request,
     next: Next,
@@ -95,7 +95,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// Adds the headers that keep browsers from doing more than the page needs.
-pub(super) async fn security_headers(request: Request, next: Next) -> Response {
+pub(in crate::http) async fn security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {

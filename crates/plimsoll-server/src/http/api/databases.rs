@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::params::{Nothing, Query};
-use super::{Problem, Shared};
+use super::super::params::{Nothing, Query};
+use super::super::{Problem, Shared};
 use crate::answer::databases::{self, DatabasesAnswer};
 
 /// What is watched, and how each database's last visit went.

@@ -5,8 +5,8 @@ use axum::extract::State;
 use jiff::SignedDuration;
 use utoipa::IntoParams;
 
-use super::params::{FromParams, Params, Query, names_of};
-use super::{Problem, Shared};
+use super::super::params::{FromParams, Params, Query, names_of};
+use super::super::{Problem, Shared};
 use crate::answer::instance::{self, InstanceAnswer};
 use crate::watch::SelectError;
 

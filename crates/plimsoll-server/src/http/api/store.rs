@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::params::{Nothing, Query};
-use super::{Problem, Shared};
+use super::super::params::{Nothing, Query};
+use super::super::{Problem, Shared};
 use crate::answer::store::{self, StoreAnswer};
 
 /// What the history itself takes, and what it is going to take at the configured retention.

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Shared;
+use super::super::Shared;
 
 /// Whether the process runs.
 #[derive(Serialize, ToSchema)]

@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::params::{FromParams, Of, Params, Query};
-use super::{Problem, Shared};
+use super::super::params::{FromParams, Of, Params, Query};
+use super::super::{Problem, Shared};
 use crate::answer::ask::{self, AskError};
 use crate::answer::forecast::{
     self, By, DEFAULT_ROWS, ForecastAnswer, ForecastOf, ForecastQuery, RankingAnswer,
@@ -202,7 +202,7 @@ async fn ranked(
 
 #[cfg(test)]
 mod tests {
-    use super::super::params::names_of;
+    use super::super::super::params::names_of;
     use super::*;
 
     #[test]

@@ -5,9 +5,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use plimsoll_store::{SeriesQuery, TableName};
 
-use super::params::{FreshOf, Query};
+use super::super::params::{FreshOf, Query};
+use super::super::{Problem, Shared};
 use super::series::SeriesParams;
-use super::{Problem, Shared};
 use crate::answer::series::{SeriesOf, series};
 use crate::answer::table::{TableBreakdown, breakdown};
 

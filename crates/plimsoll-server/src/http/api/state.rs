@@ -7,8 +7,8 @@ use futures_util::stream;
 use jiff::Timestamp;
 use utoipa::IntoParams;
 
-use super::params::{FromParams, Of, Params, Query, names_of};
-use super::{Problem, Shared, stream as pieces};
+use super::super::params::{FromParams, Of, Params, Query, names_of};
+use super::super::{Problem, Shared, stream as pieces};
 use crate::answer::ask::Kinds;
 use crate::answer::state::{self, StateAnswer};
 

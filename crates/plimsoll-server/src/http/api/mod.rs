@@ -1,0 +1,53 @@
+//! The routes of the API, each in one file with its parameters and its specification.
+
+mod cleanup;
+mod databases;
+mod events;
+mod forecast;
+mod growth;
+mod health;
+mod history;
+mod instance;
+mod jobs;
+pub(super) mod openapi;
+mod series;
+mod sizes;
+mod state;
+mod store;
+mod tables;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Shared;
+
+/// What needs a place (`gate::limits`).
+pub(super) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(sizes::sizes))
+        .routes(routes!(history::history))
+        .routes(routes!(history::take_sample))
+        .routes(routes!(tables::table))
+        .routes(routes!(series::series))
+        .routes(routes!(growth::growth))
+        .routes(routes!(forecast::forecast))
+        .routes(routes!(state::state))
+        .routes(routes!(events::events))
+        .routes(routes!(instance::instance))
+        .routes(routes!(databases::databases))
+        .routes(routes!(jobs::jobs))
+        .routes(routes!(store::store))
+        .routes(routes!(cleanup::stats))
+        .routes(routes!(cleanup::preview))
+        .routes(routes!(cleanup::execute))
+        .routes(routes!(cleanup::history))
+        .routes(routes!(cleanup::status))
+        .routes(routes!(openapi::openapi))
+}
+
+/// Not bounded like the others: a probe must be answered also under load.
+pub(super) fn probes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(health::alive))
+        .routes(routes!(health::ready))
+}

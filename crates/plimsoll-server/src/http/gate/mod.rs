@@ -1,0 +1,8 @@
+//! What every request passes before a handler sees it, and its answer on the way out.
+
+pub(super) mod guard;
+pub(super) mod limits;
+pub(super) mod log;
+mod serve;
+
+pub(crate) use serve::serve;
