@@ -15,8 +15,8 @@ use plimsoll_core::size::Size;
 use plimsoll_core::snapshot::{
     Cost, Method, Persistence, RowCountSource, Rows, Server, Snapshot, Storage, Table, TableKind,
 };
-use plimsoll_server::answer::forecast::refresh;
 use plimsoll_server::clock::SystemClock;
+use plimsoll_server::forecasting::refresh;
 use plimsoll_store::{DatabaseKey, PartKind, PartQuery};
 
 const TABLES: u32 = 100_000;

@@ -5,9 +5,10 @@
 
 pub mod answer;
 pub mod clock;
+pub mod forecasting;
 pub mod http;
+pub mod jobs;
 mod run;
-pub mod schedule;
 pub mod settings;
 pub mod watch;
 

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::http::{App, router, serve};
-use crate::schedule::Scheduler;
+use crate::jobs::Scheduler;
 use crate::settings::{Settings, SettingsError};
 use crate::watch::Watch;
 

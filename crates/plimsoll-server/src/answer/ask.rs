@@ -8,6 +8,8 @@ use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::TableKind;
 use plimsoll_store::TableName;
 
+use crate::forecasting::By;
+
 /// The order of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sort {
@@ -142,6 +144,28 @@ impl FromStr for SampleKinds {
     }
 }
 
+impl FromStr for By {
+    type Err = AskError;
+
+    fn from_str(text: &str) -> Result<Self, AskError> {
+        Self::ALL
+            .into_iter()
+            .find(|by| by.as_str() == text)
+            .ok_or_else(|| AskError::new(text, "table, schema or set"))
+    }
+}
+
+/// Horizons in days, such as `7,30,90`.
+pub fn horizons(text: &str) -> Result<Vec<f64>, AskError> {
+    let wrong = || AskError::new(text, "1 to 32 numbers of days up to 3650, such as 7,30,90");
+    let days = |word: &str| {
+        let days: f64 = word.trim().parse().ok()?;
+        (days > 0.0 && days <= 3650.0).then_some(days)
+    };
+    let all: Option<Vec<f64>> = text.split(',').map(days).collect();
+    all.filter(|all| all.len() <= 32).ok_or_else(wrong)
+}
+
 /// How dense a history is read: `all`, `hour` or `day`.
 pub fn step(text: &str) -> Result<plimsoll_store::Step, AskError> {
     Ok(match text {
@@ -265,6 +289,14 @@ mod tests {
         ] {
             let expect = expect.map(|t| t.parse::<Timestamp>().unwrap());
             assert_eq!(since(text, now).ok(), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn horizons_are_days() {
+        assert_eq!(horizons("7, 30,90"), Ok(vec![7.0, 30.0, 90.0]));
+        for wrong in ["", "0", "-7", "7,,30", "nan", "inf", "4000", "week"] {
+            assert!(horizons(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schema;
-use crate::watch::{Watch, WatchError, WatchedDatabase};
+use crate::watch::{Watch, WatchedDatabase};
 
 /// What is watched.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -92,16 +92,5 @@ fn database(db: &WatchedDatabase) -> DatabaseAnswer {
             .as_ref()
             .map(|failure| failure.error.code().to_owned()),
         error: failure.map(|failure| failure.error.to_string()),
-    }
-}
-
-impl WatchError {
-    /// A stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Visit(error) => error.code(),
-            Self::Store(error) => error.code(),
-            Self::Stopping => "shutting_down",
-        }
     }
 }

@@ -12,8 +12,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ask::AskError;
-use super::forecast::{ForecastError, ShapeAnswer, series_of};
 use super::schema;
+use super::shapes::ShapeAnswer;
+use crate::forecasting::{ForecastError, series_of};
 
 /// What is asked of the events.
 #[derive(Debug, Clone, PartialEq, Eq)]

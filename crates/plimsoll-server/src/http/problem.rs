@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::answer::ask::AskError;
-use crate::answer::forecast::ForecastError;
+use crate::forecasting::ForecastError;
 use crate::watch::{SelectError, WatchError};
 
 /// An error as clients read it.

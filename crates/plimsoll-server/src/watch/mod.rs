@@ -62,6 +62,17 @@ pub enum WatchError {
     Stopping,
 }
 
+impl WatchError {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Visit(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::Stopping => "shutting_down",
+        }
+    }
+}
+
 impl From<StoreError> for WatchError {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))

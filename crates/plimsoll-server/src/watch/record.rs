@@ -8,7 +8,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, Recorded};
 
 use super::{Watch, WatchError, WatchedDatabase};
-use crate::answer::forecast::refresh_if_due;
+use crate::forecasting::refresh_if_due;
 
 /// Takes the sample of a scheduled time, from a visit that began then or later.
 pub async fn record(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use plimsoll_server::schedule::{Job, Step};
+use plimsoll_server::jobs::{Job, Step};
 use plimsoll_server::settings::{Databases, Settings, Watched};
 use serde_json::Value;
 use throwaway_postgres::on_every_major;

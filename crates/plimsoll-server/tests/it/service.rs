@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
 use plimsoll_server::clock::ManualClock;
 use plimsoll_server::http::{App, router};
-use plimsoll_server::schedule::Scheduler;
+use plimsoll_server::jobs::Scheduler;
 use plimsoll_server::settings::{Settings, Watched};
 use plimsoll_server::watch::Watch;
 use plimsoll_store::Store;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::{SampleHeader, SampleKind};
-use plimsoll_server::schedule::{Job, Step};
+use plimsoll_server::jobs::{Job, Step};
 use plimsoll_server::settings::Settings;
 use plimsoll_store::SampleQuery;
 use throwaway_postgres::test;

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::ask;
-use plimsoll_server::answer::forecast::{
-    self, Drawn, ForecastAnswer, ForecastOf, ForecastQuery, FullOnAnswer, of_points,
-};
+use plimsoll_server::answer::forecast::{Drawn, ForecastAnswer, drawn};
+use plimsoll_server::answer::shapes::FullOnAnswer;
+use plimsoll_server::forecasting::{self, ForecastOf, ForecastQuery, of_points};
 
 use super::{Finding, input};
 use crate::args::{self, OutputFormat};
@@ -40,8 +40,8 @@ pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Resu
         Err("the server was not asked".to_owned())
     };
     let seen = snapshot.as_ref().map_err(String::as_str);
-    let drawn = forecast::forecast(&*store, &key, &what, seen, &query).await?;
-    show(context.wants_json(), &drawn)
+    let forecast = forecasting::forecast(&*store, &key, &what, seen, &query).await?;
+    show(context.wants_json(), &drawn(forecast))
 }
 
 /// Of a file's series: needs neither a configuration nor a store.
@@ -52,13 +52,13 @@ pub(crate) fn run_on_file(args: &args::Forecast, output: OutputFormat) -> anyhow
     };
     show(
         output == OutputFormat::Json,
-        &of_points(points, &query(args)?),
+        &drawn(of_points(points, &query(args)?)),
     )
 }
 
 fn query(args: &args::Forecast) -> anyhow::Result<ForecastQuery> {
     Ok(ForecastQuery {
-        horizons_days: forecast::horizons(&args.horizons)?,
+        horizons_days: ask::horizons(&args.horizons)?,
         capacity_bytes: args.capacity.map(|bytes| bytes.0),
     })
 }

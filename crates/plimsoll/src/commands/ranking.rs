@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 
 use plimsoll_core::size_text;
-use plimsoll_server::answer::forecast::{self, By, RankingAnswer, RankingRow};
+use plimsoll_server::answer::ranking::{RankingAnswer, RankingRow, ranking};
 use plimsoll_server::clock::SystemClock;
+use plimsoll_server::forecasting::{self, By, DEFAULT_ROWS};
 use tokio::sync::Mutex;
 
 use super::Finding;
@@ -17,11 +18,12 @@ pub(crate) async fn run(
     limit: Option<usize>,
 ) -> anyhow::Result<Finding> {
     let store = context.migrated_store().await?;
-    let limit = limit.unwrap_or(forecast::DEFAULT_ROWS);
+    let limit = limit.unwrap_or(DEFAULT_ROWS);
     // nobody else asks in this process
     let turn = Mutex::default();
-    let answer =
-        forecast::ranking(&*store, &context.key()?, &SystemClock, &turn, by, limit).await?;
+    let key = context.key()?;
+    let ranked = forecasting::ranking(&*store, &key, &SystemClock, &turn, by, limit).await?;
+    let answer = ranking(&key, by, ranked);
     if context.wants_json() {
         output::json(&answer)?;
     } else {

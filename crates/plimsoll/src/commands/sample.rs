@@ -2,9 +2,9 @@
 
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::size_text;
-use plimsoll_server::answer::forecast::refresh;
 use plimsoll_server::answer::history::sample;
 use plimsoll_server::clock::SystemClock;
+use plimsoll_server::forecasting::refresh;
 use plimsoll_store::{DatabaseKey, Store};
 
 use super::Finding;

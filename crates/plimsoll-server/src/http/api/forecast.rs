@@ -9,9 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::params::{FromParams, Of, Params, Query};
 use super::super::{Problem, Shared};
 use crate::answer::ask::{self, AskError};
-use crate::answer::forecast::{
-    self, By, DEFAULT_ROWS, ForecastAnswer, ForecastOf, ForecastQuery, RankingAnswer,
-};
+use crate::answer::forecast::{ForecastAnswer, drawn};
+use crate::answer::ranking::{self, RankingAnswer};
+use crate::forecasting::{self, By, DEFAULT_ROWS, ForecastOf, ForecastQuery};
 use crate::watch::{SelectError, Watch};
 
 /// What is free on the disk may have been read so long ago: as often as the watch looks.
@@ -144,7 +144,7 @@ impl FromParams for ForecastQuery {
         let default = Self::default();
         Ok(Self {
             horizons_days: params
-                .read("horizons", forecast::horizons)?
+                .read("horizons", ask::horizons)?
                 .unwrap_or(default.horizons_days),
             capacity_bytes,
         })
@@ -182,8 +182,9 @@ pub(super) async fn forecast(
     let snapshot = watch.snapshot(&database, Some(RECENT)).await;
     let snapshot = snapshot.map_err(|error| error.to_string());
     let seen = snapshot.as_deref().map_err(String::as_str);
-    let drawn = forecast::forecast(watch.store(), database.key(), &what, seen, &query).await?;
-    Ok(Json(ForecastBody::One(Box::new(drawn.answer))))
+    let forecast =
+        forecasting::forecast(watch.store(), database.key(), &what, seen, &query).await?;
+    Ok(Json(ForecastBody::One(Box::new(drawn(forecast).answer))))
 }
 
 async fn ranked(
@@ -196,8 +197,9 @@ async fn ranked(
         .select_kept(of.instance.as_deref(), of.database.as_deref())
         .await??;
     let (store, turn) = (watch.store(), watch.forecasting());
-    let ranking = forecast::ranking(store, &of, watch.clock(), turn, by, limit).await?;
-    Ok(Json(ForecastBody::Ranking(Box::new(ranking))))
+    let ranked = forecasting::ranking(store, &of, watch.clock(), turn, by, limit).await?;
+    let answer = ranking::ranking(&of, by, ranked);
+    Ok(Json(ForecastBody::Ranking(Box::new(answer))))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use axum::extract::State;
 use super::super::params::{Nothing, Query};
 use super::super::{Problem, Shared};
 use crate::answer::jobs::JobsAnswer;
-use crate::schedule;
+use crate::jobs as scheduled;
 
 /// The scheduled jobs: when each runs next, and how it went last.
 #[utoipa::path(
@@ -21,6 +21,6 @@ pub(super) async fn jobs(
     Query(Nothing): Query<Nothing>,
 ) -> Result<Json<JobsAnswer>, Problem> {
     Ok(Json(
-        schedule::jobs(&app.watch, &app.settings.schedule).await?,
+        scheduled::jobs(&app.watch, &app.settings.schedule).await?,
     ))
 }

@@ -19,7 +19,7 @@ use super::{Problem, Shared};
 use crate::answer::ask::Sort;
 use crate::answer::history::{HistoryQuery, history};
 use crate::answer::sizes::{SizesQuery, sizes};
-use crate::schedule;
+use crate::jobs;
 use crate::watch::WatchedDatabase;
 
 /// The page and its style.
@@ -128,7 +128,7 @@ async fn database_page(
         asked,
         offset,
         history: history(app.watch.store(), database.key(), &past).await?,
-        jobs: schedule::jobs(&app.watch, &app.settings.schedule).await?,
+        jobs: jobs::jobs(&app.watch, &app.settings.schedule).await?,
         now: app.watch.clock().now(),
     };
     Ok(view::database(&page))

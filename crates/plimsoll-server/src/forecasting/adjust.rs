@@ -4,8 +4,6 @@
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::forecast::coherent::Adjustment;
 use plimsoll_store::{DatabaseKey, PartKind, PartQuery, Store, StoreError, TableName};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::ForecastOf;
 
@@ -13,8 +11,8 @@ use super::ForecastOf;
 const AGED: SignedDuration = SignedDuration::from_hours(24);
 
 /// The sample as of which a forecast agrees with those around it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ReconciledAnswer {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reconciled {
     /// When the sample was taken.
     pub as_of: Timestamp,
     /// The sample's id.
@@ -22,7 +20,7 @@ pub struct ReconciledAnswer {
 }
 
 /// An adjustment and what it is as of; or why there is none.
-pub(super) type Adjusted = Result<(Adjustment, ReconciledAnswer), String>;
+pub(super) type Adjusted = Result<(Adjustment, Reconciled), String>;
 
 /// Of a whole instance or tablespace: each is forecast on its own, but an instance with one database is
 /// that database.
@@ -91,7 +89,7 @@ pub(super) async fn adjustment(
             ));
         }
     };
-    let as_of = ReconciledAnswer {
+    let as_of = Reconciled {
         as_of: header.sampled_at,
         sample_id: header.sample_id,
     };

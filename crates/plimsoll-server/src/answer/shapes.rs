@@ -6,7 +6,8 @@ use plimsoll_core::forecast::{Backtest, Band, FullOn, InsufficientData, Passage,
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::schema;
+use super::schema;
+use crate::forecasting::round::{bytes, signed_bytes};
 
 /// Where a size is expected on a day, in bytes: `lo95 <= lo80 <= point <= hi80 <= hi95`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -200,25 +201,6 @@ impl From<InsufficientData> for InsufficientAnswer {
             history_days: rounded(insufficient.history_days),
         }
     }
-}
-
-/// A float as bytes.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, and NaN becomes 0"
-)]
-pub(super) const fn bytes(value: f64) -> u64 {
-    value.round() as u64
-}
-
-/// A float as bytes that may be fewer.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "`as` saturates, and NaN becomes 0"
-)]
-pub(super) const fn signed_bytes(value: f64) -> i64 {
-    value.round() as i64
 }
 
 /// To a thousandth.

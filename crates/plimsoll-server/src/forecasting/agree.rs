@@ -9,7 +9,7 @@ use plimsoll_store::{ForecastPart, NamedEvent, PartHorizons, PartKind, TableName
 
 use super::gather::{Gathered, Own, Turnover, own};
 use super::reads;
-use super::shapes::{bytes as unsigned, signed_bytes as signed};
+use super::round::{bytes as unsigned, signed_bytes as signed};
 
 /// What is kept, and why the database has no forecast where it has none.
 #[derive(Debug)]

@@ -2,54 +2,56 @@
 
 use plimsoll_core::capacity::{Capacity, CapacitySource};
 use plimsoll_core::instance::{Figure, InstanceFacts};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::super::schema;
-
-/// How far the size may grow, and where that number comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
-pub struct RoomAnswer {
-    /// What the size may reach while all else stays as it is: its bytes and what is free. The limit of
-    /// `limits` and `full_on`.
+/// How far a size may grow, and where that number comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Room {
+    /// What the size may reach while all else stays as it is: its bytes and what is free.
     pub limit_bytes: Option<u64>,
     /// Bytes that may be used in all, by anything.
     pub capacity_bytes: Option<u64>,
-    /// Bytes in use: of the volume by anything (`statvfs`), of the server as far as they can be seen
-    /// (`config`).
+    /// Bytes in use: of the volume by anything, or of the server as far as they can be seen.
     pub used_bytes: Option<u64>,
     /// Bytes still free.
     pub available_bytes: Option<u64>,
-    /// Where the number comes from: `asked` is the question's own limit.
-    #[schema(schema_with = schema::room_source)]
-    pub source: Option<&'static str>,
-    /// The directory that was looked at (`statvfs` only).
+    /// Where the number comes from.
+    pub source: Option<RoomSource>,
+    /// The directory that was looked at.
     pub path: Option<String>,
-    /// Why `limit_bytes` is null.
-    pub capacity_unknown: Option<String>,
+    /// Why `limit_bytes` is not known.
+    pub unknown: Option<String>,
 }
 
-impl RoomAnswer {
+/// Where a limit comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomSource {
+    /// The question itself names it.
+    Asked,
+    /// The capacity of what it lies on.
+    Capacity(CapacitySource),
+}
+
+impl Room {
     /// The limit that the question itself names.
-    pub fn asked(limit_bytes: u64) -> Self {
+    pub(super) fn asked(limit_bytes: u64) -> Self {
         Self {
             limit_bytes: Some(limit_bytes),
             capacity_bytes: Some(limit_bytes),
-            source: Some("asked"),
+            source: Some(RoomSource::Asked),
             ..Self::default()
         }
     }
 
     /// Not known, for this reason.
-    pub fn unknown(reason: impl Into<String>) -> Self {
+    pub(super) fn unknown(reason: impl Into<String>) -> Self {
         Self {
-            capacity_unknown: Some(reason.into()),
+            unknown: Some(reason.into()),
             ..Self::default()
         }
     }
 
     /// What a volume has; a size of `level_bytes` lies there beside what else is in use.
-    pub fn of(capacity: &Figure<Capacity>, in_use: u64, level_bytes: Option<u64>) -> Self {
+    pub(super) fn of(capacity: &Figure<Capacity>, in_use: u64, level_bytes: Option<u64>) -> Self {
         let capacity = match capacity {
             Figure::Known(capacity) => capacity,
             Figure::Absent(reason) => return Self::unknown(reason),
@@ -63,12 +65,9 @@ impl RoomAnswer {
             capacity_bytes: Some(capacity.capacity_bytes),
             used_bytes: Some(used_bytes),
             available_bytes: Some(available_bytes),
-            source: Some(match capacity.source {
-                CapacitySource::Config => "config",
-                CapacitySource::Statvfs => "statvfs",
-            }),
+            source: Some(RoomSource::Capacity(capacity.source)),
             path: capacity.path.clone(),
-            capacity_unknown: None,
+            unknown: None,
         }
     }
 }
@@ -105,11 +104,11 @@ mod tests {
             // more is in use than was configured: full already
             (seen(None, None), 1300, 200),
         ] {
-            let room = RoomAnswer::of(&capacity, in_use, Some(200));
+            let room = Room::of(&capacity, in_use, Some(200));
             assert_eq!(room.limit_bytes, Some(limit), "{room:?}");
         }
-        let unknown = RoomAnswer::of(&Figure::Absent("no access".to_owned()), 0, Some(1));
-        assert_eq!(unknown.capacity_unknown.as_deref(), Some("no access"));
+        let unknown = Room::of(&Figure::Absent("no access".to_owned()), 0, Some(1));
+        assert_eq!(unknown.unknown.as_deref(), Some("no access"));
         assert_eq!(unknown.limit_bytes, None);
     }
 }

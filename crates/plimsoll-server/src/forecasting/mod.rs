@@ -1,0 +1,215 @@
+//! Makes, keeps, refreshes and ranks forecasts: of a database, a schema, a table, a partition set, a
+//! tablespace, a whole instance, or of any series.
+//!
+//! **Invariant:** nothing here is an answer: values come out, and [`crate::answer`] turns them into what
+//! is printed.
+
+mod adjust;
+mod agree;
+mod gather;
+mod ranking;
+mod reads;
+mod refresh;
+mod room;
+pub(crate) mod round;
+mod subject;
+
+use plimsoll_core::forecast::coherent::Adjustment;
+use plimsoll_core::forecast::{Band, KnownChange, Point};
+use plimsoll_core::outlook::{Outlook, Question, outlook};
+use plimsoll_core::snapshot::Snapshot;
+use plimsoll_store::{DatabaseKey, NamedEvent, Store, StoreError, TableName};
+
+use adjust::Adjusted;
+use reads::Series;
+
+pub use adjust::Reconciled;
+pub use ranking::{By, DEFAULT_ROWS, Expected, Ranking, Row, ranking};
+pub use refresh::{refresh, refresh_if_due};
+pub use room::{Room, RoomSource};
+pub use subject::{Kind, Subject};
+
+/// What a forecast is asked of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForecastOf {
+    /// A database's total.
+    Database,
+    /// All tables of a schema.
+    Schema(String),
+    /// A table; a parent with everything below it.
+    Table(TableName),
+    /// The database's part of a tablespace.
+    Tablespace(String),
+    /// All watched databases of the instance.
+    Instance,
+}
+
+/// How far ahead, and up to which size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForecastQuery {
+    /// How far ahead, in days.
+    pub horizons_days: Vec<f64>,
+    /// The limit; what is free where the size lies, if not given.
+    pub capacity_bytes: Option<u64>,
+}
+
+impl Default for ForecastQuery {
+    fn default() -> Self {
+        Self {
+            horizons_days: vec![7.0, 30.0, 90.0],
+            capacity_bytes: None,
+        }
+    }
+}
+
+/// A forecast, with what it is made from and what is drawn of it.
+#[derive(Debug, Clone)]
+pub struct Forecast {
+    /// What it is of.
+    pub subject: Subject,
+    /// The samples.
+    pub points: Vec<Point>,
+    /// Recorded events that are no growth and have left the trend, oldest first.
+    pub not_growth: Vec<NamedEvent>,
+    /// How far the size may grow.
+    pub room: Room,
+    /// The sample as of which it agrees with the forecasts around it, or why it does not.
+    pub reconciled: Result<Reconciled, String>,
+    /// What the history says, at the horizons that were asked for.
+    pub found: Outlook,
+    /// Where the size is expected, from now to the furthest horizon, at even steps.
+    pub path: Vec<Band>,
+}
+
+/// So many steps of the path are drawn.
+const PATH_STEPS: u32 = 60;
+
+/// Why nothing can be forecast.
+#[derive(Debug, thiserror::Error)]
+pub enum ForecastError {
+    /// No sample shows the table.
+    #[error(
+        "no sample of the history shows a table {}; names fold to lower case unless they are quoted", .0.key(18)
+    )]
+    UnknownTable(TableName),
+    /// No sample shows a table of the schema.
+    #[error("no sample of the history shows a table in schema \"{0}\"")]
+    UnknownSchema(String),
+    /// The server has no such tablespace.
+    #[error("the server has no tablespace \"{0}\" that can be seen")]
+    UnknownTablespace(String),
+    /// What lies in a tablespace is known only from a visit.
+    #[error("what lies in tablespace \"{tablespace}\" is not known: {reason}")]
+    NoVisit {
+        /// The tablespace.
+        tablespace: String,
+        /// Why there is no snapshot.
+        reason: String,
+    },
+    /// The history could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Forecasts what the history has. The snapshot says what is free and what lies where; without one,
+/// the text says why there is none.
+pub async fn forecast(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    what: &ForecastOf,
+    snapshot: Result<&Snapshot, &str>,
+    query: &ForecastQuery,
+) -> Result<Forecast, ForecastError> {
+    let (subject, series) = subject::find(store, of, what, snapshot).await?;
+    let newest = newest(&series.points);
+    let room = subject::room(what, &subject, snapshot, query.capacity_bytes, newest);
+    let now = newest.map(|point| point.at);
+    let adjusted = match subject::part(&subject) {
+        Some((kind, name)) => adjust::adjustment(store, of, kind, name, now).await?,
+        None => adjust::of_whole(store, of, what, now).await?,
+    };
+    Ok(compute(
+        subject,
+        series,
+        room,
+        adjusted,
+        &query.horizons_days,
+    ))
+}
+
+/// Forecasts any series.
+pub fn of_points(points: Vec<Point>, query: &ForecastQuery) -> Forecast {
+    let room = query.capacity_bytes.map_or_else(
+        || Room::unknown("no limit was given: --capacity BYTES"),
+        Room::asked,
+    );
+    let series = Series {
+        points,
+        events: Vec::new(),
+    };
+    let alone = Err("a file is forecast on its own".to_owned());
+    compute(Subject::file(), series, room, alone, &query.horizons_days)
+}
+
+fn compute(
+    subject: Subject,
+    series: Series,
+    room: Room,
+    adjusted: Adjusted,
+    horizons_days: &[f64],
+) -> Forecast {
+    let (adjustment, reconciled) = match adjusted {
+        Ok((adjustment, reconciled)) => (adjustment, Ok(reconciled)),
+        Err(reason) => (Adjustment::default(), Err(reason)),
+    };
+    let limits_bytes: Vec<u64> = room.limit_bytes.into_iter().collect();
+    let known = reads::known(&series.events);
+    let furthest = horizons_days.iter().copied().fold(0.0, f64::max);
+    let steps = (0..=PATH_STEPS).map(|step| furthest * f64::from(step) / f64::from(PATH_STEPS));
+    let asked_and_drawn: Vec<f64> = horizons_days.iter().copied().chain(steps).collect();
+    let mut found = outlook(
+        &series.points,
+        Question {
+            horizons_days: &asked_and_drawn,
+            limits_bytes: &limits_bytes,
+            known: &known,
+            adjustment,
+        },
+    );
+    let path = found
+        .forecast
+        .split_off(horizons_days.len().min(found.forecast.len()));
+    Forecast {
+        subject,
+        points: series.points,
+        not_growth: series.events,
+        room,
+        reconciled,
+        found,
+        path,
+    }
+}
+
+/// The series of a table (its name now, and with what is below it) or of the database, and what is
+/// known to have happened to it.
+pub(crate) async fn series_of(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    table: Option<&TableName>,
+) -> Result<(Option<TableName>, Vec<Point>, Vec<KnownChange>), ForecastError> {
+    let (name, series) = match table {
+        None => (None, reads::database(store, of).await?),
+        Some(table) => {
+            let (name, _, series) = reads::table(store, of, table)
+                .await?
+                .ok_or_else(|| ForecastError::UnknownTable(table.clone()))?;
+            (Some(name), series)
+        }
+    };
+    let known = reads::known(&series.events);
+    Ok((name, series.points, known))
+}
+
+fn newest(points: &[Point]) -> Option<&Point> {
+    points.iter().max_by_key(|point| point.at)
+}

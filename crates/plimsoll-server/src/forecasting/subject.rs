@@ -1,0 +1,177 @@
+//! What is forecast: its names, its series, and how far it may grow.
+
+use plimsoll_core::capacity::Capacity;
+use plimsoll_core::forecast::Point;
+use plimsoll_core::instance::{Figure, Tablespace};
+use plimsoll_core::snapshot::Snapshot;
+use plimsoll_store::{DatabaseKey, PartKind, Store, TableName};
+
+use super::reads::{self, Series};
+use super::room::{self, Room};
+use super::{ForecastError, ForecastOf};
+
+/// What a forecast turned out to be of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A database's total.
+    Database,
+    /// All tables of a schema.
+    Schema,
+    /// A table.
+    Table,
+    /// A parent with everything below it.
+    Set,
+    /// The database's part of a tablespace.
+    Tablespace,
+    /// All watched databases of an instance.
+    Instance,
+    /// A series of which nothing else is known.
+    File,
+}
+
+/// What a forecast is of; what it is not about is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// What it is.
+    pub kind: Kind,
+    /// The configured name of the instance.
+    pub instance: Option<String>,
+    /// The database.
+    pub database: Option<String>,
+    /// The schema, or the table's.
+    pub schema_name: Option<String>,
+    /// The table's name now, or its last one.
+    pub table_name: Option<String>,
+    /// The tablespace.
+    pub tablespace: Option<String>,
+}
+
+impl Subject {
+    /// A series of which nothing else is known.
+    pub(super) const fn file() -> Self {
+        Self {
+            kind: Kind::File,
+            instance: None,
+            database: None,
+            schema_name: None,
+            table_name: None,
+            tablespace: None,
+        }
+    }
+}
+
+/// Finds what is asked for, and reads its series.
+pub(super) async fn find(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    what: &ForecastOf,
+    snapshot: Result<&Snapshot, &str>,
+) -> Result<(Subject, Series), ForecastError> {
+    let mut subject = Subject {
+        instance: Some(of.instance.clone()),
+        database: Some(of.database.clone()),
+        ..Subject::file()
+    };
+    let series = match what {
+        ForecastOf::Database => {
+            subject.kind = Kind::Database;
+            reads::database(store, of).await?
+        }
+        ForecastOf::Schema(name) => {
+            subject.kind = Kind::Schema;
+            subject.schema_name = Some(name.clone());
+            reads::schema(store, of, name)
+                .await?
+                .ok_or_else(|| ForecastError::UnknownSchema(name.clone()))?
+        }
+        ForecastOf::Table(name) => {
+            let (name, is_set, series) = reads::table(store, of, name)
+                .await?
+                .ok_or_else(|| ForecastError::UnknownTable(name.clone()))?;
+            subject.kind = if is_set { Kind::Set } else { Kind::Table };
+            subject.schema_name = Some(name.schema_name);
+            subject.table_name = Some(name.table_name);
+            series
+        }
+        ForecastOf::Tablespace(name) => {
+            subject.kind = Kind::Tablespace;
+            subject.tablespace = Some(name.clone());
+            let snapshot = snapshot.map_err(|reason| ForecastError::NoVisit {
+                tablespace: name.clone(),
+                reason: reason.to_owned(),
+            })?;
+            let oid = tablespace(snapshot, name)
+                .ok_or_else(|| ForecastError::UnknownTablespace(name.clone()))?
+                .oid;
+            reads::tablespace(store, of, snapshot, oid).await?
+        }
+        ForecastOf::Instance => {
+            subject.kind = Kind::Instance;
+            subject.database = None;
+            reads::instance(store, &of.instance).await?
+        }
+    };
+    Ok((subject, series))
+}
+
+/// How far it may grow from its newest size: up to the limit that was asked for, or to what is free.
+pub(super) fn room(
+    what: &ForecastOf,
+    subject: &Subject,
+    snapshot: Result<&Snapshot, &str>,
+    asked_bytes: Option<u64>,
+    newest: Option<&Point>,
+) -> Room {
+    let snapshot = match (asked_bytes, snapshot) {
+        (Some(asked), _) => return Room::asked(asked),
+        (None, Err(reason)) => return Room::unknown(reason),
+        (None, Ok(snapshot)) => snapshot,
+    };
+    let own = match what {
+        ForecastOf::Table(_) => subject.table_name.as_deref().and_then(|table| {
+            let schema = subject.schema_name.as_deref()?;
+            table_capacity(snapshot, schema, table)
+        }),
+        ForecastOf::Tablespace(name) => tablespace(snapshot, name).map(|space| &space.capacity),
+        _ => None,
+    };
+    let capacity = own.unwrap_or(&snapshot.facts.capacity);
+    let in_use = room::in_use(&snapshot.facts);
+    Room::of(capacity, in_use, newest.map(|point| point.bytes))
+}
+
+/// Which of the forecasts that are made to agree it is.
+pub(super) fn part(subject: &Subject) -> Option<(PartKind, TableName)> {
+    let kind = match subject.kind {
+        Kind::Database => PartKind::Database,
+        Kind::Schema => PartKind::Schema,
+        Kind::Set => PartKind::Set,
+        Kind::Table => PartKind::Table,
+        Kind::Tablespace | Kind::Instance | Kind::File => return None,
+    };
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let name = TableName::new(text(&subject.schema_name), text(&subject.table_name));
+    Some((kind, name))
+}
+
+fn tablespace<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Tablespace> {
+    let mut spaces = snapshot.facts.tablespaces.iter();
+    spaces.find(|space| space.name == name)
+}
+
+/// Of the tablespace that a table lies in, if it has storage.
+fn table_capacity<'a>(
+    snapshot: &'a Snapshot,
+    schema: &str,
+    table: &str,
+) -> Option<&'a Figure<Capacity>> {
+    let table = snapshot
+        .tables
+        .iter()
+        .find(|t| *t.schema_name == *schema && *t.table_name == *table)?;
+    let oid = table.heap.tablespace;
+    let mut spaces = snapshot.facts.tablespaces.iter();
+    spaces
+        .find(|space| space.oid == oid)
+        .map(|space| &space.capacity)
+}
