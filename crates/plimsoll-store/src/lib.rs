@@ -9,14 +9,16 @@
 
 mod all_series;
 mod answer;
+mod cleanup_runs;
 mod error;
 mod footprint;
 mod forecast;
 mod history;
-mod job;
+mod jobs;
 mod migration;
 mod postgres;
 mod reader;
+mod rows;
 mod sample;
 mod series;
 mod sqlite;
@@ -37,6 +39,7 @@ use plimsoll_core::thinning::Retention;
 use tokio::sync::mpsc;
 
 pub use crate::all_series::{Belongs, SampleTotal, SeriesBatch, TableSteps};
+pub use crate::cleanup_runs::{CleanupRun, CleanupRuns};
 pub use crate::error::StoreError;
 pub use crate::footprint::{Footprint, Shrink};
 pub use crate::forecast::{
@@ -46,7 +49,7 @@ pub use crate::history::{
     Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, Point, SeriesQuery,
     SetMember, SetSeries, State, TableName, TableNameError, TableSeries, TableState,
 };
-pub use crate::job::{CleanupRun, JobState};
+pub use crate::jobs::{Claim, Held, JobState, Jobs};
 pub use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, Step};
 pub use crate::transfer::row::Row;
 pub use crate::transfer::{Moved, NotMoved};
@@ -89,7 +92,7 @@ pub fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
 ///
 /// Every method is atomic: it has happened as a whole, or not at all, whatever is killed when.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Jobs + CleanupRuns + Send + Sync + 'static {
     /// Applies the missing migrations; returns the names of those applied. Two processes that
     /// start at once wait for each other.
     async fn migrate(&self) -> Result<Vec<String>, StoreError>;
@@ -224,44 +227,6 @@ pub trait Store: Send + Sync + 'static {
         retention: &Retention,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
-
-    /// Claims a job's run for a scheduled time: false if another process has claimed it, or if
-    /// one is still running (a claim whose process died can be taken over after `stale_after_s`).
-    async fn claim_job(
-        &self,
-        name: &str,
-        scheduled_for: Timestamp,
-        now: Timestamp,
-        stale_after_s: u32,
-    ) -> Result<bool, StoreError>;
-
-    /// Says that a claimed run is still under way, so that nobody takes it over: false if the claim
-    /// is no longer this run's.
-    async fn keep_job(
-        &self,
-        name: &str,
-        scheduled_for: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
-
-    /// Records how a claimed run ended.
-    async fn finish_job(
-        &self,
-        name: &str,
-        now: Timestamp,
-        outcome: &str,
-        message: &str,
-    ) -> Result<(), StoreError>;
-
-    /// The state of every job that ever ran.
-    async fn jobs(&self) -> Result<Vec<JobState>, StoreError>;
-
-    /// Past cleanup runs, newest first, and how many there are.
-    async fn cleanup_runs(
-        &self,
-        of: &DatabaseKey,
-        limit: usize,
-    ) -> Result<(Vec<CleanupRun>, u64), StoreError>;
 
     /// Sends every row of a database's history, as it is at one moment; stops when nobody listens.
     async fn read_history(

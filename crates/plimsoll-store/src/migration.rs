@@ -27,6 +27,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "002_forecasts",
         sql: include_str!("../migrations/sqlite/002_forecasts.sql"),
     },
+    Migration {
+        number: 3,
+        name: "003_claims",
+        sql: include_str!("../migrations/sqlite/003_claims.sql"),
+    },
 ];
 
 /// Those of PostgreSQL.
@@ -40,6 +45,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         number: 2,
         name: "002_forecasts",
         sql: include_str!("../migrations/postgres/002_forecasts.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "003_claims",
+        sql: include_str!("../migrations/postgres/003_claims.sql"),
     },
 ];
 

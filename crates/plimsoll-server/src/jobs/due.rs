@@ -27,10 +27,8 @@ pub(super) fn due(
     now: Timestamp,
 ) -> Due {
     let is_unfinished = state.is_some_and(|s| s.last_finished_at.is_none());
-    // A run in the future tells of a clock that was set back: it must not silence the job.
     let last_begun = state
-        .and_then(|s| s.last_scheduled_for)
-        .filter(|at| *at <= now)
+        .and_then(|state| state.last_begun(now))
         .or(never_ran_since);
     let last_time = cron.last_until(now);
     match (last_time, last_begun) {
@@ -56,8 +54,8 @@ mod tests {
             last_started_at: Some(at(scheduled_for)),
             last_finished_at: finished.then(|| at(scheduled_for)),
             last_outcome: finished.then(|| "ok".into()),
-            last_message: None,
             last_scheduled_for: Some(at(scheduled_for)),
+            ..JobState::default()
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::thinning::Retention;
-use plimsoll_store::StoreError;
+use plimsoll_store::{Claim, Held, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,7 +27,7 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
 const BEAT: SignedDuration = SignedDuration::from_secs(10);
 
 /// A run that said nothing for so long died with its process, and is taken over.
-const STALE_AFTER_S: u32 = 45;
+const STALE_AFTER: Duration = Duration::from_secs(45);
 
 /// What runs on a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,18 +158,18 @@ impl Scheduler {
         };
         clock.sleep_until(now + jitter(self.schedule.jitter)).await;
         let began_at = clock.now();
-        if !store
-            .claim_job(&key, scheduled_for, began_at, STALE_AFTER_S)
-            .await?
-        {
+        let Some(claim) = store.claim(&key, scheduled_for, STALE_AFTER).await? else {
             let next = cron.next_after(now).unwrap_or(now + LOOK_AGAIN);
             return Ok(Step::WaitUntil(next.min(now + LOOK_AGAIN)));
-        }
+        };
         let instance_name = &*watched.settings.instance;
         tracing::info!(job = job.name(), instance = instance_name, scheduled_for = %scheduled_for, "job.start");
         let outcome = tokio::select! {
             outcome = runs::run(self, job, watched, scheduled_for) => outcome,
-            never = self.keep(&key, scheduled_for, began_at) => match never {},
+            () = self.keep(&claim, began_at) => {
+                tracing::warn!(job = key, "job.taken_over");
+                return Ok(Step::Ran);
+            }
         };
         let ended_at = clock.now();
         tracing::info!(
@@ -181,35 +181,27 @@ impl Scheduler {
                 i64::try_from(ended_at.duration_since(began_at).as_millis()).unwrap_or(i64::MAX),
             "job.finished"
         );
-        store
-            .finish_job(&key, ended_at, outcome.word, &outcome.message)
-            .await?;
+        if store.finish(claim, outcome.word, &outcome.message).await? == Held::Lost {
+            tracing::warn!(job = key, "job.taken_over");
+        }
         Ok(Step::Ran)
     }
 
-    /// Says, for as long as it is polled, that a run is still under way. The time between two beats does
-    /// not grow by how long the store takes to write them.
-    async fn keep(
-        &self,
-        key: &str,
-        scheduled_for: Timestamp,
-        began_at: Timestamp,
-    ) -> std::convert::Infallible {
+    /// Says, for as long as it is polled, that a run is still under way; ends when it is another's. The
+    /// time between two beats does not grow by how long the store takes to write them.
+    async fn keep(&self, claim: &Claim, began_at: Timestamp) {
         let clock = self.watch.clock();
         let mut beat_at = began_at;
         loop {
             clock.sleep_until(beat_at + BEAT).await;
             beat_at = clock.now();
-            match self
-                .watch
-                .store()
-                .keep_job(key, scheduled_for, beat_at)
-                .await
-            {
-                Ok(true) => {}
-                // The machine slept, say. Samples are unique for their time, so nothing is taken twice.
-                Ok(false) => tracing::warn!(job = key, "job.taken_over"),
-                Err(error) => tracing::warn!(job = key, error = %error, "job.beat_failed"),
+            match self.watch.store().keep(claim).await {
+                Ok(Held::Ours) => {}
+                // The machine slept, say.
+                Ok(Held::Lost) => return,
+                Err(error) => {
+                    tracing::warn!(job = claim.job(), error = %error, "job.beat_failed");
+                }
             }
         }
     }

@@ -48,9 +48,7 @@ fn answer(
     now: Timestamp,
 ) -> JobAnswer {
     let cron = job.cron(schedule);
-    let is_running =
-        |state: &JobState| state.last_started_at.is_some() && state.last_finished_at.is_none();
-    let any_running = states.iter().any(|(_, state)| is_running(state));
+    let any_running = states.iter().any(|(_, state)| state.is_running);
     let took_ms = states
         .iter()
         .filter_map(|(_, s)| Some(s.last_finished_at?.duration_since(s.last_started_at?)))

@@ -21,12 +21,12 @@ mod citus;
 mod error;
 mod footprint;
 mod forecast;
-mod job;
 mod migrate;
 mod partition;
 mod pool;
 mod read;
 mod reader;
+mod rows;
 mod thin;
 mod transfer;
 
@@ -56,8 +56,8 @@ use crate::history::{
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
-    BackupProgress, CleanupRun, DatabaseKey, JobState, KeptForecast, Moved, NotMoved, PartQuery,
-    Row, SeriesBatch, Store, StoreError, answer, on_this_thread,
+    BackupProgress, DatabaseKey, KeptForecast, Moved, NotMoved, PartQuery, Row, SeriesBatch, Store,
+    StoreError, answer, on_this_thread,
 };
 
 /// How often a snapshot is compared anew because another process came first.
@@ -303,60 +303,6 @@ impl Store for PostgresStore {
                 .map_err(|wrong| wrong.on(&self.name))?;
         }
         Ok(dropped)
-    }
-
-    async fn claim_job(
-        &self,
-        name: &str,
-        scheduled_for: Timestamp,
-        now: Timestamp,
-        stale_after_s: u32,
-    ) -> Result<bool, StoreError> {
-        transaction!(self, write, |work| job::claim(
-            &work,
-            name,
-            scheduled_for,
-            now,
-            stale_after_s
-        ))
-    }
-
-    async fn keep_job(
-        &self,
-        name: &str,
-        scheduled_for: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        transaction!(self, write, |work| job::keep(
-            &work,
-            name,
-            scheduled_for,
-            now
-        ))
-    }
-
-    async fn finish_job(
-        &self,
-        name: &str,
-        now: Timestamp,
-        outcome: &str,
-        message: &str,
-    ) -> Result<(), StoreError> {
-        transaction!(self, write, |work| job::finish(
-            &work, name, now, outcome, message
-        ))
-    }
-
-    async fn jobs(&self) -> Result<Vec<JobState>, StoreError> {
-        transaction!(self, read, |work| job::jobs(&work))
-    }
-
-    async fn cleanup_runs(
-        &self,
-        of: &DatabaseKey,
-        limit: usize,
-    ) -> Result<(Vec<CleanupRun>, u64), StoreError> {
-        transaction!(self, read, |work| job::cleanup_runs(&work, of, limit))
     }
 
     async fn read_history(

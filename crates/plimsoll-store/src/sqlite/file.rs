@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -58,20 +58,61 @@ impl File {
         access: Access,
         work: impl FnOnce(&mut Connection) -> Result<T, Wrong>,
     ) -> Result<T, Wrong> {
-        let in_memory = self.path.as_os_str().is_empty();
-        let slot = if access == Access::Read && !in_memory {
+        let mut slot = self.slot(access);
+        let connection = match &mut *slot {
+            Some(connection) => connection,
+            None => slot.insert(self.open(access)?),
+        };
+        work(connection)
+    }
+
+    /// As [`Self::with`], but `work` has the connection for itself and gives it back. What it left
+    /// uncommitted is rolled back; after a panic the next call opens the file anew.
+    pub(super) fn with_own<T>(
+        &self,
+        access: Access,
+        work: impl FnOnce(Connection) -> (Connection, T),
+    ) -> Result<T, Wrong> {
+        let mut slot = self.slot(access);
+        let connection = match slot.take() {
+            Some(connection) => connection,
+            None => self.open(access)?,
+        };
+        let (connection, result) = work(connection);
+        if !connection.is_autocommit() {
+            connection.execute_batch("rollback")?;
+        }
+        *slot = Some(connection);
+        Ok(result)
+    }
+
+    fn slot(&self, access: Access) -> MutexGuard<'_, Option<Connection>> {
+        let slot = if access == Access::Read && !self.is_in_memory() {
             &self.reader
         } else {
             &self.writer
         };
         // a panic while it was held rolled its transaction back: the connection is still good
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let connection = match &mut *slot {
-            Some(connection) => connection,
-            None if in_memory => slot.insert(Connection::open_in_memory()?),
-            None => slot.insert(connect(&self.path, access)?),
-        };
-        work(connection)
+        slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self, access: Access) -> Result<Connection, Wrong> {
+        if self.is_in_memory() {
+            return Ok(Connection::open_in_memory()?);
+        }
+        connect(&self.path, access)
+    }
+
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.path.as_os_str().is_empty()
+    }
+
+    /// What errors call it.
+    pub(super) fn name(&self) -> String {
+        if self.is_in_memory() {
+            return "in memory".to_owned();
+        }
+        self.path.display().to_string()
     }
 }
 

@@ -9,10 +9,10 @@ mod error;
 mod file;
 mod footprint;
 mod forecast;
-mod job;
 mod migrate;
 mod read;
 mod reader;
+mod rows;
 mod thin;
 mod transfer;
 
@@ -43,8 +43,8 @@ use crate::history::{
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
-    BackupProgress, CleanupRun, DatabaseKey, JobState, KeptForecast, Moved, NotMoved, PartQuery,
-    Row, SeriesBatch, Store, StoreError, answer, on_this_thread,
+    BackupProgress, DatabaseKey, KeptForecast, Moved, NotMoved, PartQuery, Row, SeriesBatch, Store,
+    StoreError, answer, on_this_thread,
 };
 
 /// How often a snapshot is compared anew because another process came first.
@@ -123,11 +123,13 @@ impl SqliteStore {
                 .map_err(|wrong| wrong.on(&file.path))
         })
         .await;
-        result.unwrap_or_else(|panic| {
-            Err(StoreError::Failed {
-                store: self.file.path.display().to_string(),
-                reason: panic.to_string(),
-            })
+        result.unwrap_or_else(|panic| self.panicked(&panic))
+    }
+
+    fn panicked<T>(&self, panic: &tokio::task::JoinError) -> Result<T, StoreError> {
+        Err(StoreError::Failed {
+            store: self.file.name(),
+            reason: panic.to_string(),
         })
     }
 }
@@ -346,57 +348,6 @@ impl Store for SqliteStore {
     ) -> Result<u64, StoreError> {
         let (of, retention) = (of.clone(), *retention);
         self.write(move |connection| thin::thin(connection, &of, &retention, now))
-            .await
-    }
-
-    async fn claim_job(
-        &self,
-        name: &str,
-        scheduled_for: Timestamp,
-        now: Timestamp,
-        stale_after_s: u32,
-    ) -> Result<bool, StoreError> {
-        let name = name.to_owned();
-        self.write(move |connection| {
-            job::claim(connection, &name, scheduled_for, now, stale_after_s)
-        })
-        .await
-    }
-
-    async fn keep_job(
-        &self,
-        name: &str,
-        scheduled_for: Timestamp,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let name = name.to_owned();
-        self.write(move |connection| job::keep(connection, &name, scheduled_for, now))
-            .await
-    }
-
-    async fn finish_job(
-        &self,
-        name: &str,
-        now: Timestamp,
-        outcome: &str,
-        message: &str,
-    ) -> Result<(), StoreError> {
-        let (name, outcome, message) = (name.to_owned(), outcome.to_owned(), message.to_owned());
-        self.write(move |connection| job::finish(connection, &name, now, &outcome, &message))
-            .await
-    }
-
-    async fn jobs(&self) -> Result<Vec<JobState>, StoreError> {
-        self.read(job::jobs).await
-    }
-
-    async fn cleanup_runs(
-        &self,
-        of: &DatabaseKey,
-        limit: usize,
-    ) -> Result<(Vec<CleanupRun>, u64), StoreError> {
-        let of = of.clone();
-        self.read(move |connection| job::cleanup_runs(connection, &of, limit))
             .await
     }
 

@@ -387,59 +387,6 @@ contract! {
         assert!(fresh.all(&world).await[0].is_demo);
     }
 
-    async fn a_job_runs_once_for_each_scheduled_time(fresh: &Fresh) {
-        let other = plimsoll_store::open(&fresh.url).unwrap();
-        let [one, two, three] = [1, 2, 3].map(|n| at("2026-01-01T00:00:00Z") + SignedDuration::from_hours(n));
-        let (a, b) = tokio::join!(
-            fresh.store.claim_job("watch", one, one, 60),
-            other.claim_job("watch", one, one, 60),
-        );
-        assert_eq!(i32::from(a.unwrap()) + i32::from(b.unwrap()), 1);
-        // still running: not even for the next time
-        assert!(!other.claim_job("watch", two, one + SignedDuration::from_secs(59), 60).await.unwrap());
-        let running = fresh.store.jobs().await.unwrap();
-        assert_eq!(running[0].last_started_at, Some(one));
-        assert_eq!(running[0].last_finished_at, None);
-        // its process died: taken over, for the same time
-        assert!(other.claim_job("watch", one, one + SignedDuration::from_secs(60), 60).await.unwrap());
-        other.finish_job("watch", two, "ok", "3 databases").await.unwrap();
-        assert!(!fresh.store.claim_job("watch", one, two, 60).await.unwrap(), "it ran");
-        assert!(fresh.store.claim_job("watch", three, three, 60).await.unwrap());
-        // as long as it says that it runs, nobody takes it over
-        let later = |seconds| three + SignedDuration::from_secs(seconds);
-        assert!(fresh.store.keep_job("watch", three, later(50)).await.unwrap());
-        assert!(!fresh.store.keep_job("watch", two, later(51)).await.unwrap(), "not that run");
-        assert!(!other.claim_job("watch", three, later(109), 60).await.unwrap());
-        assert!(other.claim_job("watch", three, later(110), 60).await.unwrap());
-        fresh.store.finish_job("watch", three, "failed", "no answer").await.unwrap();
-        let jobs = fresh.store.jobs().await.unwrap();
-        assert_eq!(jobs.len(), 1);
-        assert_eq!(jobs[0].name, "watch");
-        assert_eq!(jobs[0].last_outcome.as_deref(), Some("failed"));
-        assert_eq!(jobs[0].last_message.as_deref(), Some("no answer"));
-        assert_eq!(jobs[0].last_scheduled_for, Some(three));
-        assert_eq!(jobs[0].last_finished_at, Some(three));
-    }
-
-    async fn cleanup_runs_are_read_newest_first(fresh: &Fresh) {
-        let world = World::new("main", "app");
-        for n in 1..=3 {
-            let started = if fresh.url.starts_with("sqlite:") {
-                (1_767_225_600_000_i64 + n).to_string()
-            } else {
-                format!("to_timestamp({})", 1_767_225_600 + n)
-            };
-            (fresh.sql)(&format!(
-                "insert into cleanup_runs (instance, database, started_at, outcome, rows_deleted)
-                 values ('main', 'app', {started}, 'ok', '{{\"events\": {n}}}') returning id"
-            ));
-        }
-        let (runs, total) = fresh.store.cleanup_runs(&world.key(), 2).await.unwrap();
-        assert_eq!(total, 3);
-        assert_eq!(runs.iter().map(|run| run.rows_deleted[0].clone()).collect::<Vec<_>>(),
-            [("events".to_owned(), 3), ("events".to_owned(), 2)]);
-    }
-
     async fn migrations_run_once_whoever_is_first(fresh: &Fresh) {
         assert_eq!(fresh.store.migrate().await.unwrap(), Vec::<String>::new());
         assert_eq!(fresh.store.pending_migrations().await.unwrap(), Vec::<String>::new());

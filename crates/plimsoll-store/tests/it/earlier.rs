@@ -1,0 +1,82 @@
+//! A store that an earlier version wrote opens, and what it holds is there.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use plimsoll_store::{Held, Store, open};
+
+/// The migrations of the version before claims, for each store.
+const SQLITE: [&str; 2] = [
+    include_str!("../../migrations/sqlite/001_history.sql"),
+    include_str!("../../migrations/sqlite/002_forecasts.sql"),
+];
+const POSTGRES: [&str; 2] = [
+    include_str!("../../migrations/postgres/001_history.sql"),
+    include_str!("../../migrations/postgres/002_forecasts.sql"),
+];
+
+/// One job ended, and one was under way.
+async fn has_its_jobs(store: &dyn Store) {
+    let applied = store.migrate().await.unwrap();
+    assert_eq!(applied.first().map(String::as_str), Some("003_claims"));
+    let jobs = store.jobs().await.unwrap();
+    let names: Vec<_> = jobs
+        .iter()
+        .map(|job| (&*job.name, job.is_running))
+        .collect();
+    assert_eq!(names, [("ended", false), ("running", true)]);
+    let ran_for: Timestamp = "2026-01-01T03:00:00Z".parse().unwrap();
+    for job in &jobs {
+        assert_eq!(job.last_scheduled_for, Some(ran_for));
+    }
+    let again = store
+        .claim("ended", ran_for, Duration::from_secs(60))
+        .await
+        .unwrap();
+    assert!(again.is_none(), "it ran");
+    let dead = store
+        .claim("running", ran_for, Duration::from_secs(60))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(store.finish(dead, "ok", "").await.unwrap(), Held::Ours);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_version_before_claims_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    for sql in SQLITE {
+        connection.execute_batch(sql).unwrap();
+    }
+    let at = 1_767_236_400_000_i64;
+    connection
+        .execute_batch(&format!(
+            "create table migrations (number integer primary key, name text not null,
+                 applied_at text not null default '2026-01-01T00:00:00Z') strict;
+             insert into migrations (number, name) values (1, '001_history'), (2, '002_forecasts');
+             insert into jobs values ('ended', {at}, {at}, 'ok', 'x', {at}, {at}),
+                 ('running', {at}, null, null, null, {at}, {at});"
+        ))
+        .unwrap();
+    drop(connection);
+    has_its_jobs(&*open(&format!("sqlite:{}", path.display())).unwrap()).await;
+}
+
+throwaway_postgres::on_every_major! {
+    async fn a_schema_of_the_version_before_claims_opens(server: &Server) {
+        server.sql("postgres", "create database earlier").unwrap();
+        let begin = "create schema plimsoll; create table plimsoll.migrations (
+            number integer primary key, name text not null, applied_at timestamptz not null default now())";
+        let rows = "insert into plimsoll.migrations values (1, '001_history'), (2, '002_forecasts');
+            insert into plimsoll.jobs
+            select name, at, case name when 'ended' then at end, null, null, at, at
+            from unnest(array['ended', 'running']) as name,
+                (select timestamptz '2026-01-01 03:00:00+00') as t (at)";
+        for sql in [begin, POSTGRES[0], POSTGRES[1], rows] {
+            server.sql("earlier", sql).unwrap();
+        }
+        has_its_jobs(&*open(&server.url("earlier")).unwrap()).await;
+    }
+}
