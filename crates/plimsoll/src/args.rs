@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use secrecy::SecretString;
 
 use crate::bytes::Bytes;
+use crate::secrets::has_password;
 
 /// A PostgreSQL storage monitor: how much disk every table uses, what grows, when the disk is full.
 #[derive(Debug, Parser)]
@@ -50,10 +52,10 @@ pub(crate) struct Global {
     )]
     pub(crate) store: Option<SecretString>,
     /// Of the configured instances, the one with this name
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = name)]
     pub(crate) instance: Option<String>,
     /// Of the instance's databases, this one
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = name)]
     pub(crate) database: Option<String>,
     /// What is printed on standard output
     #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Table)]
@@ -64,6 +66,18 @@ pub(crate) struct Global {
     /// Log more: -v what is done, -vv every statement's cost
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// What to say about passwords on the command line
+    #[arg(skip)]
+    pub(crate) typed_passwords: Vec<String>,
+}
+
+/// A name. A URL in its place would be repeated wherever the name is.
+fn name(text: &str) -> Result<String, &'static str> {
+    if has_password(text) {
+        Err("this is no name; a database's URL is given as --database-url, or in DATABASE_URL")
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +93,7 @@ impl Global {
             output: OutputFormat::Table,
             log_format: None,
             verbose: 0,
+            typed_passwords: Vec::new(),
         }
     }
 }
@@ -294,14 +309,37 @@ pub(crate) struct Export {
 pub(crate) struct Import {
     /// An export (NDJSON); a CSV with time,schema,table,bytes; PgHero's pghero_space_stats as CSV, or
     /// the postgres:// URL of the database that has it; - for standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) from: String,
+    #[arg(value_name = "FILE", value_parser = ImportFrom::from_str)]
+    pub(crate) from: ImportFrom,
     /// Of several databases in PgHero's table, the one with this name there
     #[arg(long, value_name = "NAME")]
     pub(crate) source_database: Option<String>,
     /// Leave out the samples that have bad lines, instead of importing nothing (CSV only)
     #[arg(long)]
     pub(crate) skip_bad_samples: bool,
+}
+
+/// Where a history to import is.
+#[derive(Debug, Clone)]
+pub(crate) enum ImportFrom {
+    /// A file, or standard input as `-`.
+    File(PathBuf),
+    /// A database, by its URL, which may hold a password.
+    Database(SecretString),
+}
+
+impl FromStr for ImportFrom {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once("://") {
+            None => Ok(Self::File(text.into())),
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Database(text.into())),
+            Some((scheme, _)) => Err(format!(
+                "`{scheme}://` is neither postgres:// nor a file's name"
+            )),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,8 +1,9 @@
 //! The binary: arguments to exit code.
 
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod args;
 mod bytes;
@@ -14,13 +15,19 @@ mod logs;
 mod new_file;
 mod output;
 mod progress;
+mod secrets;
+mod signals;
 
 use args::{Cli, Command};
 use commands::Finding;
 use context::Context;
+use secrets::masked;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     let is_service = matches!(cli.command, Command::Serve(_));
     logs::start(cli.global.log_format, cli.global.verbose, is_service);
     match run(cli) {
@@ -28,10 +35,34 @@ fn main() -> ExitCode {
         Ok(Finding::Some) => ExitCode::from(1),
         Err(error) => {
             // Standard error may be closed; the exit code still tells.
-            let _ = output::complain(&format!("plimsoll: {error:#}"));
+            let _ = output::complain(&format!("plimsoll: {}", masked(&format!("{error:#}"))));
             ExitCode::from(2)
         }
     }
+}
+
+/// The command line, or the exit code after its help or what is wrong with it was printed.
+fn parse() -> Result<Cli, ExitCode> {
+    let parsed = Cli::command().try_get_matches().and_then(|matches| {
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        cli.global.typed_passwords = secrets::typed(&matches);
+        Ok(cli)
+    });
+    parsed.map_err(|error| {
+        if !error.use_stderr() {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        // It repeats what was typed, and that may be a URL in a wrong place.
+        let text = error.render();
+        let text = if io::stderr().is_terminal() {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
+        };
+        let _ = output::complain(masked(&text).trim_end());
+        ExitCode::from(2)
+    })
 }
 
 fn run(cli: Cli) -> anyhow::Result<Finding> {

@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::new_file::{Existing, NewFile};
 use crate::output;
 use crate::progress::Counter;
+use crate::secrets::masked;
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -41,7 +42,7 @@ pub(crate) async fn run(context: &Context, args: &args::Backup) -> anyhow::Resul
             writeln!(
                 out,
                 "{}: {}",
-                output::printable(&file.display().to_string()),
+                output::printable(&masked(&file.display().to_string())),
                 size_text::pretty(size_bytes)
             )
         })?;

@@ -10,6 +10,7 @@ use super::Finding;
 use crate::args::{Global, OutputFormat};
 use crate::config::{self, Config};
 use crate::output;
+use crate::secrets::masked;
 
 #[derive(Serialize)]
 struct Answer {
@@ -33,7 +34,7 @@ pub(crate) fn run(global: &Global) -> anyhow::Result<Finding> {
         Ok(config) => check(&config),
         Err(error) => Answer {
             ok: false,
-            problems: vec![format!("{error:#}")],
+            problems: vec![masked(&format!("{error:#}")).into_owned()],
             warnings: Vec::new(),
             store: None,
             instances: Vec::new(),
@@ -54,17 +55,17 @@ pub(crate) fn run(global: &Global) -> anyhow::Result<Finding> {
 fn check(config: &Config) -> Answer {
     let mut problems = Vec::new();
     if let Err(error) = config.settings.validate() {
-        problems.push(error.to_string());
+        problems.push(masked(&error.to_string()).into_owned());
     }
     let store_url = config.store_url.expose_secret();
     if let Err(error) = plimsoll_store::open(store_url) {
-        problems.push(error.to_string());
+        problems.push(masked(&error.to_string()).into_owned());
     }
     Answer {
         ok: problems.is_empty(),
         problems,
         warnings: config.warnings.clone(),
-        store: Some(store_text(store_url)),
+        store: Some(masked(store_url).into_owned()),
         instances: config.settings.instances.iter().map(instance).collect(),
     }
 }
@@ -84,15 +85,6 @@ fn instance(watched: &Watched) -> Instance {
         url: watched.url.to_string(),
         databases,
     }
-}
-
-/// The store's URL without a password.
-fn store_text(url: &str) -> String {
-    if url.starts_with("sqlite:") {
-        return url.to_owned();
-    }
-    url.parse::<plimsoll_connect::DatabaseUrl>()
-        .map_or_else(|_| "(unreadable)".to_owned(), |url| url.to_string())
 }
 
 fn print(out: &mut dyn Write, answer: &Answer) -> std::io::Result<()> {

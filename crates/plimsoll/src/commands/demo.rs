@@ -10,7 +10,6 @@ use plimsoll_postgres::{Memory, Silent, Target, VisitOptions, visit};
 use plimsoll_server::answer::sizes::{SizesQuery, sizes};
 use plimsoll_server::settings::{Settings, Watched};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Finding;
@@ -21,6 +20,7 @@ use crate::demo::inserts::keep_inserting;
 use crate::demo::record::record_history;
 use crate::demo::{DATABASE, start_server};
 use crate::output;
+use crate::signals::Stop;
 
 /// The name of the demo's instance.
 const INSTANCE: &str = "demo";
@@ -30,12 +30,10 @@ const DAILY_SAMPLES_KEPT: usize = 150;
 
 pub(crate) async fn run(context: &Context, args: &args::Demo) -> anyhow::Result<Finding> {
     // A signal must also be obeyed while the server is being filled, and nothing be left behind.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut stop = Stop::listen()?;
     tokio::select! {
         outcome = show(context, args) => outcome?,
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = stop.received() => {}
     }
     Ok(Finding::None)
 }

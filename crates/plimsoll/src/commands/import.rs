@@ -8,13 +8,20 @@ use anyhow::Context as _;
 use plimsoll_store::Moved;
 use plimsoll_store::transfer::csv::{self, Imported, Options};
 use plimsoll_store::transfer::{Fit, ndjson, pghero};
+use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
 use super::Finding;
 use crate::args;
+use crate::args::ImportFrom;
 use crate::context::Context;
 use crate::output::{self, thousands};
 use crate::progress::Counter;
+use crate::secrets::has_password;
+
+/// The list of processes shows what was typed.
+const TYPED: &str = "every user of this machine can read the password in the URL in the list of processes; \
+    PGPASSWORD or ~/.pgpass keeps it out of there";
 
 #[derive(Serialize)]
 struct Answer {
@@ -37,15 +44,22 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
         source_database: args.source_database,
         skip_bad_samples: args.skip_bad_samples,
     };
-    let from = args.from.as_str();
     let counter = Counter::new();
-    if from.starts_with("postgres://") || from.starts_with("postgresql://") {
-        counter.at("reading pghero_space_stats");
-        let imported = pghero::import(&*store, &context.key()?, from, &options).await?;
-        drop(counter);
-        return sizes(context, imported);
-    }
-    let mut input = open(Path::new(from)).with_context(|| format!("cannot read {from}"))?;
+    let path = match &args.from {
+        ImportFrom::File(path) => path,
+        ImportFrom::Database(url) => {
+            let url = url.expose_secret();
+            if has_password(url) {
+                tracing::warn!("{TYPED}");
+            }
+            counter.at("reading pghero_space_stats");
+            let imported = pghero::import(&*store, &context.key()?, url, &options).await?;
+            drop(counter);
+            return sizes(context, imported);
+        }
+    };
+    let from = path.display();
+    let mut input = open(path).with_context(|| format!("cannot read {from}"))?;
     let is_ndjson = first_byte(&input)? == Some(b'{');
     input.rewind()?;
     let input = counter.reading(input);

@@ -8,13 +8,13 @@ use plimsoll_server::clock::SystemClock;
 use plimsoll_server::settings::Settings;
 use plimsoll_store::Store;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Finding;
 use crate::args;
 use crate::context::Context;
 use crate::output;
+use crate::signals::Stop;
 
 pub(crate) async fn run(context: Context, args: &args::Serve) -> anyhow::Result<Finding> {
     let mut settings = context.config.settings.clone();
@@ -39,21 +39,17 @@ pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves until a signal ends it.
 pub(crate) async fn until_signal(
     settings: Settings,
     store: Arc<dyn Store>,
     listener: TcpListener,
 ) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut stop = Stop::listen()?;
     let on_signal = shutdown.clone();
     tokio::spawn(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
+        let name = stop.received().await;
         tracing::info!(signal = name, "server.stopping");
         on_signal.cancel();
     });

@@ -105,14 +105,53 @@ pub(crate) struct Capacity {
     pub(crate) bytes: Bytes,
 }
 
-/// Reads the file's text. The error names the line, and the nearest known key for an unknown one.
+/// Reads the file's text. An error names the line, and the nearest known key for an unknown one; it repeats no
+/// value, since any line may hold a password.
 pub(crate) fn parse(text: &str, path: &Path) -> Result<File, String> {
     toml::from_str(text).map_err(|error| {
-        let hint = nearest_key(error.message()).map_or_else(String::new, |key| {
+        let message = error.message();
+        let hint = nearest_key(message).map_or_else(String::new, |key| {
             format!("\nDid you mean `{key}`? plimsoll.example.toml explains every key.")
         });
-        format!("{}: {}{hint}", path.display(), error.to_string().trim_end())
+        let place = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .map_or_else(String::new, |before| {
+                let line = before.matches('\n').count() + 1;
+                let column = before
+                    .rsplit('\n')
+                    .next()
+                    .unwrap_or_default()
+                    .chars()
+                    .count()
+                    + 1;
+                format!(", line {line}, column {column}")
+            });
+        format!(
+            "{}{place}: {}{hint}",
+            path.display(),
+            without_value(message)
+        )
     })
+}
+
+/// serde's "invalid type: string "...", expected ..." without the value.
+fn without_value(message: &str) -> String {
+    let Some((kind, rest)) = message
+        .split_once(": ")
+        .filter(|(kind, _)| kind.starts_with("invalid "))
+    else {
+        return message.to_owned();
+    };
+    let Some((found, expected)) = rest.rsplit_once(", expected ") else {
+        return message.to_owned();
+    };
+    let found = found
+        .split(['`', '"'])
+        .next()
+        .unwrap_or_default()
+        .trim_end();
+    format!("{kind}: {found}, expected {expected}")
 }
 
 /// From serde's "unknown field `a`, expected one of `b`, `c`": the known key nearest to the unknown.
@@ -152,6 +191,32 @@ mod tests {
         assert!(error("[history]\nall_for = \"soon\"\n").contains("line 2"));
         assert!(error("[[capacity]]\nbytes = \"5 parsecs\"\n").contains("is not a size"));
         assert!(error("[schedule]\nsample = \"at night\"\n").contains("line 2"));
+    }
+
+    #[test]
+    fn no_mistake_repeats_a_value() {
+        for text in [
+            "[[instance]]\nname = \"a\"\nurl = [\"postgres://u:hush@h/d\"]\n",
+            "[[instance]]\nname = \"a\"\nurl = { password = \"hush\" }\n",
+            "[[instance]]\nname = \"a\"\nurll = \"postgres://u:hush@h/d\"\n",
+            "[[instance]]\nname = \"a\"\npassword = \"hush\"\n",
+            "[[instance]]\nname = \"a\"\nurl = postgres://u:hush@h/d\n",
+            "[[instance]]\nname = \"a\"\nurl = \"postgres://u:hush@h/d\n",
+            "[[instance]]\nname = \"a\"\nurl = \"postgres://u:\\hush@h/d\"\n",
+            "[[instance]]\nname = \"a\"\nurl = \"postgres://u:hush@h/d\"\nurl = \"b\"\n",
+            "instance = \"hush\"\n",
+            "store = \"hush\"\n",
+            "[[instance]]\nname = \"a\" url = \"hush\"\n",
+            "[[instance]]\nparallel = \"hush\"\n",
+            "[[instance]]\nurl = \"hush\"\n",
+        ] {
+            let error = error(text);
+            assert!(!error.contains("hush"), "{text}: {error}");
+            assert!(error.contains("line "), "{text}: {error}");
+        }
+        // A number may be a password too.
+        let error = error("[[instance]]\nname = \"a\"\nurl = 4711\n");
+        assert!(!error.contains("4711"), "{error}");
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(crate) fn resolve(global: &Global) -> anyhow::Result<Config> {
         Some(path) => read(path)?,
         None => file::File::default(),
     };
-    let mut warnings = Vec::new();
+    let mut warnings = global.typed_passwords.clone();
     let visit = visit_options(&file.visit)?;
     let mut instances = Vec::new();
     if let Some(url) = &global.database_url {
@@ -99,6 +99,11 @@ fn watched(instance: &file::Instance, visit: &VisitOptions) -> anyhow::Result<Wa
     let context = || format!("the instance \"{name}\"");
     let url = match (&instance.url, &instance.url_file) {
         (Some(url), None) => url.expose_secret().to_owned(),
+        (None, Some(path)) if path.to_string_lossy().contains("://") => {
+            bail!(
+                "the instance \"{name}\": `url_file` is the name of a file; a URL is written as `url`"
+            )
+        }
         (None, Some(path)) => std::fs::read_to_string(path)
             .with_context(|| format!("reading {}", path.display()))
             .with_context(context)?

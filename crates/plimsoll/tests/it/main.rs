@@ -10,6 +10,7 @@ mod moving;
 mod output;
 mod ranking;
 mod readme;
+mod secrets;
 mod serve;
 mod store;
 mod support;

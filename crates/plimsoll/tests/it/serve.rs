@@ -230,3 +230,40 @@ fn it_outlives_the_servers_restart(major: u32) {
     assert_eq!(kept(&service), before + 1);
     assert_eq!(service.stop("-INT").0, Some(0));
 }
+
+/// Nobody listens at this address, and it needs nobody to start.
+const NOWHERE: &str = "postgres://u@127.0.0.1:1/app";
+
+#[test]
+fn every_signal_that_asks_it_to_end_ends_it_in_order() {
+    for signal in ["-TERM", "-INT", "-HUP"] {
+        let home = Home::new();
+        let service = Service::start(home.on(NOWHERE).args(["serve", "--listen", "127.0.0.1:0"]));
+        let (code, log) = service.stop(signal);
+        assert_eq!(code, Some(0), "{signal}: {log}");
+        assert!(log.contains("server.stopping"), "{signal}: {log}");
+    }
+}
+
+#[test]
+fn what_was_started_to_outlive_its_terminal_does() {
+    let home = Home::new();
+    let program = home.on(NOWHERE);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" serve --listen 127.0.0.1:0"]);
+    shell.arg(program.get_program()).env_clear();
+    for (name, value) in program.get_envs() {
+        shell.env(name, value.unwrap());
+    }
+    let service = Service::start(&mut shell);
+    let hung_up = Command::new("kill")
+        .args(["-HUP", &service.id().to_string()])
+        .status();
+    assert!(hung_up.unwrap().success());
+    // whoever ends at the signal does not answer after it
+    for _ in 0..10 {
+        assert_eq!(service.get("/healthz").0, 200);
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(service.stop("-TERM").0, Some(0));
+}
