@@ -3,7 +3,6 @@
 //! 100,000 tables are 400,000 relations, so a relation here is 56 bytes and its name a slice of one
 //! long text; the tables of the snapshot are made of it at the end.
 
-mod assemble;
 mod changed;
 mod names;
 
@@ -15,9 +14,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::catalog::names::Names;
+use crate::counters::{Counting, RowCounts};
 use crate::error::VisitError;
 use crate::raw_text::{Char, RawText};
-use crate::rows::{Counting, RowCounts};
 use crate::session::Session;
 
 /// How often a catalog that somebody rewrites (`vacuum full pg_class`) is asked again, and how long
@@ -62,7 +61,7 @@ pub(crate) struct Relation {
     pub toast: Oid,
     /// An index's table, or 0.
     pub table: Oid,
-    namespace: Oid,
+    pub namespace: Oid,
     pub access_method: Oid,
     name_at: u32,
     name_len: u16,
@@ -326,7 +325,18 @@ impl Catalog {
         })
     }
 
-    fn name(&self, relation: &Relation) -> &str {
+    /// `nspname` of a relation's schema; where that was dropped in between, its number.
+    pub(crate) fn schema(&self, relation: &Relation) -> std::sync::Arc<str> {
+        self.names.schema(relation.namespace)
+    }
+
+    /// The first parent of a table that inherits or is a partition.
+    pub(crate) fn parent(&self, oid: Oid) -> Option<Oid> {
+        self.parents.get(&oid).copied()
+    }
+
+    /// A relation's name.
+    pub(crate) fn name(&self, relation: &Relation) -> &str {
         let start = relation.name_at as usize;
         self.text
             .get(start..start + usize::from(relation.name_len))

@@ -12,9 +12,9 @@ use plimsoll_core::size::Status;
 
 use crate::catalog::{Catalog, Kind, Relation, Slot};
 use crate::error::VisitError;
+use crate::seen::Seen;
 use crate::session::Session;
 use crate::sizes::{Found, Sizes};
-use crate::visit::Seen;
 
 /// Above so many relations the total is carried forward between full sweeps: `pg_database_size` would
 /// cost the server more than the whole visit.

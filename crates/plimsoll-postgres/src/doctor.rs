@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::VisitError;
+use crate::options::{Target, VisitOptions};
 use crate::privileges::Privileges;
 use crate::session::{Limits, Session};
-use crate::visit::{Target, VisitOptions};
 
 pub use grants::{ROLE, grants};
 

@@ -18,11 +18,11 @@ use crate::catalog::{Catalog, FileKey, Slot};
 use crate::error::VisitError;
 use crate::files::file_name::{FileName, Fork};
 use crate::locks::Locks;
+use crate::progress::{Phase, Progress};
 use crate::raw_text::RawText;
 use crate::session::Session;
 use crate::sizes::{Found, Sizes};
 use crate::transactions::Transactions;
-use crate::visit::{Phase, Progress};
 
 pub(crate) use crate::files::unattributed::Unowned;
 
@@ -190,9 +190,11 @@ impl Files {
         directories: &[Directory],
     ) -> Result<(), VisitError> {
         for round in 0..=ROUNDS {
-            let changed = catalog.changed(session, sizes).await?;
+            let changed = catalog.changed(session).await?;
             for slot in changed.dropped {
-                self.release(catalog, sizes, slot, Status::Dropped);
+                if !sizes.is_gone(slot) {
+                    self.release(catalog, sizes, slot, Status::Dropped);
+                }
             }
             for slot in changed.restated.iter().filter_map(|oid| catalog.slot(*oid)) {
                 self.release(catalog, sizes, slot, Status::TimedOut);

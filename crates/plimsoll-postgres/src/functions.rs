@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::{Catalog, Kind, Relation, Slot};
 use crate::cost;
 use crate::error::VisitError;
+use crate::progress::{Phase, Progress};
 use crate::session::{Limits, Session};
 use crate::sizes::{Found, Sizes};
 use crate::transactions::Transactions;
-use crate::visit::{Phase, Progress};
 
 /// How many relations one backend opens at most before it is replaced: some 4.5 kB of relation cache each.
 const RELATIONS_A_CONNECTION: usize = 12_000;
@@ -144,7 +144,7 @@ async fn look_again(
         return Ok(Vec::new());
     }
     *snapshot = now;
-    let changed = catalog.changed(session, sizes).await?;
+    let changed = catalog.changed(session).await?;
     for slot in changed.dropped {
         sizes.set(slot, Found::unread(Status::Dropped));
     }

@@ -2,10 +2,12 @@
 //!
 //! **Invariant:** the only crate that knows `pg_catalog`, and it never writes.
 
+mod assemble;
 mod capacity;
 mod catalog;
 mod changes;
 mod cost;
+mod counters;
 mod databases;
 pub mod doctor;
 mod error;
@@ -13,9 +15,12 @@ mod facts;
 mod files;
 mod functions;
 mod locks;
+mod options;
 pub mod privileges;
+mod progress;
 mod raw_text;
 mod rows;
+mod seen;
 mod session;
 mod sizes;
 mod transactions;
@@ -25,7 +30,7 @@ pub use crate::capacity::ConfiguredCapacity;
 pub use crate::databases::databases;
 pub use crate::error::VisitError;
 pub use crate::facts::facts;
+pub use crate::options::{MethodChoice, Target, VisitOptions};
+pub use crate::progress::{Phase, Progress, Silent};
 pub use crate::session::{Limits, Param, Session};
-pub use crate::visit::{
-    Memory, MethodChoice, Phase, Progress, Silent, Target, VisitOptions, visit,
-};
+pub use crate::visit::{Memory, visit};

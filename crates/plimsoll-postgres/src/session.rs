@@ -15,7 +15,7 @@ use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Scene, VisitError};
-use crate::visit::VisitOptions;
+use crate::options::VisitOptions;
 
 /// The oldest major version that is visited.
 const OLDEST_MAJOR: u32 = 13;

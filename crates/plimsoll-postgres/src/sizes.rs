@@ -84,6 +84,11 @@ impl Sizes {
         &self.0[slot as usize]
     }
 
+    /// Whether the relation was dropped since the catalog was read.
+    pub(crate) fn is_gone(&self, slot: Slot) -> bool {
+        self.get(slot).status == Status::Dropped
+    }
+
     pub(crate) fn set(&mut self, slot: Slot, found: Found) {
         self.0[slot as usize] = found;
     }

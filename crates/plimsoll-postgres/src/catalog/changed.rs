@@ -1,17 +1,15 @@
 //! What is no longer as the catalog said when it was read.
 
 use plimsoll_core::Oid;
-use plimsoll_core::size::Status;
 
 use super::{Catalog, Relation, Slot};
 use crate::error::VisitError;
 use crate::session::Session;
-use crate::sizes::Sizes;
 
 /// What changed since the catalog was read.
 #[derive(Debug, Default)]
 pub(crate) struct Changed {
-    /// What went away, and was not known to have.
+    /// What went away.
     pub dropped: Vec<Slot>,
     /// What was created, rewritten, moved, or got another toast table.
     pub restated: Vec<Oid>,
@@ -37,11 +35,7 @@ impl From<&Relation> for Identity {
 
 impl Catalog {
     /// Compares with what the server's catalog says now.
-    pub(crate) async fn changed(
-        &self,
-        session: &Session,
-        sizes: &Sizes,
-    ) -> Result<Changed, VisitError> {
+    pub(crate) async fn changed(&self, session: &Session) -> Result<Changed, VisitError> {
         let mut exists = vec![false; self.relations.len()];
         let mut changed = Changed::default();
         session
@@ -65,7 +59,7 @@ impl Catalog {
             .await?;
         changed.dropped = (0..)
             .zip(exists)
-            .filter(|(slot, exists)| !exists && sizes.get(*slot).status != Status::Dropped)
+            .filter(|(_, exists)| !exists)
             .map(|(slot, _)| slot)
             .collect();
         Ok(changed)

@@ -8,17 +8,21 @@ use plimsoll_core::reconcile::reconcile;
 use plimsoll_core::snapshot::{Snapshot, Table};
 use tokio_util::sync::CancellationToken;
 
+use crate::assemble;
 use crate::catalog::Catalog;
 use crate::cost;
+use crate::counters::Counting;
 use crate::error::VisitError;
 use crate::facts::facts;
 use crate::functions::Connecting;
 use crate::locks::Locks;
+use crate::options::{MethodChoice, Target, VisitOptions};
 use crate::privileges::Privileges;
-use crate::rows::Counting;
+use crate::progress::{Phase, Progress};
+use crate::seen::Seen;
 use crate::session::{Limits, Session};
-use crate::visit::sizing::{Around, Choice, Seen, in_time};
-use crate::visit::{Memory, MethodChoice, Phase, Progress, Target, VisitOptions};
+use crate::visit::Memory;
+use crate::visit::sizing::{Around, Choice, in_time};
 
 /// Visits a database once. `now` becomes the snapshot's `measured_at`.
 ///
@@ -68,9 +72,7 @@ pub async fn visit(
         now,
     };
     let (session, sized) = around.size(session, choice, &mut seen, memory).await?;
-    let mut tables = seen
-        .catalog
-        .tables(&sized.sizes, &seen.counts, seen.block_size);
+    let mut tables = assemble::tables(&seen, &sized.sizes);
     drop((seen, sized.sizes));
     let unattributed_bytes = sized
         .unattributed

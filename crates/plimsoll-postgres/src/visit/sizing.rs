@@ -8,11 +8,12 @@ use crate::changes::{self, Sweep};
 use crate::error::VisitError;
 use crate::files;
 use crate::functions::{self, Connecting, Finds};
-use crate::locks::Locks;
-use crate::rows::RowCounts;
+use crate::options::VisitOptions;
+use crate::progress::Progress;
+use crate::seen::Seen;
 use crate::session::Session;
 use crate::sizes::Sizes;
-use crate::visit::{Memory, Progress, VisitOptions};
+use crate::visit::Memory;
 
 /// The method of a visit, once the server was asked what the role may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +21,6 @@ pub(super) enum Choice {
     Files,
     Functions,
     Changes,
-}
-
-/// What a visit saw before it sized anything.
-pub(crate) struct Seen {
-    pub catalog: Catalog,
-    pub counts: RowCounts,
-    pub locks: Locks,
-    pub block_size: u64,
 }
 
 /// What sizing found.
