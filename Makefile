@@ -1,7 +1,7 @@
 # Every target works in a clean clone, as root and as an ordinary user. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench forecast-score
+.PHONY: help run test lint bench forecast-score pace-score
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1\t\2/p' $(MAKEFILE_LIST) | \
@@ -34,3 +34,6 @@ bench: ## what the speed claims rest on, measured again
 
 forecast-score: ## the forecasts scored beside the usual baselines, into docs/FORECAST.md
 	@scripts/forecast-score
+
+pace-score: ## the present pace of volumes scored on made-up ones, into docs/FORECAST.md
+	@cargo run -q --profile fast --locked -p plimsoll-core --example pace_score -- docs/FORECAST.md

@@ -6,6 +6,7 @@
 pub mod cap;
 pub mod capacity;
 pub mod change;
+pub mod disk;
 pub mod events;
 pub mod footprint;
 pub mod forecast;
