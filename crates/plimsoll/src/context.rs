@@ -139,6 +139,7 @@ impl Context {
         };
         drop(spinner);
         let mut snapshot = snapshot.with_context(|| format!("visiting {}", target.url))?;
+        watched.capacity().apply(&mut snapshot.facts);
         if let Err(error) = self.fill_last_good(&mut snapshot).await {
             tracing::debug!(%error, "storage.last_good.unavailable");
         }

@@ -26,7 +26,7 @@ use reads::Series;
 pub use adjust::Reconciled;
 pub use ranking::{By, DEFAULT_ROWS, Expected, Ranking, Row, ranking};
 pub use refresh::{refresh, refresh_if_due};
-pub use room::{Room, RoomSource};
+pub use room::{Room, RoomSource, in_use};
 pub use subject::{Kind, Subject};
 
 /// What a forecast is asked of.

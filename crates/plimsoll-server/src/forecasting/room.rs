@@ -73,7 +73,7 @@ impl Room {
 }
 
 /// What a server uses, as far as it can be seen: its databases, WAL, temporary files and logs.
-pub(super) fn in_use(facts: &InstanceFacts) -> u64 {
+pub fn in_use(facts: &InstanceFacts) -> u64 {
     let databases: u64 = facts
         .databases
         .iter()

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_postgres::{Memory, Silent, Target, VisitOptions, visit};
 use plimsoll_server::answer::sizes::{SizesQuery, sizes};
-use plimsoll_server::settings::{Settings, Watched};
+use plimsoll_server::forecasting::in_use;
+use plimsoll_server::settings::{ConfiguredCapacity, Settings, Watched};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +17,7 @@ use super::Finding;
 use crate::args;
 use crate::config::DEFAULT_LISTEN;
 use crate::context::Context;
-use crate::demo::inserts::keep_inserting;
+use crate::demo::inserts::{BEAT, DAYS_A_BEAT, keep_inserting};
 use crate::demo::record::record_history;
 use crate::demo::{DATABASE, start_server};
 use crate::output;
@@ -45,12 +46,12 @@ async fn show(context: &Context, args: &args::Demo) -> anyhow::Result<()> {
         .context("starting the demo's PostgreSQL")?;
     let url = server.url(DATABASE);
     let now = Timestamp::now();
-    let watched = Watched::new(INSTANCE, url.parse()?);
+    let mut watched = Watched::new(INSTANCE, url.parse()?);
     let target = Target {
         instance: INSTANCE.into(),
         url: watched.url.clone(),
     };
-    let snapshot = visit(
+    let mut snapshot = visit(
         &target,
         &VisitOptions::default(),
         &mut Memory::default(),
@@ -62,11 +63,18 @@ async fn show(context: &Context, args: &args::Demo) -> anyhow::Result<()> {
     if args.once {
         return print_once(context, snapshot);
     }
+    // So that the first look shows when it is full.
+    let capacity_bytes = in_use(&snapshot.facts) / 2 * 3;
+    watched.capacity.push(ConfiguredCapacity {
+        tablespace: None,
+        bytes: capacity_bytes,
+    });
+    watched.capacity().apply(&mut snapshot.facts);
     let folder = tempfile::Builder::new()
         .prefix("plimsoll-demo-")
         .tempdir()?;
-    let store_path = folder.path().join("plimsoll.db");
-    let store = plimsoll_store::open(&format!("sqlite:{}", store_path.display()))?;
+    let store_url = format!("sqlite:{}", folder.path().join("plimsoll.db").display());
+    let store = plimsoll_store::open(&store_url)?;
     store.migrate().await?;
     record_history(&*store, &snapshot, now).await?;
 
@@ -74,14 +82,33 @@ async fn show(context: &Context, args: &args::Demo) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let mut settings = Settings::new(address, vec![watched]);
     settings.retention.daily_samples = DAILY_SAMPLES_KEPT;
-    let url_shown = server.url(DATABASE);
+    let config = folder.path().join("plimsoll.toml");
+    std::fs::write(&config, configuration(&url, &store_url, capacity_bytes)?)?;
+    let (program, config) = (program(), config.display());
     output::complain(&format!(
-        "\n  Plimsoll watches a growing demo shop. Look at\n\n      http://{address}/\n      curl http://{address}/api/storage/sizes\n      curl http://{address}/api/storage/history\n\n  or work in the database itself:  psql '{url_shown}'\n  Ctrl-C removes everything.\n"
+        "
+  Plimsoll watches a demo shop, which grows as slowly as in its past. Look at
+
+      http://{address}/
+      curl http://{address}/api/storage/sizes
+
+  ask its history in another terminal
+
+      {program} --config {config} growth
+      {program} --config {config} forecast
+      {program} --config {config} history --table events
+
+  or work in the database itself
+
+      psql '{url}'
+
+  Ctrl-C removes everything.
+"
     ))?;
     let stop = CancellationToken::new();
     let life = tokio::spawn({
         let stop = stop.clone();
-        async move { keep_inserting(&url, &stop).await }
+        async move { keep_inserting(&url, BEAT, DAYS_A_BEAT, &stop).await }
     });
     let served = super::serve::until_signal(settings, store, listener).await;
     stop.cancel();
@@ -89,6 +116,35 @@ async fn show(context: &Context, args: &args::Demo) -> anyhow::Result<()> {
     let _ = life.await;
     drop(server);
     served
+}
+
+/// The demo as a configuration, for the other commands.
+fn configuration(url: &str, store_url: &str, capacity_bytes: u64) -> anyhow::Result<String> {
+    Ok(toml::to_string(&toml::toml! {
+        instance = [{ name = INSTANCE, url = url }]
+        store = { url = store_url }
+        history = { daily_samples = DAILY_SAMPLES_KEPT }
+        capacity = [{ bytes = capacity_bytes }]
+    })?)
+}
+
+/// How this program is called: as `plimsoll` where that finds it, else by its path.
+fn program() -> String {
+    let Ok(this) = std::env::current_exe() else {
+        return "plimsoll".to_owned();
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|folder| folder.join("plimsoll"))
+        .find(|program| program.is_file());
+    if found.is_some_and(|found| found.canonicalize().is_ok_and(|found| found == this)) {
+        return "plimsoll".to_owned();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    this.strip_prefix(here)
+        .unwrap_or(&this)
+        .display()
+        .to_string()
 }
 
 fn print_once(context: &Context, snapshot: Snapshot) -> anyhow::Result<()> {

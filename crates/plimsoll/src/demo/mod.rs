@@ -26,7 +26,8 @@ fn options() -> Options {
     Options::default()
         .setting("wal_level", "minimal")
         .setting("max_wal_senders", "0")
-        .setting("max_wal_size", "256MB")
+        .setting("min_wal_size", "32MB")
+        .setting("max_wal_size", "128MB")
         .setting("maintenance_work_mem", "128MB")
         .setting("autovacuum_naptime", "15s")
 }

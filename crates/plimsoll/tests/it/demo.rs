@@ -67,7 +67,7 @@ fn once_prints_the_sizes_and_ends() {
 }
 
 #[test]
-fn it_serves_months_of_marked_history_grows_and_removes_everything() {
+fn it_serves_months_of_marked_history_lives_and_removes_everything() {
     if is_possible().is_err() {
         return;
     }
@@ -82,18 +82,36 @@ fn it_serves_months_of_marked_history_grows_and_removes_everything() {
             .filter(|sample| sample["is_demo"] == true)
             .count();
         assert!(made_up >= 119, "{made_up} are marked");
-        let total = || {
-            service.get("/api/storage/sizes?max_age=0").1["total_bytes"]
-                .as_u64()
-                .unwrap()
+        let (_, forecast) = service.get("/api/storage/forecast");
+        assert_eq!(forecast["capacity"]["source"], "config", "{forecast}");
+        assert!(forecast["full_on"]["mid"].is_string(), "{forecast}");
+        // It lives: rows come and go, too slowly for its size to follow.
+        let rows = || {
+            let (_, sizes) = service.get("/api/storage/sizes?max_age=0");
+            let rows = sizes["tables"].as_array().unwrap().iter();
+            rows.map(|table| table["row_count"].as_u64())
+                .collect::<Vec<_>>()
         };
-        let at_first = total();
+        let at_first = rows();
         let mut looks = 0;
-        while total() == at_first {
+        while rows() == at_first {
             looks += 1;
-            assert!(looks < 600, "it does not grow");
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(looks < 600, "it does not live");
+            std::thread::sleep(std::time::Duration::from_millis(100));
         }
+        // Its history is asked with what it prints.
+        let log = service.log();
+        let command = log
+            .lines()
+            .find(|line| line.contains(" --config ") && line.contains(" growth"));
+        let words: Vec<_> = command.unwrap().split_whitespace().collect();
+        let ran = Ran::of(home.plimsoll().args(&words[1..]));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.out.contains("shop on demo"), "{ran:?}");
+        assert!(
+            std::path::Path::new(words[0]).is_file() || words[0] == "plimsoll",
+            "{words:?}"
+        );
         assert_eq!(service.stop(signal).0, Some(0));
         assert_eq!(left_behind(&home), Vec::<String>::new());
     }
