@@ -1,3 +1,11 @@
 //! The disk as a whole: volumes and the parts that fill them, how fast, why, and what would help.
 
+pub mod help;
+pub mod layout;
+pub mod mounts;
 pub mod pace;
+pub mod part;
+pub mod pulse;
+pub mod volume;
+pub mod wal;
+pub mod why;

@@ -1,0 +1,320 @@
+//! What would help a volume that fills: exact commands, what each frees, and what is lost by it. None is run.
+//!
+//! **Invariant:** no command removes a file under the data directory, resets WAL, or throws WAL away unarchived; none
+//! rewrites a table without the room for it. A test looks for them.
+
+use serde::{Deserialize, Serialize};
+
+use super::pulse::Writer;
+use super::wal::{Holder, Slot, What};
+
+/// One thing that would help.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Help {
+    /// What to do.
+    pub text: String,
+    /// How; none where that is not a matter of one command.
+    pub command: Option<String>,
+    /// What that frees.
+    pub frees_bytes: Option<u64>,
+    /// What is lost by it; none is nothing.
+    pub loses: Option<String>,
+}
+
+/// WAL below this stays as recycled segments, whatever is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    /// `max_wal_size`.
+    pub max_wal_bytes: u64,
+    /// The bytes in `pg_wal`, if they are known.
+    pub wal_bytes: Option<u64>,
+}
+
+/// What would help, most bytes first. Holders that hold less than the level of WAL are no trouble.
+pub fn help(holders: &[Holder], writers: &[Writer], level: Level) -> Vec<Help> {
+    let mut all = Vec::new();
+    for holder in holders {
+        let held = holder.bytes.unwrap_or(0);
+        if held <= level.max_wal_bytes {
+            continue;
+        }
+        // WAL that others hold as well is freed by none alone.
+        let others = holders
+            .iter()
+            .filter(|other| *other != holder)
+            .filter_map(|other| other.bytes)
+            .max();
+        let frees = held.saturating_sub(others.unwrap_or(0).max(level.max_wal_bytes));
+        all.extend(of_holder(
+            holder,
+            Some(frees.min(level.wal_bytes.unwrap_or(u64::MAX))),
+        ));
+    }
+    all.extend(
+        writers
+            .iter()
+            .filter(|writer| writer.bytes > 0)
+            .map(of_writer),
+    );
+    all.sort_by_key(|help| std::cmp::Reverse(help.frees_bytes));
+    all
+}
+
+fn of_holder(holder: &Holder, frees_bytes: Option<u64>) -> Vec<Help> {
+    let mend = |text: String, command: Option<&str>| Help {
+        text,
+        command: command.map(str::to_owned),
+        frees_bytes,
+        loses: None,
+    };
+    match &holder.what {
+        What::Slot(slot) if slot.is_base_backup => {
+            vec![mend(
+                format!(
+                    "let the base backup of slot {} finish, or end it",
+                    slot.name
+                ),
+                None,
+            )]
+        }
+        What::Slot(slot) => of_slot(slot, frees_bytes),
+        What::Archiving(archiving) => {
+            let segment = archiving
+                .failed_segment
+                .as_deref()
+                .unwrap_or("the next segment");
+            let text = format!(
+                "mend archiving: {segment} could not be archived; the server's log says why"
+            );
+            vec![mend(
+                text,
+                Some("show archive_command; -- and read the server's log"),
+            )]
+        }
+        What::WalKeepSize => vec![Help {
+            text: "set wal_keep_size lower".to_owned(),
+            command: Some(
+                "ALTER SYSTEM SET wal_keep_size = '0'; SELECT pg_reload_conf(); CHECKPOINT;"
+                    .to_owned(),
+            ),
+            frees_bytes,
+            loses: Some(
+                "a standby without a slot that is behind needs a new base backup".to_owned(),
+            ),
+        }],
+        What::Replay(replay) if replay.paused => {
+            vec![mend(
+                "let the standby replay again".to_owned(),
+                Some("SELECT pg_wal_replay_resume();"),
+            )]
+        }
+        What::Checkpoint => vec![mend("run a checkpoint".to_owned(), Some("CHECKPOINT;"))],
+        What::Replay(_) | What::Summaries => Vec::new(),
+    }
+}
+
+fn of_slot(slot: &Slot, frees_bytes: Option<u64>) -> Vec<Help> {
+    let name = quoted(&slot.name);
+    let (consumer, loss) = if slot.is_physical {
+        ("standby", "the standby: it needs a new base backup")
+    } else {
+        (
+            "subscriber",
+            "what the subscriber has not received: it needs a new copy of its tables",
+        )
+    };
+    let mut all = Vec::new();
+    if !slot.active && slot.wal_status.as_deref() != Some("lost") {
+        all.push(Help {
+            text: format!("start the {consumer} of slot {} again", slot.name),
+            command: None,
+            frees_bytes,
+            loses: None,
+        });
+    }
+    all.push(Help {
+        text: format!("drop slot {}", slot.name),
+        command: Some(format!(
+            "SELECT pg_drop_replication_slot({name}); CHECKPOINT;"
+        )),
+        frees_bytes,
+        loses: Some(loss.to_owned()),
+    });
+    all
+}
+
+fn of_writer(writer: &Writer) -> Help {
+    let who = writer
+        .user
+        .as_deref()
+        .map_or_else(String::new, |user| format!(" of {user}"));
+    Help {
+        text: format!(
+            "end the statement of session {}{who}, which writes temporary files",
+            writer.pid
+        ),
+        command: Some(format!("SELECT pg_cancel_backend({});", writer.pid)),
+        frees_bytes: Some(writer.bytes),
+        loses: Some("its query".to_owned()),
+    }
+}
+
+/// As a literal of SQL.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::wal::{Archiving, Replay};
+
+    const GB: u64 = 1_000_000_000;
+
+    fn holder(gb: u64, what: What) -> Holder {
+        Holder {
+            bytes: Some(gb * GB),
+            since: None,
+            what,
+        }
+    }
+
+    fn slot(name: &str, is_physical: bool, active: bool) -> What {
+        What::Slot(Slot {
+            name: name.into(),
+            is_physical,
+            active,
+            ..Slot::default()
+        })
+    }
+
+    const LEVEL: Level = Level {
+        max_wal_bytes: GB,
+        wal_bytes: Some(95 * GB),
+    };
+
+    fn everything() -> Vec<Help> {
+        let replay = Replay {
+            paused: true,
+            ..Replay::default()
+        };
+        let backup = Slot {
+            name: "pg_basebackup_7".into(),
+            is_base_backup: true,
+            is_temporary: true,
+            ..Slot::default()
+        };
+        let lost = Slot {
+            name: "lost".into(),
+            wal_status: Some("lost".into()),
+            ..Slot::default()
+        };
+        let holders = [
+            holder(91, slot("it's", true, false)),
+            holder(50, slot("sub", false, false)),
+            holder(9, slot("busy", true, true)),
+            holder(
+                30,
+                What::Archiving(Archiving {
+                    failed_segment: Some("0001".into()),
+                    ..Archiving::default()
+                }),
+            ),
+            holder(20, What::WalKeepSize),
+            holder(10, What::Replay(replay)),
+            holder(5, What::Checkpoint),
+            holder(4, What::Slot(backup)),
+            holder(3, What::Slot(lost)),
+            holder(2, What::Summaries),
+        ];
+        let writer = Writer {
+            pid: 8123,
+            user: Some("etl".into()),
+            since: None,
+            bytes: 2 * GB,
+            query: None,
+        };
+        help(&holders, &[writer], LEVEL)
+    }
+
+    #[test]
+    fn what_frees_most_comes_first_with_what_is_lost_by_it() {
+        let all = everything();
+        assert!(all.is_sorted_by_key(|help| std::cmp::Reverse(help.frees_bytes)));
+        let find = |text: &str| {
+            all.iter()
+                .find(|help| help.text.contains(text))
+                .unwrap_or_else(|| panic!("{text}"))
+        };
+        let start = find("start the standby of slot it's");
+        assert_eq!(
+            (start.frees_bytes, &start.loses),
+            (Some(41 * GB), &None),
+            "50 GB are held by another slot too"
+        );
+        let drop = find("drop slot it's");
+        assert!(
+            drop.command
+                .as_deref()
+                .unwrap()
+                .contains("pg_drop_replication_slot('it''s')")
+        );
+        assert!(drop.loses.as_deref().unwrap().contains("base backup"));
+        assert_eq!(
+            find("session 8123 of etl").command.as_deref(),
+            Some("SELECT pg_cancel_backend(8123);")
+        );
+        assert_eq!(
+            find("replay again").command.as_deref(),
+            Some("SELECT pg_wal_replay_resume();")
+        );
+        assert!(find("mend archiving: 0001").loses.is_none());
+        assert!(
+            !all.iter()
+                .any(|help| help.text.contains("start the standby of slot busy"))
+        );
+        assert!(
+            !all.iter()
+                .any(|help| help.text.contains("start the subscriber of slot lost"))
+        );
+        assert!(
+            !all.iter()
+                .any(|help| help.text.contains("drop slot pg_basebackup"))
+        );
+    }
+
+    #[test]
+    fn what_is_within_the_level_of_wal_is_no_trouble() {
+        let small = Holder {
+            bytes: Some(GB),
+            since: None,
+            what: slot("s", true, false),
+        };
+        assert_eq!(help(&[small], &[], LEVEL), []);
+        let unknown = Holder {
+            bytes: None,
+            since: None,
+            what: slot("s", true, false),
+        };
+        assert_eq!(help(&[unknown], &[], LEVEL), []);
+    }
+
+    #[test]
+    fn nothing_ever_destroys_what_recovery_needs() {
+        for help in everything() {
+            let said = format!("{} {}", help.text, help.command.unwrap_or_default()).to_lowercase();
+            for never in [
+                "rm ",
+                "unlink",
+                "pg_resetwal",
+                "/bin/true",
+                "archive_command =",
+                "archive_mode",
+                "vacuum full",
+                "delete",
+            ] {
+                assert!(!said.contains(never), "{said}");
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What one pulse saw: a look at an instance's WAL, temporary files, logs and volumes that touches no relation.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::layout::Place;
+use super::part::Part;
+use super::wal::{Holder, Limits};
+use crate::instance::Figure;
+
+/// One pulse. Each fact stands on its own: one that could not be read is absent with its reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pulse {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// The write position, in bytes; on a standby what was received, or replayed where nothing is received.
+    pub position: Figure<u64>,
+    /// What holds WAL, most bytes first.
+    pub holders: Figure<Vec<Holder>>,
+    /// What bounds that.
+    pub limits: Limits,
+    /// `max_wal_size`: up to here `pg_wal` grows by itself.
+    pub max_wal_bytes: Figure<u64>,
+    /// `wal`, `temporary` (by tablespace), `log` and `replication`, each with the place that it lies on.
+    pub parts: Vec<(Place, Part)>,
+    /// Tables that are rewritten and indexes that are built now.
+    pub rewrites: Figure<Vec<Rewriting>>,
+    /// Sessions that write temporary files.
+    pub writers: Figure<Vec<Writer>>,
+    /// Every volume that was found, by its pool.
+    pub volumes: BTreeMap<String, Figure<Space>>,
+    /// Which pool each place lies on, as far as it was found.
+    pub found: BTreeMap<Place, String>,
+    /// Why the places were not found, if they were not.
+    pub not_found: Option<String>,
+    /// What it cost.
+    pub statements: u64,
+}
+
+/// A rewrite or an index build under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rewriting {
+    /// The backend.
+    pub pid: i32,
+    /// `CLUSTER`, `VACUUM FULL`, `CREATE INDEX`, ...
+    pub command: String,
+    /// When its statement began, where the role may see that.
+    pub since: Option<Timestamp>,
+    /// What its new files take at most: the bytes that it reads; none where that is not known.
+    pub needs_bytes: Option<u64>,
+}
+
+/// A session that writes temporary files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer {
+    /// The backend.
+    pub pid: i32,
+    /// Its role, where it may be seen.
+    pub user: Option<String>,
+    /// When its statement began, where that may be seen.
+    pub since: Option<Timestamp>,
+    /// What its temporary files hold.
+    pub bytes: u64,
+    /// The text of its query; read only on request.
+    pub query: Option<String>,
+}
+
+/// What a volume has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Space {
+    /// The mount point that it was looked at by.
+    pub mount_point: String,
+    /// `ext4`, `btrfs`, ...
+    pub fs_type: String,
+    /// Bytes in all.
+    pub capacity_bytes: u64,
+    /// Bytes in use.
+    pub used_bytes: u64,
+    /// Bytes that an ordinary process may still use: without root's reserve.
+    pub available_bytes: u64,
+    /// Inodes in all; none where they are not counted.
+    pub inodes_total: Option<u64>,
+    /// Inodes that are left.
+    pub inodes_available: Option<u64>,
+}

@@ -1,0 +1,350 @@
+//! Which parts account for what a volume gained or lost, largest first. The changes add up to that of the used bytes.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::part::{Kind, Part};
+
+/// One part's share of the change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The part.
+    pub part: Kind,
+    /// Which of its kind.
+    pub name: Option<String>,
+    /// What it gained; 0 where only the sight of it changed.
+    pub change_bytes: i64,
+    /// Since when.
+    pub since: Timestamp,
+    /// What is known about it: who holds it, which tables grew; or that the sight of it changed.
+    pub text: String,
+}
+
+/// What is known about one part, to be told with its change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The part,
+    pub part: Kind,
+    /// and which of its kind; none stands for all.
+    pub name: Option<String>,
+    /// What to tell.
+    pub text: String,
+}
+
+/// What each part gained between two looks at a volume; parts that gained nothing are left out.
+///
+/// A part that one of the looks did not see, or only partly, has no change: that is a change of coverage, and what it
+/// moved between seen and unseen is taken out of `unexplained` too. A database that was not there had no bytes.
+pub fn why(before: &[Part], after: &[Part], since: Timestamp, notes: &[Note]) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let mut explained = 0;
+    for key in keys(before, after) {
+        let find = |parts: &'_ [Part]| parts.iter().find(|part| part.key() == key).cloned();
+        let (earlier, later) = (find(before), find(after));
+        let change = match (&earlier, &later) {
+            (Some(a), Some(b)) if a.at_least.is_some() == b.at_least.is_some() => {
+                a.bytes.zip(b.bytes).map(|(a, b)| b - a)
+            }
+            (Some(_), Some(_)) => None,
+            // One look knows nothing of it. All that is named came or went; the other kinds are listed always.
+            (Some(a), None) => a.bytes.filter(|_| key.1.is_some()).map(|bytes| -bytes),
+            (None, Some(b)) => b.bytes.filter(|_| key.1.is_some()),
+            (None, None) => None,
+        };
+        let cause = |change_bytes, text| Cause {
+            part: key.0,
+            name: key.1.map(str::to_owned),
+            change_bytes,
+            since,
+            text,
+        };
+        let was_seen = earlier.as_ref().is_some_and(|part| part.bytes.is_some());
+        let is_seen = later.as_ref().is_some_and(|part| part.bytes.is_some());
+        match change {
+            Some(0) => {}
+            Some(change) => {
+                explained += change;
+                causes.push(cause(change, note(notes, key)));
+            }
+            None if was_seen || is_seen => causes.push(cause(0, coverage(was_seen, is_seen))),
+            None => {}
+        }
+    }
+    causes.extend(rests(before, after, since, explained));
+    let total: i64 = causes.iter().map(|cause| cause.change_bytes).sum();
+    let along = if total < 0 { -1 } else { 1 };
+    causes.sort_by_key(|cause| (-along * cause.change_bytes, cause.part, cause.name.clone()));
+    causes
+}
+
+/// What no measured part accounts for.
+fn rests(before: &[Part], after: &[Part], since: Timestamp, explained: i64) -> Vec<Cause> {
+    let (Some(used_before), Some(used_after)) = (used(before), used(after)) else {
+        return Vec::new();
+    };
+    let mut left = used_after - used_before - explained;
+    let mut causes = Vec::new();
+    let rest = |parts: &[Part], kind| {
+        parts
+            .iter()
+            .find(|part| part.part == kind)
+            .and_then(|part| part.bytes)
+    };
+    let coverage_is_same = keys(before, after).into_iter().all(|key| {
+        let whole = |parts: &[Part]| {
+            parts
+                .iter()
+                .find(|part| part.key() == key)
+                .is_none_or(Part::is_whole)
+        };
+        whole(before) == whole(after)
+    });
+    let shrunk: i64 = changes(before, after, Kind::Database).min(0);
+    for kind in [Kind::Elsewhere, Kind::FileSystem] {
+        if let (Some(a), Some(b), true) = (rest(before, kind), rest(after, kind), coverage_is_same)
+            && a != b
+        {
+            left -= b - a;
+            let text = if kind == Kind::Elsewhere && b > a && shrunk < 0 {
+                "databases shrank meanwhile: perhaps files that are deleted and still open (ls -l /proc/*/fd | grep deleted)"
+            } else if kind == Kind::Elsewhere {
+                "not PostgreSQL's"
+            } else {
+                "compression, holes and shared blocks"
+            };
+            causes.push(Cause {
+                part: kind,
+                name: None,
+                change_bytes: b - a,
+                since,
+                text: text.to_owned(),
+            });
+        }
+    }
+    if left != 0 {
+        let text = if coverage_is_same {
+            "no part explains it"
+        } else {
+            "what can be seen has changed, too"
+        };
+        causes.push(Cause {
+            part: Kind::Unexplained,
+            name: None,
+            change_bytes: left,
+            since,
+            text: text.to_owned(),
+        });
+    }
+    causes
+}
+
+fn coverage(was_seen: bool, is_seen: bool) -> String {
+    match (was_seen, is_seen) {
+        (false, true) => "seen only now: a change of coverage, not growth",
+        (true, false) => "not seen any more: a change of coverage, not growth",
+        _ => "seen in another way now: a change of coverage, not growth",
+    }
+    .to_owned()
+}
+
+/// The used bytes, if they are known: then the parts add up to them.
+fn used(parts: &[Part]) -> Option<i64> {
+    let unexplained = parts.iter().find(|part| part.part == Kind::Unexplained)?;
+    unexplained.bytes.map(|_| super::volume::known_bytes(parts))
+}
+
+fn changes(before: &[Part], after: &[Part], kind: Kind) -> i64 {
+    let sum = |parts: &[Part]| -> i64 {
+        parts
+            .iter()
+            .filter(|part| part.part == kind)
+            .filter_map(|part| part.bytes)
+            .sum()
+    };
+    sum(after) - sum(before)
+}
+
+/// The keys of all measured parts of either look, each once.
+fn keys<'a>(before: &'a [Part], after: &'a [Part]) -> Vec<(Kind, Option<&'a str>)> {
+    let mut keys: Vec<_> = before
+        .iter()
+        .chain(after)
+        .filter(|part| !part.part.is_rest())
+        .map(Part::key)
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+fn note(notes: &[Note], (part, name): (Kind, Option<&str>)) -> String {
+    let texts = notes.iter().filter(|note| {
+        note.part == part && note.name.as_deref().is_none_or(|own| Some(own) == name)
+    });
+    texts
+        .map(|note| note.text.as_str())
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::part::Source;
+    use crate::disk::volume::{FileSystem, full_look};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn part(kind: Kind, name: Option<&str>, bytes: u64) -> Part {
+        Part::measured(kind, name, bytes, Source::Files, NOW)
+    }
+
+    fn look(used: u64, parts: &[Part]) -> Vec<Part> {
+        full_look(Ok(used), parts.to_vec(), FileSystem::Plain, NOW)
+    }
+
+    fn check(before: &[Part], after: &[Part], expected: &[(Kind, Option<&str>, i64)]) {
+        let causes = why(before, after, NOW, &[]);
+        let found: Vec<_> = causes
+            .iter()
+            .map(|cause| (cause.part, cause.name.as_deref(), cause.change_bytes))
+            .collect();
+        assert_eq!(found, expected, "{causes:#?}");
+        let total: i64 = causes.iter().map(|cause| cause.change_bytes).sum();
+        assert_eq!(total, used(after).unwrap() - used(before).unwrap());
+    }
+
+    #[test]
+    fn the_largest_change_comes_first_and_all_add_up() {
+        let (shop, crm, wal) = (Some("shop"), Some("crm"), Kind::Wal);
+        let db = Kind::Database;
+        let before = look(
+            100,
+            &[part(db, shop, 40), part(db, crm, 5), part(wal, None, 10)],
+        );
+        let after = look(
+            190,
+            &[part(db, shop, 50), part(db, crm, 5), part(wal, None, 95)],
+        );
+        check(
+            &before,
+            &after,
+            &[(wal, None, 85), (db, shop, 10), (Kind::Elsewhere, None, -5)],
+        );
+        check(
+            &after,
+            &before,
+            &[
+                (wal, None, -85),
+                (db, shop, -10),
+                (Kind::Elsewhere, None, 5),
+            ],
+        );
+        check(&before, &before, &[]);
+        // A database came, one went.
+        let after = look(
+            100,
+            &[
+                part(db, shop, 40),
+                part(db, Some("new"), 7),
+                part(wal, None, 10),
+            ],
+        );
+        check(
+            &before,
+            &after,
+            &[
+                (db, Some("new"), 7),
+                (Kind::Elsewhere, None, -2),
+                (db, crm, -5),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_was_not_seen_before_is_coverage_and_not_growth() {
+        let hidden = Part::unknown(Kind::Wal, None, "the role needs pg_monitor");
+        let before = look(100, &[part(Kind::Global, None, 40), hidden]);
+        let after = look(
+            103,
+            &[part(Kind::Global, None, 41), part(Kind::Wal, None, 30)],
+        );
+        let causes = why(&before, &after, NOW, &[]);
+        check(
+            &before,
+            &after,
+            &[
+                (Kind::Unexplained, None, 2),
+                (Kind::Global, None, 1),
+                (Kind::Wal, None, 0),
+            ],
+        );
+        assert!(causes[2].text.contains("coverage"), "{causes:?}");
+        let causes = why(&after, &before, NOW, &[]);
+        assert!(
+            causes
+                .iter()
+                .any(|cause| cause.part == Kind::Wal && cause.change_bytes == 0),
+            "{causes:?}"
+        );
+        // A lower bound that becomes whole.
+        let some = part(Kind::Temporary, None, 0).at_least("pg_ls_tmpdir leaves out filesets");
+        let before = look(100, &[some]);
+        let after = look(100, &[part(Kind::Temporary, None, 70)]);
+        check(&before, &after, &[(Kind::Temporary, None, 0)]);
+    }
+
+    #[test]
+    fn what_is_deleted_and_still_open_is_named() {
+        let before = look(100, &[part(Kind::Database, Some("shop"), 60)]);
+        let after = look(100, &[part(Kind::Database, Some("shop"), 20)]);
+        let causes = why(&before, &after, NOW, &[]);
+        let elsewhere = causes
+            .iter()
+            .find(|cause| cause.part == Kind::Elsewhere)
+            .unwrap();
+        assert!(
+            elsewhere.text.contains("deleted and still open"),
+            "{elsewhere:?}"
+        );
+    }
+
+    #[test]
+    fn notes_are_told_with_their_part() {
+        let before = look(
+            100,
+            &[
+                part(Kind::Wal, None, 10),
+                part(Kind::Database, Some("a"), 1),
+            ],
+        );
+        let after = look(
+            200,
+            &[
+                part(Kind::Wal, None, 90),
+                part(Kind::Database, Some("a"), 2),
+            ],
+        );
+        let note = |part, name: Option<&str>, text: &str| Note {
+            part,
+            name: name.map(str::to_owned),
+            text: text.to_owned(),
+        };
+        let notes = [
+            note(Kind::Wal, None, "slot s"),
+            note(Kind::Wal, None, "archiving"),
+            note(Kind::Database, Some("b"), "no"),
+        ];
+        let causes = why(&before, &after, NOW, &notes);
+        assert_eq!(causes[0].text, "slot s; archiving");
+        assert!(causes.iter().all(|cause| !cause.text.contains("no,")));
+        assert_eq!(
+            causes
+                .iter()
+                .find(|cause| cause.part == Kind::Database)
+                .unwrap()
+                .text,
+            ""
+        );
+    }
+}
