@@ -1,4 +1,4 @@
-//! Cleanup as far as there is any: what tables hold, and past runs. No policy can be written yet.
+//! Cleanup as far as there is any: what tables hold, and past runs.
 
 use jiff::Timestamp;
 use plimsoll_core::snapshot::{RowCountSource, Snapshot};
@@ -41,36 +41,6 @@ pub struct CleanupTable {
     pub row_count_source: RowCountSource,
     /// Rows that were deleted or replaced and whose space is not free yet.
     pub dead_rows: Option<u64>,
-    /// The oldest row by its policy's time column; null without a policy.
-    pub oldest: Option<Timestamp>,
-    /// The newest row by its policy's time column; null without a policy.
-    pub newest: Option<Timestamp>,
-    /// The policy that names it.
-    pub policy: Option<String>,
-}
-
-/// What a run would delete.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CleanupPreview {
-    /// The plan's id; null while there is nothing to plan.
-    pub plan_id: Option<String>,
-    /// What would be deleted, table by table.
-    pub tables: Vec<CleanupPlanned>,
-    /// Rows in all.
-    pub total_rows: u64,
-    /// Why the plan is as it is.
-    pub message: String,
-}
-
-/// What a run would delete from one table.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CleanupPlanned {
-    /// The table's name, raw.
-    pub table_name: String,
-    /// Its schema's name, raw.
-    pub schema_name: String,
-    /// How many rows.
-    pub rows: u64,
 }
 
 /// Past runs, newest first.
@@ -103,19 +73,6 @@ pub struct CleanupRunAnswer {
     pub error: Option<String>,
 }
 
-/// What runs now.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct CleanupStatus {
-    /// Whether a run is under way.
-    pub is_running: bool,
-    /// The run that is under way.
-    pub run: Option<CleanupRunAnswer>,
-    /// How many policies are configured.
-    pub policies: u64,
-    /// The same in words.
-    pub message: String,
-}
-
 /// Row counts from a snapshot.
 pub fn stats(snapshot: &Snapshot) -> CleanupStats {
     let mut tables: Vec<_> = snapshot
@@ -128,9 +85,6 @@ pub fn stats(snapshot: &Snapshot) -> CleanupStats {
             row_count: table.rows.count,
             row_count_source: table.rows.source,
             dead_rows: table.rows.dead,
-            oldest: None,
-            newest: None,
-            policy: None,
         })
         .collect();
     tables.sort_by(|a, b| {
@@ -147,16 +101,6 @@ pub fn stats(snapshot: &Snapshot) -> CleanupStats {
     }
 }
 
-/// The plan while there is no policy.
-pub fn preview() -> CleanupPreview {
-    CleanupPreview {
-        plan_id: None,
-        tables: Vec::new(),
-        total_rows: 0,
-        message: NO_POLICY.to_owned(),
-    }
-}
-
 /// A past run as answers show it.
 pub fn run(run: CleanupRun) -> CleanupRunAnswer {
     CleanupRunAnswer {
@@ -168,16 +112,5 @@ pub fn run(run: CleanupRun) -> CleanupRunAnswer {
         outcome: run.outcome,
         rows_deleted: run.rows_deleted.into_iter().collect(),
         error: run.error,
-    }
-}
-
-/// What runs now, from the newest run there is.
-pub fn status(newest: Option<CleanupRun>) -> CleanupStatus {
-    let running = newest.filter(|run| run.finished_at.is_none()).map(run);
-    CleanupStatus {
-        is_running: running.is_some(),
-        run: running,
-        policies: 0,
-        message: NO_POLICY.to_owned(),
     }
 }

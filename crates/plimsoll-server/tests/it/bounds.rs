@@ -122,7 +122,7 @@ async fn pages_of_other_sites_are_kept_out() {
             answer.problem(421, "unknown_host");
         }
     }
-    let post = || Request::post("/api/cleanup/execute").header("host", "127.0.0.1:8000");
+    let post = || Request::post("/api/storage/samples?nothing=1").header("host", "127.0.0.1:8000");
     for (header, value, fine) in [
         ("sec-fetch-site", "cross-site", false),
         ("sec-fetch-site", "same-site", false),
@@ -135,7 +135,7 @@ async fn pages_of_other_sites_are_kept_out() {
     ] {
         let answer = service.send(post().header(header, value)).await;
         if fine {
-            answer.problem(409, "no_policy");
+            answer.problem(400, "invalid_parameter");
         } else {
             answer.problem(403, "cross_site_request");
         }

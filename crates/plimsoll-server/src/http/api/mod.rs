@@ -38,10 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(jobs::jobs))
         .routes(routes!(store::store))
         .routes(routes!(cleanup::stats))
-        .routes(routes!(cleanup::preview))
-        .routes(routes!(cleanup::execute))
         .routes(routes!(cleanup::history))
-        .routes(routes!(cleanup::status))
         .routes(routes!(openapi::openapi))
 }
 
