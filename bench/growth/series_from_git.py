@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """A growth series, `date,bytes`, out of a git directory: one row a day, the size at the end of that UTC day.
 
-  series_from_git.py GIT_DIR --measure tree|versions --window newest|early > own_NAME.csv
+  series_from_git.py GIT_DIR --measure MEASURE --window newest|early > own_NAME.csv
 
 tree      bytes of all files in the main line's newest tree: grows, shrinks, steps
 versions  bytes of every version of every file that the main line ever had: only grows, as a journal does
+weekly    the same journal in weekly partitions, of which the present one and the eight before it are kept
+monthly   in monthly partitions, of which the present one and the two before it are kept
+staging   the journal since the 1st of the month: a table that a monthly job empties
 newest    the last 1,000 days up to the last commit; early: the 1,000 days after the first year
 
 Only sizes are read, no content. A path of which some version is missing from the git directory (a shallow or
 filtered copy) is left out altogether, since a file that appears and vanishes with the copy is no growth. Exits
 with 1 when the window has less than 300 days. Uses nothing outside Python's standard library and git.
 """
-import argparse, collections, datetime as dt, subprocess, sys
+import argparse, bisect, collections, datetime as dt, itertools, subprocess, sys
 
 DAYS, LEAST_DAYS, FIRST_YEAR = 1000, 300, 365
 SUBMODULE = "160000"
@@ -46,10 +49,21 @@ def sizes_of(directory, blobs):
     return {name: int(size) for name, size in (line.split() for line in lines) if size.isdigit()}
 
 
+def kept_from(measure, day, begin):
+    """The first day whose journal is still there on a day."""
+    if measure == "weekly":
+        return day - dt.timedelta(day.weekday() + 8 * 7)
+    months = {"monthly": 2, "staging": 0}.get(measure)
+    if months is None:
+        return begin
+    month = day.year * 12 + day.month - 1 - months
+    return dt.date(month // 12, month % 12 + 1, 1)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("git_dir")
-    ap.add_argument("--measure", choices=["tree", "versions"], required=True)
+    ap.add_argument("--measure", choices=["tree", "versions", "weekly", "monthly", "staging"], required=True)
     ap.add_argument("--window", choices=["newest", "early"], required=True)
     a = ap.parse_args()
     history = list(changes(a.git_dir))
@@ -73,11 +87,11 @@ def main():
     if (end - begin).days + 1 < LEAST_DAYS:
         sys.exit(1)
     print("date,bytes")
-    size, day = sum(moved for d, moved in by_day.items() if d < begin), begin
-    while day <= end:
-        size += by_day[day]
-        print(f"{day},{size}")
-        day += dt.timedelta(1)
+    days = sorted(by_day)
+    sums = [0, *itertools.accumulate(by_day[day] for day in days)]
+    until = lambda day: sums[bisect.bisect_left(days, day)]
+    for day in (begin + dt.timedelta(n) for n in range((end - begin).days + 1)):
+        print(f"{day},{until(day + dt.timedelta(1)) - until(kept_from(a.measure, day, first))}")
 
 
 if __name__ == "__main__":

@@ -19,15 +19,17 @@ use tasks::{Fared, HORIZONS, Record, Series};
 /// The name of each constant and the values that are tried.
 const GRIDS: [(&str, [f64; 4]); CONSTANTS] = [
     ("judged_half_life_days", [30.0, 60.0, 120.0, 240.0]),
-    ("near", [0.5, 0.7, 1.0, 1.5]),
-    ("power", [1.0, 3.0, 6.0, 9.0]),
-    ("half_evidence", [1.0, 2.0, 4.0, 8.0]),
+    ("near", [0.7, 1.0, 1.5, 2.0]),
+    ("power", [3.0, 6.0, 12.0, 18.0]),
+    ("half_evidence", [1.5, 3.0, 6.0, 12.0]),
+    ("trimmed", [0.0, 0.1, 0.2, 0.3]),
+    ("still", [0.0, 0.5, 0.9, 1.4]),
     ("errors_half_life_days", [80.0, 150.0, 250.0, 500.0]),
     ("raised", [0.0, 0.5, 1.0, 1.5]),
     ("step_spreads", [8.0, 12.0, 20.0, 30.0]),
     ("turn_t", [4.0, 5.0, 6.0, 8.0]),
 ];
-const CONSTANTS: usize = 8;
+const CONSTANTS: usize = 10;
 const SWEEPS: usize = 2;
 
 /// For each constant, which of its values.
@@ -43,6 +45,8 @@ fn tuning(choice: Choice) -> Tuning {
         near,
         power,
         half_evidence,
+        trimmed,
+        still,
         errors_half_life_days,
         raised,
         step_spreads,
@@ -53,6 +57,8 @@ fn tuning(choice: Choice) -> Tuning {
         near,
         power,
         half_evidence,
+        trimmed,
+        still,
         errors_half_life_days,
         raised,
         step_spreads,
@@ -186,6 +192,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         shipped.near,
         shipped.power,
         shipped.half_evidence,
+        shipped.trimmed,
+        shipped.still,
         shipped.errors_half_life_days,
         shipped.raised,
         shipped.step_spreads,

@@ -1,7 +1,8 @@
 //! How the same forecasts of the same series have fared: its own record.
 
 use super::interval::Widths;
-use super::pool::NODES;
+use super::tuning::backtest::{CHECKED, HORIZONS, LEAST_CHECKED, LEAST_HISTORY};
+use super::tuning::pool::NODES;
 use super::{Forecast, Model, evidence};
 
 /// How forecasts so many days ahead would have fared in the past of this very series.
@@ -23,15 +24,6 @@ pub struct Backtest {
     /// The same of the 95 % bounds.
     pub coverage95: Option<f64>,
 }
-
-/// The horizons that are reported.
-const HORIZONS: [usize; 3] = [7, 30, 90];
-/// The bounds are made anew for about so many of the past days.
-const CHECKED: usize = 16;
-/// Fewer checks are no share.
-const LEAST_CHECKED: usize = 4;
-/// Bounds of a shorter history are not held against it.
-const LEAST_HISTORY: usize = 30;
 
 impl Forecast {
     /// The record at 7, 30 and 90 days, as far as history reaches; empty for a constant series.

@@ -1,22 +1,12 @@
 //! What leaves the trend: known changes, steps of a pattern, one-off steps; and where it last turned.
 
 use super::KnownChange;
+use super::calendar;
 use super::grid::Daily;
 use super::pattern::{self, Pattern};
 use super::stats::Usual;
 use super::tuning::Tuning;
-
-/// A one-off step stands out by [`Tuning::step_spreads`] and by this many times the mean size of the sixty
-/// increments before it,
-const STEP_MEANS: f64 = 10.0;
-/// and by this many times their mean square over mean size ([`Usual::tail`]),
-const STEP_TAILS: f64 = 7.0;
-/// and is at least this share of the largest size.
-const STEP_SHARE: f64 = 0.01;
-/// So many increments before a day tell what is usual.
-const WINDOW: usize = 60;
-/// A slope change is at least this share of the larger slope.
-const TURN_SHARE: f64 = 0.4;
+use super::tuning::clean::{STEP_MEANS, STEP_SHARE, STEP_TAILS, TURN_SHARE, WINDOW};
 
 /// A series whose trend can be told.
 #[derive(Debug, Clone)]
@@ -27,6 +17,8 @@ pub(crate) struct Clean {
     pub(crate) increments: Vec<f64>,
     /// Sums of `increments`: one longer, beginning with 0.
     pub(crate) inflow: Vec<f64>,
+    /// Sums of `with_steps`.
+    pub(crate) inflow_with_steps: Vec<f64>,
     /// Steps that come back.
     pub(crate) pattern: Option<Pattern>,
 }
@@ -39,26 +31,27 @@ impl Clean {
             let usual = Usual::of(&mut neighbours(&increments, &increments, i));
             increments[i] = bytes.map_or(usual.median, |bytes| increments[i] - bytes);
         }
-        let mut pattern = pattern::find(daily, &increments);
+        let mut pattern =
+            calendar::find(daily, &increments).or_else(|| pattern::find(daily, &increments));
         for step in pattern.iter().flat_map(|pattern| &pattern.steps) {
             increments[step.increment] -= step.bytes;
         }
-        let with_steps = increments.clone();
-        without_steps(daily, &mut increments, tuning.step_spreads);
-        let mut inflow = Vec::with_capacity(increments.len() + 1);
-        let mut sum = 0.0;
-        inflow.push(sum);
-        for increment in &increments {
-            sum += increment;
-            inflow.push(sum);
-        }
         if let Some(pattern) = &mut pattern {
-            pattern.fit_lag(&inflow);
+            pattern.fit_lag(&sums(&increments));
+            pattern.set_right(&mut increments);
         }
+        let with_steps = increments.clone();
+        let inflow_with_steps = sums(&with_steps);
+        // what drops give back is no step for ever: it comes and it goes
+        if pattern.as_ref().is_none_or(|pattern| !pattern.gives_back()) {
+            without_steps(daily, &mut increments, tuning.step_spreads);
+        }
+        let inflow = sums(&increments);
         Self {
             with_steps,
             increments,
             inflow,
+            inflow_with_steps,
             pattern,
         }
     }
@@ -69,14 +62,39 @@ impl Clean {
             with_steps: vec![0.0; days.saturating_sub(1)],
             increments: vec![0.0; days.saturating_sub(1)],
             inflow: vec![0.0; days],
+            inflow_with_steps: vec![0.0; days],
             pattern: None,
         }
     }
 
-    /// The mean increment of the `days` before day `origin`.
+    /// The mean increment of the `days` before day `origin`, or of all where there are fewer.
     pub(crate) fn mean(&self, origin: usize, days: usize) -> f64 {
-        (self.inflow[origin] - self.inflow[origin - days]) / days as f64
+        mean(&self.inflow, origin, days)
     }
+
+    /// The same with one-off steps.
+    pub(crate) fn mean_with_steps(&self, origin: usize, days: usize) -> f64 {
+        mean(&self.inflow_with_steps, origin, days)
+    }
+}
+
+fn mean(sums: &[f64], origin: usize, days: usize) -> f64 {
+    let days = days.min(origin);
+    if days == 0 {
+        return 0.0;
+    }
+    (sums[origin] - sums[origin - days]) / days as f64
+}
+
+/// Running sums: one longer than the increments, beginning with 0.
+fn sums(increments: &[f64]) -> Vec<f64> {
+    let mut sum = 0.0;
+    std::iter::once(0.0)
+        .chain(increments.iter().map(|increment| {
+            sum += increment;
+            sum
+        }))
+        .collect()
 }
 
 /// The sixty increments before `i`, already cleaned; at the beginning, the first thirty without `i`.

@@ -1,20 +1,12 @@
 //! From samples at any times to one value a day.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 
 use super::stats::{median, whole};
+use super::tuning::grid::{
+    CUT_AT_GAP, DAY, ENOUGH_AFTER_GAP, LONG_GAP, LONGEST_SEEN_GAP, MAX_DAYS,
+};
 use super::{KnownChange, Point};
-
-/// Seconds in a day.
-const DAY: f64 = 86_400.0;
-/// Older history says nothing about the next months, and would cost time.
-const MAX_DAYS: usize = 730;
-/// A value inside a longer gap between samples is a guess: no error is measured on it.
-const LONGEST_SEEN_GAP: f64 = 4.0;
-/// History before a longer gap than this is another story, if enough follows the gap.
-const CUT_AT_GAP: f64 = 120.0;
-/// How many days after a long gap are enough to forget what was before it.
-const ENOUGH_AFTER_GAP: f64 = 60.0;
 
 /// One value a day, the last one at the last sample. Day `i` of `n` lies `n - 1 - i` days before it.
 #[derive(Debug, Clone)]
@@ -70,6 +62,21 @@ impl Daily {
     pub(crate) fn day_of_month(&self, i: usize) -> usize {
         let date = self.moment(i).to_zoned(jiff::tz::TimeZone::UTC);
         usize::from(date.day().unsigned_abs())
+    }
+
+    /// The day of the month (1 to 31) and of the week (0 to 6) of each day from day `from` on, UTC.
+    pub(crate) fn dates(&self, from: usize) -> Vec<(usize, usize)> {
+        let first = self.moment(from).to_zoned(jiff::tz::TimeZone::UTC).date();
+        first
+            .series(1.day())
+            .take(self.len() - from)
+            .map(|date| {
+                (
+                    usize::from(date.day().unsigned_abs()),
+                    usize::from(date.weekday().to_monday_zero_offset().unsigned_abs()),
+                )
+            })
+            .collect()
     }
 
     /// The increments that `known` changes lie in, each with the bytes it moved where they are known.
@@ -197,9 +204,6 @@ pub(crate) fn daily(points: &[Point]) -> Option<(Daily, Extent)> {
     }
     Some((grid, extent))
 }
-
-/// Days between two samples from which a jump between them is looked at.
-const LONG_GAP: f64 = 1.25;
 
 /// What the series usually does in a day.
 #[derive(Debug, Clone, Copy)]

@@ -1,23 +1,20 @@
 //! How wide the bounds are: what the same forecasts would have missed in the past.
 
-use super::pool::{NODES, PastError, between_nodes};
+use super::grid::Daily;
+use super::pool::{PastError, between_nodes};
 use super::stats::{line_slope, weighted_quantile};
 use super::tuning::Tuning;
+use super::tuning::interval::{
+    EXPONENT, EXPONENTS, FLOOR, GROWN, GROWS, HIGHEST, INDEPENDENT, LEAST_ERRORS, LEAST_RATIO,
+    LEAST_RATIO_FAR, NEAR_AND_FAR, RAISED_FAR, RAISED95, SHORT_DAYS, SHORT_HORIZON, SPANS,
+};
+use super::tuning::pool::NODES;
 
-/// Fewer errors at a horizon tell nothing about it.
-const LEAST_ERRORS: usize = 8;
-/// Independent errors per horizon's length of history: neighbouring ones overlap.
-const INDEPENDENT: f64 = 2.0;
-/// How many standard errors of its quantile the 95 % bound is raised by: few errors tell it.
-const RAISED95: f64 = 1.0;
-/// The 95 % bounds are at least this much wider than the 80 % ones.
-const LEAST_RATIO: f64 = 1.5;
-/// Past what history can check, widths grow with the horizon to a power within these.
-const EXPONENTS: (f64, f64) = (0.6, 1.2);
-/// Share of the size below which a width is noise of rounding.
-const FLOOR: f64 = 1e-6;
-/// Less history than this many days is called short.
-pub(super) const SHORT_DAYS: f64 = 60.0;
+/// How far a horizon is from the near to the far one, from 0 to 1.
+fn far(days: usize) -> f64 {
+    let (near, far) = NEAR_AND_FAR;
+    ((days as f64 / near).ln() / (far / near).ln()).clamp(0.0, 1.0)
+}
 
 /// Half-widths of the bounds at the nodes.
 #[derive(Debug, Clone)]
@@ -41,8 +38,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) stride: usize,
     /// What each day moved.
     pub(crate) increments: &'a [f64],
-    /// Bytes now.
-    pub(crate) level: f64,
+    /// The days.
+    pub(crate) daily: &'a Daily,
     pub(crate) tuning: Tuning,
 }
 
@@ -52,16 +49,19 @@ impl Widths {
     /// Quantiles of absolute errors at past origins (split conformal prediction with weights; Vovk,
     /// Gammerman and Shafer 2005, Barber et al. 2023), raised where few of them are independent.
     pub(crate) fn on(evidence: Evidence<'_>, today: usize) -> Self {
-        let floor = FLOOR * evidence.level;
+        let floor = FLOOR * evidence.daily.level();
         let mut widths = Self {
             half80: [0.0; NODES.len()],
             half95: [0.0; NODES.len()],
             known: 0,
-            exponent: 0.9,
+            exponent: EXPONENT,
             widened: 1.0,
         };
         let mut sorted: Vec<(f64, f64)> = Vec::new();
+        let tuning = evidence.tuning;
+        let level = evidence.daily.bytes(today);
         for (x, &node) in NODES.iter().enumerate() {
+            let far = far(node);
             sorted.clear();
             sorted.extend(
                 evidence.errors[x]
@@ -69,13 +69,20 @@ impl Widths {
                     .take_while(|error| error.origin + node <= today)
                     .map(|error| {
                         let age = (today - error.origin - node) as f64;
+                        let then = evidence.daily.bytes(error.origin);
+                        let grown = if then > 0.0 {
+                            (level / then).clamp(GROWN.0, GROWN.1)
+                        } else {
+                            1.0
+                        };
                         (
-                            error.bytes.abs(),
+                            error.bytes.abs() * (1.0 + GROWS * far * (grown - 1.0)),
                             0.5_f64.powf(age / evidence.tuning.errors_half_life_days),
                         )
                     }),
             );
-            if sorted.len() < LEAST_ERRORS || sorted.len() * evidence.stride < node {
+            let spans = if node > SHORT_HORIZON { SPANS } else { 1 };
+            if sorted.len() < LEAST_ERRORS || sorted.len() * evidence.stride < spans * node {
                 break;
             }
             sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -83,14 +90,14 @@ impl Widths {
             let independent = weight * evidence.stride as f64 / node as f64 * INDEPENDENT;
             let quantile = |q: f64, raised: f64| {
                 let error = (q * (1.0 - q) / (independent + 1.0)).sqrt();
-                weighted_quantile(&sorted, (q + raised * error).min(0.995))
+                weighted_quantile(&sorted, (q + raised * error).min(HIGHEST))
             };
             let (before80, before95) = x
                 .checked_sub(1)
                 .map_or((floor, 0.0), |x| (widths.half80[x], widths.half95[x]));
-            widths.half80[x] = quantile(0.8, evidence.tuning.raised).max(before80);
+            widths.half80[x] = quantile(0.8, tuning.raised + RAISED_FAR * far).max(before80);
             widths.half95[x] = quantile(0.95, RAISED95)
-                .max(LEAST_RATIO * widths.half80[x])
+                .max((LEAST_RATIO + LEAST_RATIO_FAR * far) * widths.half80[x])
                 .max(before95);
             widths.known = x + 1;
         }
@@ -98,7 +105,7 @@ impl Widths {
             let moved = &evidence.increments[..today.min(evidence.increments.len())];
             let largest = moved.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
             widths.half80[0] = largest.max(floor);
-            widths.half95[0] = 1.5 * widths.half80[0];
+            widths.half95[0] = LEAST_RATIO * widths.half80[0];
             widths.known = 1;
             widths.exponent = 1.0;
         } else if widths.known > 2 {

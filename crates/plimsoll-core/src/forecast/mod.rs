@@ -2,9 +2,10 @@
 //!
 //! `docs/FORECAST.md` explains the method and shows how it scores. In short: samples become one value
 //! a day (`grid`); steps that are no growth leave the series, steps that come back at a regular
-//! pitch are understood as a pattern (`clean`, `pattern`); a pool of eleven trend rules says where
-//! it goes (`rules`), each weighing as much as it has been right on this very series (`pool`);
-//! the bounds are what the same forecasts would have missed in the past (`interval`).
+//! pitch or on a day of the calendar are understood as a pattern (`clean`, `pattern`, `calendar`); fourteen trend
+//! rules say where it goes (`rules`), each weighing as much as it has been right on this very series (`pool`,
+//! `judged`), without extremes (`combine`); the bounds are what the same forecasts would have missed in the past
+//! (`interval`). Every constant stands in `tuning`.
 //!
 //! Sources: the method of `bench/growth/README.md`; forecast combination after the M4 competition
 //! (Makridakis, Spiliotis, Assimakopoulos 2020); exponential smoothing after Hyndman et al. (2008);
@@ -12,10 +13,13 @@
 //! Tibshirani 2023); first passage as in Nutanix's SER (arXiv 1901.10552).
 
 mod backtest;
+mod calendar;
 pub(crate) mod clean;
 pub mod coherent;
+mod combine;
 pub(crate) mod grid;
 mod interval;
+mod judged;
 mod passage;
 pub(crate) mod pattern;
 mod pool;
@@ -192,7 +196,13 @@ impl Moving {
         let paths = paths[newest];
         let expected = clean.pattern.as_ref().map_or_else(Vec::new, |pattern| {
             let until = newest + usize::from(FURTHEST_DAYS);
-            pattern.expected(daily, &clean.inflow, newest, until, pool.rate(&paths))
+            pattern.expected(
+                daily,
+                &clean.inflow_with_steps,
+                newest,
+                until,
+                pool.rate(&paths),
+            )
         });
         Self {
             pool,
@@ -211,12 +221,17 @@ impl Moving {
     }
 }
 
-fn evidence<'a>(daily: &Daily, clean: &'a Clean, pool: &'a Pool, tuning: Tuning) -> Evidence<'a> {
+fn evidence<'a>(
+    daily: &'a Daily,
+    clean: &'a Clean,
+    pool: &'a Pool,
+    tuning: Tuning,
+) -> Evidence<'a> {
     Evidence {
         errors: &pool.errors,
         stride: pool::stride(daily.len()),
         increments: &clean.with_steps,
-        level: daily.level(),
+        daily,
         tuning,
     }
 }
@@ -272,7 +287,7 @@ impl Forecast {
 
     /// Whether the bounds are wider than past errors say, because there are less than 60 days.
     pub fn widened(&self) -> bool {
-        self.history_days < interval::SHORT_DAYS
+        self.history_days < tuning::interval::SHORT_DAYS
     }
 
     /// Days from one regular step to the next, where there are such: retention, monthly loads.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::grid::after;
 use super::stats::normal_cdf;
+use super::tuning::passage::JUMPS_AHEAD;
 use super::{Band, FURTHEST_DAYS, Forecast, Model};
 
 /// When a limit is reached, in days from now. Null: not within 365 days.
@@ -50,10 +51,6 @@ pub struct Probabilities {
     /// Within a quarter.
     pub within_90_days: f64,
 }
-
-/// A series that moves in jumps meets a limit before its smooth path does, so that the median of the
-/// first passage is a little earlier than the path's: by this share of the 80 % half-width.
-const JUMPS_AHEAD: f64 = 0.05;
 
 impl Forecast {
     /// When the size reaches `limit_bytes` for the first time.

@@ -5,23 +5,10 @@
 
 use super::grid::Daily;
 use super::stats::{median, median_and_spread, whole};
-
-/// A step stands out by this many spreads of the sixty increments around it,
-const STANDS_OUT_SPREADS: f64 = 6.0;
-/// and by this many times their median,
-const STANDS_OUT_MEDIANS: f64 = 3.0;
-/// and is at least this share of the size.
-const STANDS_OUT_SHARE: f64 = 0.002;
-/// Pitches may differ by this share of the period (and always by a day).
-const JITTER: f64 = 0.15;
-/// Fewer steps are no pattern,
-const LEAST_STEPS: usize = 3;
-/// and fewer than these are none where others of their size came before, irregularly.
-const LEAST_AFTER_OTHERS: usize = 5;
-/// A shorter period is left to the weekly pattern.
-const SHORTEST_PERIOD: f64 = 4.0;
-/// A drop gives back what came in at most this many periods before.
-const LONGEST_LAG: usize = 14;
+use super::tuning::pattern::{
+    EXACT, JITTER, LEAST_AFTER_OTHERS, LEAST_STEPS, LONGEST_LAG, SHORTEST_PERIOD,
+    STANDS_OUT_MEDIANS, STANDS_OUT_SHARE, STANDS_OUT_SPREADS, TELLS, TELLS_MORE,
+};
 
 /// When the next step is due.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,9 +37,11 @@ pub(crate) struct Pattern {
     pub(crate) steps: Vec<Step>,
     /// With retention, a drop gives back the inflow of the period so many periods ago.
     lag: Option<usize>,
+    /// Whether it gives back just that.
+    is_exact: bool,
 }
 
-/// The pattern of `daily`, whose increments are `increments`, if it has one that still goes on.
+/// The pattern of steps that stand out of `increments` and come back at a regular pitch, if one still goes on.
 pub(crate) fn find(daily: &Daily, increments: &[f64]) -> Option<Pattern> {
     let candidates = standing_out(daily, increments);
     let weight = |pattern: &Pattern| pattern.steps.iter().map(|s| s.bytes.abs()).sum::<f64>();
@@ -147,12 +136,7 @@ fn regular(daily: &Daily, mut steps: Vec<Step>, increments: usize) -> Option<Pat
         }),
         Pitch::DayOfMonth,
     );
-    Some(Pattern {
-        pitch,
-        period_days,
-        steps,
-        lag: None,
-    })
+    Some(Pattern::new(pitch, period_days, steps))
 }
 
 fn on_one_day_of_the_month(daily: &Daily, steps: &[Step], period_days: f64) -> Option<usize> {
@@ -168,6 +152,21 @@ fn on_one_day_of_the_month(daily: &Daily, steps: &[Step], period_days: f64) -> O
 }
 
 impl Pattern {
+    pub(super) const fn new(pitch: Pitch, period_days: f64, steps: Vec<Step>) -> Self {
+        Self {
+            pitch,
+            period_days,
+            steps,
+            lag: None,
+            is_exact: false,
+        }
+    }
+
+    /// Whether drops give back what came in some periods before.
+    pub(super) const fn gives_back(&self) -> bool {
+        self.lag.is_some()
+    }
+
     /// The first day from which the pattern could have been expected: two steps had been seen.
     pub(crate) fn known_from(&self) -> usize {
         self.steps[1].increment + 1
@@ -260,19 +259,22 @@ impl Pattern {
             return;
         }
         let sizes: Vec<f64> = self.steps.iter().map(|step| -step.bytes).collect();
-        let typical = median(&mut sizes.clone());
-        let mut best: Option<(f64, usize)> = None;
+        let typical = sizes.iter().sum::<f64>() / sizes.len() as f64;
+        let mut best: Option<(f64, f64, usize)> = None;
         for lag in 1..=LONGEST_LAG {
-            let errors: Vec<f64> = (0..sizes.len())
+            let mut errors: Vec<f64> = (0..sizes.len())
                 .filter_map(|j| Some((sizes[j] - self.past_inflow(inflow, j, lag)?).abs()))
                 .collect();
-            if errors.len() < 2 {
+            if errors.len() < sizes.len().div_ceil(3).max(2) {
                 continue;
             }
             let count = errors.len() as f64;
             let error = errors.iter().sum::<f64>() / count * (1.0 + 0.5 / count);
-            if best.is_none_or(|(least, _)| error < least) {
-                best = Some((error, lag));
+            let middle = median(&mut errors);
+            let better =
+                best.is_none_or(|(least, least_middle, _)| error + middle < least + least_middle);
+            if better {
+                best = Some((error, middle, lag));
             }
         }
         let without: f64 = (2..sizes.len())
@@ -282,9 +284,35 @@ impl Pattern {
             })
             .sum::<f64>()
             / (sizes.len() - 2) as f64;
-        self.lag = best
-            .filter(|(error, _)| *error < 0.8 * without && *error < 0.25 * typical)
-            .map(|(_, lag)| lag);
+        let Some((error, middle, lag)) = best else {
+            return;
+        };
+        let is_exact = middle < EXACT * typical;
+        if error < TELLS_MORE * without && (is_exact || error < TELLS * typical) {
+            self.lag = Some(lag);
+            self.is_exact = is_exact;
+        }
+    }
+
+    /// What came in on the day of a drop hides a part of the drop. Where the drop is known to be what came in some
+    /// periods before, that tells both: puts them right in `increments`, which have no steps of the pattern.
+    pub(crate) fn set_right(&mut self, increments: &mut [f64]) {
+        let Some(lag) = self.lag.filter(|_| self.is_exact) else {
+            return;
+        };
+        for j in lag..self.steps.len() {
+            let (opened, closed) = (
+                self.steps[j - lag].increment,
+                self.steps[j - lag + 1].increment,
+            );
+            let gave: f64 = increments[opened..closed].iter().sum();
+            let step = &mut self.steps[j];
+            let came = increments[step.increment] + step.bytes + gave;
+            if gave > 0.0 && came >= 0.0 {
+                increments[step.increment] = came;
+                step.bytes = -gave;
+            }
+        }
     }
 
     /// The inflow of the period `lag` periods before step `j`, where history reaches that far back.

@@ -5,18 +5,14 @@ use super::grid::Daily;
 use super::smoothing;
 use super::stats::median;
 use super::tuning::Tuning;
+use super::tuning::rules::{
+    GROWTH_DAYS, HALF_LIVES, LONG_DAYS, LONGEST_GROWTH, SETTLES, SETTLES_FROM_DAYS, WINDOWS, YEAR,
+};
 
 /// How many rules there are.
-pub(crate) const RULES: usize = 11;
-/// Windows, in days, whose slopes' median is the first rule.
-const WINDOWS: [usize; 6] = [7, 14, 28, 56, 112, 168];
-/// Half-lives, in days, of the exponentially weighted mean increments.
-const HALF_LIVES: [f64; 6] = [7.0, 14.0, 28.0, 56.0, 112.0, 224.0];
-/// Windows, in days, of the rates of growth in per cent.
-const GROWTH_WINDOWS: [usize; 2] = [28, 84];
-
-/// Growth in per cent is carried on for so many days, and in a straight line after them.
-const LONGEST_GROWTH: f64 = 90.0;
+pub(crate) const RULES: usize = 14;
+/// Which of them says that nothing changes.
+pub(crate) const NO_CHANGE: usize = 13;
 
 /// A path into the future: bytes above the present value, as a function of days.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -33,6 +29,8 @@ enum Bend {
     Straight,
     /// The slope keeps this share from day to day.
     Damped(f64),
+    /// The slope keeps this share of what it is above its last one from day to day.
+    Settling { keeps: f64, excess: f64 },
     /// The slope grows at this rate.
     Growing(f64),
 }
@@ -50,7 +48,10 @@ impl Path {
     pub(crate) fn at(&self, days: f64) -> f64 {
         let length = match self.bend {
             Bend::Straight => days,
-            Bend::Damped(keeps) => keeps * (1.0 - keeps.powf(days)) / (1.0 - keeps),
+            Bend::Damped(keeps) => damped(keeps, days),
+            Bend::Settling { keeps, excess } => {
+                return self.slope * days + excess * damped(keeps, days);
+            }
             Bend::Growing(rate) => {
                 let growing = days.min(LONGEST_GROWTH);
                 (rate * growing).exp_m1() / rate + (days - growing) * (rate * growing).exp()
@@ -60,11 +61,17 @@ impl Path {
     }
 }
 
+/// The sum of a share's powers from 1 to `days`.
+fn damped(keeps: f64, days: f64) -> f64 {
+    keeps * (1.0 - keeps.powf(days)) / (1.0 - keeps)
+}
+
 /// Every rule's path from every day of the history.
 ///
-/// The rules are: the median of the slopes over 7 to 168 days and Holt's; Holt's trend (smoothing,
-/// possibly damped); mean increments with half-lives of 7 to 224 days; growth in per cent over 28 and
-/// 84 days; no change at all. All windows begin at the last clear change of slope.
+/// Six follow what happens now, and begin anew at the last clear change of slope: Holt's trend (smoothing, possibly
+/// damped); mean increments with half-lives of 14 to 224 days; growth in per cent over 84 days. Seven look further
+/// back, over such changes: two weeks of purge or load do not run on for ninety days. The last says that nothing
+/// changes.
 pub(crate) fn paths(daily: &Daily, clean: &Clean, tuning: Tuning) -> Vec<[Path; RULES]> {
     let parameters = smoothing::fit(&clean.inflow);
     let holt = smoothing::states(&clean.inflow, parameters);
@@ -87,9 +94,9 @@ pub(crate) fn paths(daily: &Daily, clean: &Clean, tuning: Tuning) -> Vec<[Path; 
                     *count = *count * keep + 1.0;
                 }
             }
-            let reach = origin - turn;
             let state = holt[origin];
-            let holt = Path {
+            let mut rules = [Path::default(); RULES];
+            rules[0] = Path {
                 shift: state.level - clean.inflow[origin],
                 slope: state.slope,
                 bend: if parameters.phi > 0.0 && parameters.phi < 1.0 {
@@ -98,28 +105,34 @@ pub(crate) fn paths(daily: &Daily, clean: &Clean, tuning: Tuning) -> Vec<[Path; 
                     Bend::Straight
                 },
             };
-            let mut rules = [Path::default(); RULES];
-            if reach > 0 {
-                let mut slopes = [state.slope; WINDOWS.len() + 1];
-                for (slope, days) in slopes.iter_mut().zip(WINDOWS) {
-                    *slope = clean.mean(origin, days.min(reach));
-                }
-                rules[0] = Path::straight(median(&mut slopes));
-            }
-            rules[1] = holt;
-            for (rule, (sum, count)) in rules[2..8].iter_mut().zip(means) {
+            for (rule, (sum, count)) in rules[1..6].iter_mut().zip(means) {
                 *rule = Path::straight(if count > 0.0 { sum / count } else { 0.0 });
             }
-            for (rule, days) in rules[8..10].iter_mut().zip(GROWTH_WINDOWS) {
-                *rule = growth(daily, clean, origin, reach, days.min(reach));
-            }
+            rules[6] = growth(daily, clean, origin, origin - turn);
+            let mut slopes = WINDOWS.map(|days| clean.mean(origin, days));
+            let year = clean.mean(origin, YEAR);
+            rules[7] = Path::straight(clean.mean(origin, LONG_DAYS));
+            rules[8] = Path::straight(clean.mean(origin, origin));
+            rules[9] = Path::straight(clean.mean_with_steps(origin, YEAR));
+            rules[10] = Path::straight(clean.mean_with_steps(origin, origin));
+            rules[11] = Path::straight(median(&mut slopes));
+            rules[12] = Path {
+                shift: 0.0,
+                slope: year,
+                bend: Bend::Settling {
+                    keeps: SETTLES,
+                    excess: clean.mean(origin, SETTLES_FROM_DAYS) - year,
+                },
+            };
             rules
         })
         .collect()
 }
 
-/// Growth in per cent over `days`; a mean increment where the size more than tripled or is nothing.
-fn growth(daily: &Daily, clean: &Clean, origin: usize, reach: usize, days: usize) -> Path {
+/// Growth in per cent over the last 84 of `reach` days; a mean increment where the size more than tripled or is
+/// nothing.
+fn growth(daily: &Daily, clean: &Clean, origin: usize, reach: usize) -> Path {
+    let days = GROWTH_DAYS.min(reach);
     if days == 0 {
         return Path::default();
     }

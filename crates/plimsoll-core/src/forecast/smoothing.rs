@@ -5,6 +5,8 @@
 //! (A,A,N) and (A,Ad,N). The parameters are the best of a grid by Akaike's criterion, fitted once a
 //! series; the states of all days come from one pass.
 
+use super::tuning::smoothing::{ALPHAS, SLOPES};
+
 /// Parameters of one model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Parameters {
@@ -22,24 +24,6 @@ pub(crate) struct State {
     pub(crate) level: f64,
     pub(crate) slope: f64,
 }
-
-const ALPHAS: [f64; 6] = [0.1, 0.3, 0.5, 0.7, 0.85, 1.0];
-/// (beta, phi, how many parameters it costs)
-const SLOPES: [(f64, f64, f64); 13] = [
-    (0.0, 0.0, 2.0),
-    (0.01, 1.0, 4.0),
-    (0.03, 1.0, 4.0),
-    (0.07, 1.0, 4.0),
-    (0.15, 1.0, 4.0),
-    (0.3, 1.0, 4.0),
-    (0.6, 1.0, 4.0),
-    (0.05, 0.98, 5.0),
-    (0.15, 0.98, 5.0),
-    (0.3, 0.98, 5.0),
-    (0.1, 0.9, 5.0),
-    (0.3, 0.9, 5.0),
-    (0.6, 0.9, 5.0),
-];
 
 /// The parameters with the least Akaike criterion for the series `y`.
 pub(crate) fn fit(y: &[f64]) -> Parameters {

@@ -1,0 +1,100 @@
+//! How wrong each rule has been so far, and what it weighs for that.
+
+use super::rules::{NO_CHANGE, RULES};
+use super::tuning::Tuning;
+use super::tuning::pool::{LEAST_JUDGED, NODES, RIDGE, STILL_DAYS, STILL_WITHIN};
+
+/// The weight of each rule at each horizon.
+pub(crate) type Weights = [[f64; RULES]; NODES.len()];
+
+/// How wrong each rule has been so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judged {
+    tuning: Tuning,
+    /// What the sums keep from one day to the next.
+    keep: f64,
+    /// How much a judgement at the second node counts at the first.
+    nearness: [[f64; NODES.len()]; NODES.len()],
+    /// What "no change" weighs at each node beside the other rules, before any evidence.
+    prior: [f64; NODES.len()],
+    /// At each node, the fading sum of each rule's absolute errors.
+    losses: [[f64; RULES]; NODES.len()],
+    /// At each node, the fading number of errors.
+    counts: [f64; NODES.len()],
+}
+
+impl Judged {
+    pub(super) fn new(tuning: Tuning) -> Self {
+        let distance = |a: usize, b: usize| (a as f64 / b as f64).ln().abs();
+        Self {
+            tuning,
+            keep: 0.5_f64.powf(1.0 / tuning.judged_half_life_days),
+            nearness: NODES.map(|a| NODES.map(|b| (-distance(a, b) / tuning.near).exp())),
+            prior: NODES.map(|node| {
+                let days = (node as f64).clamp(STILL_WITHIN.0, STILL_WITHIN.1);
+                (STILL_DAYS / days).powf(tuning.still)
+            }),
+            losses: Default::default(),
+            counts: Default::default(),
+        }
+    }
+
+    pub(super) fn grow_old(&mut self) {
+        let keep = self.keep;
+        for (losses, count) in self.losses.iter_mut().zip(&mut self.counts) {
+            *count *= keep;
+            for loss in losses {
+                *loss *= keep;
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, x: usize, truth: f64, said: &[f64; RULES]) {
+        self.counts[x] += 1.0;
+        for (loss, value) in self.losses[x].iter_mut().zip(said) {
+            *loss += (truth - value).abs();
+        }
+    }
+
+    /// Weights at each horizon, from the errors at that and neighbouring ones. Equal weights without
+    /// evidence: combining equally is hard to beat (Clemen 1989; the M4 competition, Makridakis,
+    /// Spiliotis and Assimakopoulos 2020), so evidence has to be earned.
+    pub(super) fn weights(&self) -> Weights {
+        // the logarithm of each rule's error against the pool's typical one, and its evidence
+        let mut scores = [[0.0; RULES]; NODES.len()];
+        let mut evidence = [0.0; NODES.len()];
+        for x in 0..NODES.len() {
+            if self.counts[x] < LEAST_JUDGED {
+                continue;
+            }
+            evidence[x] = self.counts[x] / NODES[x] as f64 + 0.5;
+            let mut sorted = self.losses[x];
+            sorted.sort_unstable_by(f64::total_cmp);
+            let typical = sorted[RULES / 2].max(1e-9);
+            for (score, loss) in scores[x].iter_mut().zip(self.losses[x]) {
+                *score = (loss / typical + RIDGE).ln();
+            }
+        }
+        let mut weights = [[1.0; RULES]; NODES.len()];
+        for (x, weights) in weights.iter_mut().enumerate() {
+            let mut total = 0.0;
+            let mut sums = [0.0; RULES];
+            for z in 0..NODES.len() {
+                if evidence[z] == 0.0 {
+                    continue;
+                }
+                let weight = evidence[z] * self.nearness[x][z];
+                total += weight;
+                for (sum, score) in sums.iter_mut().zip(scores[z]) {
+                    *sum += weight * score;
+                }
+            }
+            if total > 0.0 {
+                let power = self.tuning.power * total / (total + self.tuning.half_evidence);
+                *weights = sums.map(|sum| (-power * sum / total).exp());
+            }
+            weights[NO_CHANGE] *= self.prior[x];
+        }
+        weights
+    }
+}
