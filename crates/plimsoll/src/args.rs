@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use plimsoll_input::{Ask, DateOrder, Decimal, Unit};
 use secrecy::SecretString;
 
-use crate::bytes::Bytes;
 use crate::secrets::has_password;
 
 /// A PostgreSQL storage monitor: how much disk every table uses, what grows, when the disk is full.
@@ -243,12 +243,14 @@ pub(crate) struct Forecast {
     /// Of all watched databases of the instance, against what is free on its volume
     #[arg(long, group = "of")]
     pub(crate) whole_instance: bool,
-    /// Of the series in this file of `date,bytes` lines; - is standard input
-    #[arg(long, value_name = "FILE.csv", group = "of")]
+    /// Of the series in this file: CSV, or the JSON of Prometheus, Grafana, CloudWatch; - is standard input
+    #[arg(long, value_name = "FILE", group = "of")]
     pub(crate) input: Option<PathBuf>,
-    /// The size to be reached: bytes, or such as 500GB [default: the present one and what is free]
+    /// The size to be reached, such as 500GB (1000 apart) or 500GiB [default: the present one and what is free]
     #[arg(long, value_name = "BYTES")]
-    pub(crate) capacity: Option<Bytes>,
+    pub(crate) capacity: Option<Capacity>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
     /// How far ahead, in days
     #[arg(long, value_name = "DAYS", default_value = "7,30,90")]
     pub(crate) horizons: String,
@@ -260,14 +262,66 @@ pub(crate) struct Forecast {
     pub(crate) limit: Option<usize>,
 }
 
+/// How the file is to be read that a command was given, where it does not say so itself.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "How the file is read, where it can be read in several ways")]
+pub(crate) struct Reading {
+    /// Of several series in the file, this one: a column's name, or a label's value
+    #[arg(long, value_name = "NAME")]
+    pub(crate) column: Option<String>,
+    /// Its numbers are what is free of --capacity, as CloudWatch and node_exporter tell it
+    #[arg(long, requires = "capacity")]
+    pub(crate) free: bool,
+    /// What its numbers count: B, kB, MB, GB, TB (1000 apart), KiB, MiB, GiB, TiB (1024 apart); or 1000 or
+    /// 1024: how far apart the units are that it names
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) unit: Option<Unit>,
+    /// What separates its fractions
+    #[arg(long, value_name = ".|,")]
+    pub(crate) decimal: Option<Decimal>,
+    /// What its dates in digits begin with
+    #[arg(long, value_name = "dmy|mdy")]
+    pub(crate) dates: Option<DateOrder>,
+}
+
+impl Reading {
+    pub(crate) fn ask(&self, capacity: Option<Capacity>) -> Ask {
+        Ask {
+            column: self.column.clone(),
+            is_free: self.free,
+            capacity_bytes: capacity.map(|bytes| bytes.0),
+            unit: self.unit,
+            decimal: self.decimal,
+            dates: self.dates,
+        }
+    }
+}
+
+/// A size as it is typed: `500GB` is 500,000,000,000 bytes, `500GiB` is what a server calls 500 GB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Capacity(pub(crate) u64);
+
+impl FromStr for Capacity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        plimsoll_input::bytes(text).map(Self)
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     /// Of one table, with what is below it: `table`, or `schema.table`, quoted as in SQL
     #[arg(long, value_name = "TABLE")]
     pub(crate) table: Option<String>,
-    /// Of the series in this file of `date,bytes` lines; - is standard input
-    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["table", "since"])]
+    /// Of the series in this file: CSV, or the JSON of Prometheus, Grafana, CloudWatch; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "since"])]
     pub(crate) input: Option<PathBuf>,
+    /// With --free: how large the volume is, such as 500GB (1000 apart) or 500GiB
+    #[arg(long, value_name = "BYTES", requires = "input")]
+    pub(crate) capacity: Option<Capacity>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
     /// Kinds: all, or a list such as rewrite,truncate,level_up
     #[arg(long, value_name = "KINDS", default_value = "all")]
     pub(crate) kind: String,
@@ -308,7 +362,8 @@ pub(crate) struct Export {
 #[derive(Debug, Args)]
 pub(crate) struct Import {
     /// An export (NDJSON); a CSV with time,schema,table,bytes; PgHero's pghero_space_stats as CSV, or
-    /// the postgres:// URL of the database that has it; - for standard input
+    /// the postgres:// URL of the database that has it; one size over time, of the database or its volume, as
+    /// CSV or as Prometheus', Grafana's or CloudWatch's JSON; - for standard input
     #[arg(value_name = "FILE", value_parser = ImportFrom::from_str)]
     pub(crate) from: ImportFrom,
     /// Of several databases in PgHero's table, the one with this name there
@@ -317,6 +372,11 @@ pub(crate) struct Import {
     /// Leave out the samples that have bad lines, instead of importing nothing (CSV only)
     #[arg(long)]
     pub(crate) skip_bad_samples: bool,
+    /// With --free: how large the volume is, such as 500GB (1000 apart) or 500GiB
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) capacity: Option<Capacity>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 /// Where a history to import is.

@@ -70,12 +70,16 @@ fn run(cli: Cli) -> anyhow::Result<Finding> {
     match &cli.command {
         Command::Completions { shell } => return commands::completions::run(*shell),
         Command::CheckConfig => return commands::check_config::run(&cli.global),
-        Command::Forecast(args) if args.input.is_some() => {
-            return commands::forecast::run_on_file(args, cli.global.output);
+        Command::Forecast(args) => {
+            if let Some(path) = &args.input {
+                return commands::forecast::run_on_file(path, args, cli.global.output);
+            }
         }
-        Command::Events(args::Events {
-            input: Some(path), ..
-        }) => return commands::events::run_on_file(path, cli.global.output),
+        Command::Events(args) => {
+            if let Some(path) = &args.input {
+                return commands::events::run_on_file(path, args, cli.global.output);
+            }
+        }
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()

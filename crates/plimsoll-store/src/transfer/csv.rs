@@ -1,24 +1,24 @@
-//! Reads the sizes that other tools kept, as CSV: PgHero's `pghero_space_stats`, or any
-//! `time,schema,table,bytes`.
+//! Reads the sizes that other tools kept: PgHero's `pghero_space_stats`, any `time,schema,table,bytes`,
+//! and one size over time, of a database or its volume.
 
-use std::io::Read;
+use std::io::{Read, Seek};
 
-use ::csv::StringRecord;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use plimsoll_input::{Ask, Kind, Refused};
 
-use super::staging::{Seen, Staging};
+use super::staging::{Added, Seen, Staging};
 use super::{Moved, TransferError, take};
-use crate::{DatabaseKey, Row, Store};
+use crate::{DatabaseKey, Row, Store, TableName};
 
-/// How bad lines and several databases are dealt with.
+/// How bad lines and several databases are dealt with, and how the file is to be read.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Of several databases in the input, this one.
     pub source_database: Option<String>,
     /// Leave out every sample that has a bad line, instead of importing nothing.
     pub skip_bad_samples: bool,
+    /// What the file does not say itself.
+    pub ask: Ask,
 }
 
 /// What became of the sizes in a file.
@@ -30,40 +30,32 @@ pub struct Imported {
     pub bad_lines: Vec<String>,
     /// How many there were.
     pub bad_lines_total: u64,
-    /// Whether the store told tables and their indexes apart; else names had to.
-    pub knew_indexes: bool,
+    /// Whether tables and their indexes had to be told apart by their names.
+    pub told_by_names: bool,
+    /// What was assumed, and what was left out.
+    pub notes: Vec<String>,
 }
 
 /// How many bad lines are listed.
 const LISTED: usize = 10;
 
-/// Sizes lie between these: ticks outside are no history.
-const YEARS: std::ops::Range<i16> = 1990..2200;
-
-/// Where a file has what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Layout {
-    is_pghero: bool,
-    database: Option<usize>,
-    schema: Option<usize>,
-    relation: usize,
-    bytes: usize,
-    at: usize,
-}
-
 /// Reads a file and has the store take what it lacks of it, as the history of database `of`.
+///
+/// # Errors
+/// [`TransferError`]; nothing is kept then.
 pub async fn import(
     store: &dyn Store,
     of: &DatabaseKey,
-    input: impl Read + Send + 'static,
+    input: impl Read + Seek + Send + 'static,
     options: &Options,
 ) -> Result<Imported, TransferError> {
     let known = known(store, of).await?;
     let knew_indexes = known.iter().any(super::row::RelationRow::is_index);
     let options = options.clone();
     let read = tokio::task::spawn_blocking(move || stage(input, &options));
-    let (staging, bad) = read.await.map_err(std::io::Error::other)??;
+    let staged = read.await.map_err(std::io::Error::other)??;
     let of = of.clone();
+    let staging = staged.staging;
     let moved = take(store, async |to| {
         let emitting = tokio::task::spawn_blocking(move || staging.emit(&of, &known, &to));
         emitting.await.map_err(std::io::Error::other)?
@@ -71,9 +63,10 @@ pub async fn import(
     .await?;
     Ok(Imported {
         moved,
-        bad_lines: bad.listed,
-        bad_lines_total: bad.total,
-        knew_indexes,
+        bad_lines: staged.bad.listed,
+        bad_lines_total: staged.bad.total,
+        told_by_names: staged.kind == Kind::PgHero && !knew_indexes,
+        notes: staged.notes,
     })
 }
 
@@ -110,54 +103,91 @@ struct Bad {
     total: u64,
 }
 
-fn stage(input: impl Read, options: &Options) -> Result<(Staging, Bad), TransferError> {
-    let mut reader = ::csv::ReaderBuilder::new()
-        .flexible(true)
-        .has_headers(true)
-        .from_reader(input);
-    let header = reader.headers().map_err(wrong)?.clone();
-    let layout = Layout::of(&header).map_err(|reason| TransferError::Line { number: 1, reason })?;
-    let staging = Staging::new(layout.is_pghero)?;
-    let mut bad = Bad::default();
+/// A file's sizes on their way to a history.
+struct Staged {
+    staging: Staging,
+    kind: Kind,
+    bad: Bad,
+    notes: Vec<String>,
+}
+
+fn stage(mut input: impl Read + Seek, options: &Options) -> Result<Staged, TransferError> {
+    let kind = plimsoll_input::kind(&mut input)?;
+    let staging = Staging::new(kind)?;
+    let (bad, notes) = if kind == Kind::Series {
+        let series = plimsoll_input::read(&mut input, &options.ask)?;
+        for point in &series.points {
+            staging.add_total(point.at.as_millisecond(), as_signed(point.bytes))?;
+        }
+        (Bad::default(), series.notes)
+    } else {
+        stage_relations(&mut input, &staging, options)?
+    };
+    Ok(Staged {
+        staging,
+        kind,
+        bad,
+        notes,
+    })
+}
+
+fn stage_relations(
+    input: &mut (impl Read + Seek),
+    staging: &Staging,
+    options: &Options,
+) -> Result<(Bad, Vec<String>), TransferError> {
+    // both closures tell of bad lines
+    let bad = std::cell::RefCell::new(Bad::default());
+    let spoil = |line: u64, at: Option<Timestamp>, reason: &str| -> Result<(), TransferError> {
+        bad.borrow_mut().add(line, reason);
+        at.map_or(Ok(()), |at| staging.spoil(at.as_millisecond()))
+    };
     let mut databases: Vec<String> = Vec::new();
-    let mut record = StringRecord::new();
-    loop {
-        match reader.read_record(&mut record) {
-            Ok(false) => break,
-            Ok(true) => {}
-            Err(error) => {
-                // text that is no UTF-8 spoils its own line only
-                if !matches!(error.kind(), ::csv::ErrorKind::Utf8 { .. }) {
-                    return Err(wrong(error));
+    let notes = plimsoll_input::relations(
+        input,
+        &options.ask,
+        |line, size| {
+            if let Some(name) = size.database {
+                if options
+                    .source_database
+                    .as_ref()
+                    .is_some_and(|only| only != name)
+                {
+                    return Ok(());
                 }
-                let line = error.position().map_or(0, ::csv::Position::line);
-                bad.add(line, "its text is not UTF-8");
-                continue;
-            }
-        }
-        let line = record.position().map_or(0, ::csv::Position::line);
-        if let Some(name) = layout.database.and_then(|at| record.get(at)) {
-            if options
-                .source_database
-                .as_ref()
-                .is_some_and(|only| only != name)
-            {
-                continue;
-            }
-            if !databases.iter().any(|known| known == name) {
-                databases.push(name.to_owned());
-            }
-        }
-        match layout.seen(&record, header.len()) {
-            Ok(seen) => staging.add(&seen)?,
-            Err((at, reason)) => {
-                bad.add(line, &reason);
-                if let Some(at) = at {
-                    staging.spoil(at)?;
+                if !databases.iter().any(|known| known == name) {
+                    databases.push(name.to_owned());
                 }
             }
-        }
-    }
+            let name = match size.schema {
+                Some(schema) => Ok(TableName::new(schema, size.relation)),
+                None => size.relation.parse::<TableName>(),
+            };
+            let Ok(name) = name else {
+                return spoil(
+                    line,
+                    Some(size.at),
+                    "its table is neither `table` nor `schema.table`",
+                );
+            };
+            let seen = Seen {
+                at: size.at.as_millisecond(),
+                schema: name.schema_name,
+                relation: name.table_name,
+                bytes: as_signed(size.bytes),
+            };
+            match staging.add(&seen)? {
+                Added::New | Added::Again => Ok(()),
+                Added::Otherwise(bytes) => spoil(
+                    line,
+                    Some(size.at),
+                    &format!("it says {} bytes, and another line {bytes}", seen.bytes),
+                ),
+            }
+        },
+        |line, at, reason| spoil(line, at, &reason),
+    )?;
+    let bad = bad.into_inner();
     if databases.len() > 1 {
         databases.sort();
         return Err(TransferError::SeveralDatabases(databases.join(", ")));
@@ -168,21 +198,21 @@ fn stage(input: impl Read, options: &Options) -> Result<(Staging, Bad), Transfer
             listed: bad.listed.join("; "),
         });
     }
-    Ok((staging, bad))
+    Ok((bad, notes))
 }
 
-fn wrong(error: ::csv::Error) -> TransferError {
-    let number = error.position().map_or(1, ::csv::Position::line);
-    match error.into_kind() {
-        ::csv::ErrorKind::Io(error) => TransferError::Io(error),
-        ::csv::ErrorKind::Utf8 { .. } => TransferError::Line {
-            number,
-            reason: "its text is not UTF-8".to_owned(),
-        },
-        kind => TransferError::Line {
-            number,
-            reason: format!("it is no CSV: {kind:?}"),
-        },
+/// No size that was read is above what fits.
+fn as_signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+impl From<Refused> for TransferError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Io(error) => Self::Io(error),
+            Refused::Line { number, reason } => Self::Line { number, reason },
+            other => Self::Refused(other),
+        }
     }
 }
 
@@ -191,126 +221,6 @@ impl Bad {
         self.total += 1;
         if self.listed.len() < LISTED {
             self.listed.push(format!("line {line}: {reason}"));
-        }
-    }
-}
-
-impl Layout {
-    pub(crate) fn of(header: &StringRecord) -> Result<Self, String> {
-        let column = |names: &[&str]| {
-            header.iter().position(|given| {
-                let given = given.trim().trim_start_matches('\u{feff}');
-                names.iter().any(|name| given.eq_ignore_ascii_case(name))
-            })
-        };
-        let pghero = (
-            column(&["relation"]),
-            column(&["size"]),
-            column(&["captured_at"]),
-        );
-        if let (Some(relation), Some(bytes), Some(at)) = pghero {
-            return Ok(Self {
-                is_pghero: true,
-                database: column(&["database"]),
-                schema: column(&["schema"]),
-                relation,
-                bytes,
-                at,
-            });
-        }
-        let generic = (column(&["table"]), column(&["bytes"]), column(&["time"]));
-        if let (Some(relation), Some(bytes), Some(at)) = generic {
-            return Ok(Self {
-                is_pghero: false,
-                database: None,
-                schema: column(&["schema"]),
-                relation,
-                bytes,
-                at,
-            });
-        }
-        Err(format!(
-            "the columns `{}` are neither time,schema,table,bytes nor PgHero's \
-             database,schema,relation,size,captured_at",
-            header.iter().collect::<Vec<_>>().join(",")
-        ))
-    }
-
-    /// What a record says; else what is wrong with it, and of which sample it is where that can be told.
-    fn seen(&self, record: &StringRecord, columns: usize) -> Result<Seen, (Option<i64>, String)> {
-        let at = record.get(self.at).and_then(time);
-        let bad = |reason: String| (at.map(Timestamp::as_millisecond), reason);
-        if record.len() != columns {
-            return Err(bad(format!(
-                "it has {} fields, and the header {columns}",
-                record.len()
-            )));
-        }
-        let text = |at: usize| record.get(at).unwrap_or_default();
-        let Some(at) = at else {
-            return Err(bad(format!(
-                "`{}` is no time such as 2026-01-31T03:00:00Z or 2026-01-31 03:00:00 (UTC)",
-                text(self.at)
-            )));
-        };
-        let relation = text(self.relation);
-        let schema = self.schema.map_or("public", text);
-        if relation.is_empty() || schema.is_empty() {
-            return Err(bad("it names no table".to_owned()));
-        }
-        if relation.contains('\0') || schema.contains('\0') {
-            return Err(bad("there is a NUL byte in a name".to_owned()));
-        }
-        let Ok(bytes) = text(self.bytes).trim().parse::<u64>() else {
-            return Err(bad(format!("`{}` is no number of bytes", text(self.bytes))));
-        };
-        let Ok(bytes) = i64::try_from(bytes) else {
-            return Err(bad(format!("{bytes} bytes is more than there can be")));
-        };
-        Ok(Seen {
-            at: at.as_millisecond(),
-            schema: schema.to_owned(),
-            relation: relation.to_owned(),
-            bytes,
-        })
-    }
-}
-
-/// A time as databases and programs write it: with an offset, or without one, which is UTC.
-pub fn moment(text: &str) -> Option<Timestamp> {
-    if let Ok(at) = text.parse() {
-        return Some(at);
-    }
-    let civil: DateTime = text.parse().ok()?;
-    Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
-}
-
-/// A [`moment`] that may be one of a history.
-fn time(text: &str) -> Option<Timestamp> {
-    let at = moment(text.trim().trim_end_matches(" UTC"))?;
-    let year = at.to_zoned(TimeZone::UTC).year();
-    YEARS.contains(&year).then_some(at)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_as_databases_and_programs_write_them() {
-        for (text, expected) in [
-            ("2026-01-31T03:00:00Z", Some("2026-01-31T03:00:00Z")),
-            ("2026-01-31 03:00:00.25", Some("2026-01-31T03:00:00.25Z")),
-            ("2026-01-31 03:00:00+00", Some("2026-01-31T03:00:00Z")),
-            ("2026-01-31 03:00:00 UTC", Some("2026-01-31T03:00:00Z")),
-            ("2026-01-31 05:00:00+02", Some("2026-01-31T03:00:00Z")),
-            ("2026-01-31", Some("2026-01-31T00:00:00Z")),
-            ("31.01.2026", None),
-            ("9999-01-31", None),
-            ("", None),
-        ] {
-            let expected = expected.map(|text| text.parse::<Timestamp>().unwrap());
-            assert_eq!(time(text), expected, "{text}");
         }
     }
 }

@@ -62,6 +62,9 @@ pub enum TransferError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file is not what it must be.
+    #[error(transparent)]
+    Refused(plimsoll_input::Refused),
     /// Several lines are not what they must be.
     #[error(
         "{count} lines cannot be used: {listed}; mend them, or leave out every sample that has one with \

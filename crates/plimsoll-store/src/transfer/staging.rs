@@ -1,5 +1,7 @@
 //! Sorts sizes that come in any order in a temporary file, and makes a history of them.
 
+mod indexes;
+mod out;
 mod owners;
 
 use std::collections::{BTreeMap, HashMap};
@@ -7,16 +9,15 @@ use std::collections::{BTreeMap, HashMap};
 use plimsoll_core::change::RelationKind;
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::TableKind;
+use plimsoll_input::Kind;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use tokio::sync::mpsc::Sender;
 
+use self::out::Out;
 use self::owners::owners;
-use super::row::{
-    DatabaseRow, EndRow, FORMAT, IndexValueRow, RelationRow, Row, SampleRow, SizesRow,
-    TableValueRow,
-};
-use super::{BATCH, TransferError};
+use super::TransferError;
+use super::row::{DatabaseRow, FORMAT, RelationRow, Row, SampleRow, SizesRow, TableValueRow};
 use crate::DatabaseKey;
 use crate::sample::{from_millis, odd_key};
 
@@ -33,12 +34,21 @@ pub(super) struct Seen {
     pub(super) bytes: i64,
 }
 
+/// What became of a size that was added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Added {
+    New,
+    /// It was there already.
+    Again,
+    /// Another size was there already.
+    Otherwise(i64),
+}
+
 /// Sizes on their way to a history.
 #[derive(Debug)]
 pub(super) struct Staging {
     sorted: Connection,
-    /// Tables and indexes mixed, and every sample whole.
-    is_pghero: bool,
+    kind: Kind,
     _folder: TempDir,
 }
 
@@ -54,7 +64,7 @@ struct Relation {
 }
 
 impl Staging {
-    pub(super) fn new(is_pghero: bool) -> Result<Self, TransferError> {
+    pub(super) fn new(kind: Kind) -> Result<Self, TransferError> {
         let folder = tempfile::tempdir()?;
         let sorted = Connection::open(folder.path().join("sizes.db"))?;
         // it is gone after a crash anyway; one transaction as long as it lives
@@ -64,6 +74,7 @@ impl Staging {
                  schema text not null, relation text not null, at integer not null,
                  bytes integer not null, primary key (schema, relation, at)
              ) without rowid;
+             create table totals (at integer primary key, bytes integer not null);
              create table spoiled (at integer primary key);
              create table times (at integer primary key, tick integer not null);
              create table relations (
@@ -73,18 +84,51 @@ impl Staging {
         )?;
         Ok(Self {
             sorted,
-            is_pghero,
+            kind,
             _folder: folder,
         })
     }
 
-    pub(super) fn add(&self, seen: &Seen) -> Result<(), TransferError> {
-        self.sorted
+    pub(super) fn add(&self, seen: &Seen) -> Result<Added, TransferError> {
+        let Seen {
+            at,
+            schema,
+            relation,
+            bytes,
+        } = seen;
+        let added = self
+            .sorted
             .prepare_cached(
-                "insert or replace into seen (schema, relation, at, bytes) values (?1, ?2, ?3, ?4)",
+                "insert or ignore into seen (schema, relation, at, bytes) values (?1, ?2, ?3, ?4)",
             )?
-            .execute(params![seen.schema, seen.relation, seen.at, seen.bytes])?;
+            .execute(params![schema, relation, at, bytes])?;
+        if added > 0 {
+            return Ok(Added::New);
+        }
+        let there: i64 = self
+            .sorted
+            .prepare_cached(
+                "select bytes from seen where schema = ?1 and relation = ?2 and at = ?3",
+            )?
+            .query_row(params![schema, relation, at], |row| row.get(0))?;
+        Ok(if there == *bytes {
+            Added::Again
+        } else {
+            Added::Otherwise(there)
+        })
+    }
+
+    /// Adds the size of all, of which nobody says what it is made of.
+    pub(super) fn add_total(&self, at: i64, bytes: i64) -> Result<(), TransferError> {
+        self.sorted
+            .prepare_cached("insert or replace into totals (at, bytes) values (?1, ?2)")?
+            .execute([at, bytes])?;
         Ok(())
+    }
+
+    /// Tables and indexes mixed, and every sample whole.
+    fn is_pghero(&self) -> bool {
+        self.kind == Kind::PgHero
     }
 
     /// Leaves out the sample of this time.
@@ -109,18 +153,13 @@ impl Staging {
                 "no line has a size that can be used".to_owned(),
             ));
         };
-        if self.is_pghero {
+        if self.is_pghero() {
             self.drop_sizes_of_vanished_tables()?;
         }
         let mut relations = self.relations(known, &times)?;
         let changes = self.points(&mut relations)?;
         relations.retain(|_, relation| relation.first_tick != i64::MAX);
-        let mut out = Out {
-            to,
-            batch: Vec::with_capacity(BATCH),
-            rows: 0,
-            is_open: true,
-        };
+        let mut out = Out::new(to);
         let last_id = relations.keys().max().copied().unwrap_or(0);
         out.send(Row::Database(DatabaseRow {
             format: FORMAT,
@@ -141,7 +180,7 @@ impl Staging {
         for id in ids {
             out.send(Row::Relation(relations[&id].row(id)));
         }
-        samples(&times, &changes, &mut out);
+        self.samples(&times, &changes, &mut out)?;
         self.table_values(&mut out)?;
         self.index_values(&relations, &mut out)?;
         out.finish();
@@ -152,7 +191,7 @@ impl Staging {
     fn times(&self) -> Result<Vec<(i64, i64)>, TransferError> {
         let mut statement = self
             .sorted
-            .prepare("select distinct at from seen order by at")?;
+            .prepare("select at from seen union select at from totals order by at")?;
         let mut times: Vec<(i64, i64)> = Vec::new();
         for at in statement.query_map([], |row| row.get(0))? {
             let at: i64 = at?;
@@ -203,7 +242,7 @@ impl Staging {
         let seen: Vec<(String, String, Option<i64>)> = statement
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
-        let owners = if self.is_pghero {
+        let owners = if self.is_pghero() {
             owners(&seen, known)
         } else {
             HashMap::new()
@@ -237,7 +276,7 @@ impl Staging {
                 owner,
                 first_tick: i64::MAX,
                 // only a tool that measures everything says by silence that a table is gone
-                gone_tick: next.filter(|_| self.is_pghero && times.len() > 1),
+                gone_tick: next.filter(|_| self.is_pghero() && times.len() > 1),
                 sizes: NO_SIZES,
             };
             relations.insert(id, relation);
@@ -305,23 +344,52 @@ impl Staging {
         Ok(changes)
     }
 
-    /// An index's first tick and last size.
-    fn index_sizes(&self, relations: &mut HashMap<i32, Relation>) -> Result<(), TransferError> {
-        let mut statement = self.sorted.prepare(INDEX_SIZES)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let id: i32 = row.get(0)?;
-            let owner = relations.get(&id).and_then(|index| index.owner);
-            let owner_first = owner
-                .and_then(|owner| relations.get(&owner))
-                .map_or(i64::MAX, |table| table.first_tick);
-            let tick: i64 = row.get(1)?;
-            if let Some(index) = relations.get_mut(&id)
-                && tick >= owner_first
-            {
-                index.first_tick = index.first_tick.min(tick);
-                index.sizes.heap_bytes = Some(row.get(2)?);
+    /// The last sample of a day stands for it; what lies between is thinned like a light watch's.
+    fn samples(
+        &self,
+        times: &[(i64, i64)],
+        changes: &BTreeMap<i64, (i64, i64)>,
+        out: &mut Out<'_>,
+    ) -> Result<(), TransferError> {
+        const DAY: i64 = 86_400_000;
+        let (mut attributed_bytes, mut table_count) = (0, 0);
+        let mut total = self
+            .sorted
+            .prepare("select bytes from totals where at = ?1")?;
+        for (place, &(at, tick)) in times.iter().enumerate() {
+            if let Some((bytes, tables)) = changes.get(&tick) {
+                attributed_bytes += bytes;
+                table_count += tables;
             }
+            let is_last_of_day = times
+                .get(place + 1)
+                .is_none_or(|next| next.0.div_euclid(DAY) != at.div_euclid(DAY));
+            let total_bytes = match self.kind {
+                Kind::Series => total.query_row([at], |row| row.get(0))?,
+                Kind::PgHero | Kind::Tables => attributed_bytes,
+            };
+            out.send(Row::Sample(SampleRow {
+                tick,
+                id: None,
+                kind: if is_last_of_day {
+                    SampleKind::Daily
+                } else {
+                    SampleKind::Watch
+                },
+                sampled_at: from_millis(at),
+                scheduled_for: None,
+                took_ms: 0,
+                method: "import".to_owned(),
+                full_sweep_at: None,
+                total_bytes,
+                attributed_bytes,
+                estimated_bytes: 0,
+                unattributed_bytes: 0,
+                unmeasured_bytes: total_bytes - attributed_bytes,
+                table_count,
+                unread_count: 0,
+                is_demo: false,
+            }));
         }
         Ok(())
     }
@@ -344,40 +412,7 @@ impl Staging {
         }
         Ok(())
     }
-
-    fn index_values(
-        &self,
-        relations: &HashMap<i32, Relation>,
-        out: &mut Out<'_>,
-    ) -> Result<(), TransferError> {
-        let mut statement = self.sorted.prepare(INDEX_SIZES)?;
-        let mut rows = statement.query([])?;
-        let mut last: Option<(i32, i64)> = None;
-        while let Some(row) = rows.next()? {
-            let (relation, tick, bytes): (i32, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let is_shown = relations
-                .get(&relation)
-                .is_some_and(|index| tick >= index.first_tick);
-            if is_shown && last != Some((relation, bytes)) {
-                last = Some((relation, bytes));
-                out.send(Row::IndexValue(IndexValueRow {
-                    relation,
-                    tick,
-                    bytes,
-                }));
-            }
-        }
-        Ok(())
-    }
 }
-
-const INDEX_SIZES: &str = "\
-    select r.id, t.tick, s.bytes
-    from relations as r
-    join seen as s on s.schema = r.schema and s.relation = r.relation
-    join times as t on t.at = s.at
-    where r.owner is not null
-    order by r.id, t.tick";
 
 const NO_SIZES: SizesRow = SizesRow {
     heap_bytes: None,
@@ -416,72 +451,6 @@ impl Relation {
             sizes: self.sizes,
             former: Vec::new(),
         }
-    }
-}
-
-/// The last sample of a day stands for it; what lies between is thinned like a light watch's.
-fn samples(times: &[(i64, i64)], changes: &BTreeMap<i64, (i64, i64)>, out: &mut Out<'_>) {
-    const DAY: i64 = 86_400_000;
-    let (mut total_bytes, mut table_count) = (0, 0);
-    for (place, &(at, tick)) in times.iter().enumerate() {
-        if let Some((bytes, tables)) = changes.get(&tick) {
-            total_bytes += bytes;
-            table_count += tables;
-        }
-        let is_last_of_day = times
-            .get(place + 1)
-            .is_none_or(|next| next.0.div_euclid(DAY) != at.div_euclid(DAY));
-        out.send(Row::Sample(SampleRow {
-            tick,
-            id: None,
-            kind: if is_last_of_day {
-                SampleKind::Daily
-            } else {
-                SampleKind::Watch
-            },
-            sampled_at: from_millis(at),
-            scheduled_for: None,
-            took_ms: 0,
-            method: "import".to_owned(),
-            full_sweep_at: None,
-            total_bytes,
-            attributed_bytes: total_bytes,
-            estimated_bytes: 0,
-            unattributed_bytes: 0,
-            unmeasured_bytes: 0,
-            table_count,
-            unread_count: 0,
-            is_demo: false,
-        }));
-    }
-}
-
-/// Sends rows in batches; goes quiet where nobody takes them.
-struct Out<'a> {
-    to: &'a Sender<Vec<Row>>,
-    batch: Vec<Row>,
-    rows: u64,
-    is_open: bool,
-}
-
-impl Out<'_> {
-    fn send(&mut self, row: Row) {
-        self.batch.push(row);
-        self.rows += 1;
-        if self.batch.len() == BATCH {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        let batch = std::mem::take(&mut self.batch);
-        self.is_open = self.is_open && self.to.blocking_send(batch).is_ok();
-    }
-
-    fn finish(mut self) {
-        let rows = self.rows;
-        self.send(Row::End(EndRow { rows }));
-        self.flush();
     }
 }
 

@@ -13,6 +13,7 @@ mod contract_series;
 mod crash;
 mod earlier;
 mod fleet;
+mod foreign;
 mod model;
 mod sqlite_file;
 mod transfer;

@@ -29,9 +29,22 @@ pub(crate) async fn run(context: &Context, args: args::Events) -> anyhow::Result
 }
 
 /// The shapes of a file's series: needs neither a configuration nor a store.
-pub(crate) fn run_on_file(path: &Path, output: OutputFormat) -> anyhow::Result<Finding> {
-    let answer = events::of_points(&input::read(path)?);
-    show(output == OutputFormat::Json, &answer)
+pub(crate) fn run_on_file(
+    path: &Path,
+    args: &args::Events,
+    output: OutputFormat,
+) -> anyhow::Result<Finding> {
+    let (series, read) = input::read(path, &args.reading.ask(args.capacity))?;
+    let answer = events::of_points(&series.points);
+    if output == OutputFormat::Json {
+        output::json(&read.with(&answer))?;
+    } else {
+        output::print(|out| {
+            print(out, &answer)?;
+            read.print(out)
+        })?;
+    }
+    Ok(Finding::None)
 }
 
 fn show(as_json: bool, answer: &EventsAnswer) -> anyhow::Result<Finding> {

@@ -1,6 +1,7 @@
 //! `plimsoll forecast`: how a size will go on, how sure that is, and when the disk is full.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::size_text;
@@ -45,15 +46,23 @@ pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Resu
 }
 
 /// Of a file's series: needs neither a configuration nor a store.
-pub(crate) fn run_on_file(args: &args::Forecast, output: OutputFormat) -> anyhow::Result<Finding> {
-    let points = match &args.input {
-        Some(path) => input::read(path)?,
-        None => Vec::new(),
-    };
-    show(
-        output == OutputFormat::Json,
-        &drawn(of_points(points, &query(args)?)),
-    )
+pub(crate) fn run_on_file(
+    path: &Path,
+    args: &args::Forecast,
+    output: OutputFormat,
+) -> anyhow::Result<Finding> {
+    let query = query(args)?;
+    let (series, read) = input::read(path, &args.reading.ask(args.capacity))?;
+    let drawn = drawn(of_points(series.points, &query));
+    if output == OutputFormat::Json {
+        output::json(&read.with(&drawn.answer))?;
+    } else {
+        output::print(|out| {
+            print(out, &drawn)?;
+            read.print(out)
+        })?;
+    }
+    Ok(Finding::None)
 }
 
 fn query(args: &args::Forecast) -> anyhow::Result<ForecastQuery> {

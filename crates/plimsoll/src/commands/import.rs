@@ -1,8 +1,7 @@
 //! `plimsoll import`: an export, or the sizes that PgHero or another tool kept, become history.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
-use std::path::Path;
+use std::io::{self, Read as _, Seek as _};
 
 use anyhow::Context as _;
 use plimsoll_store::Moved;
@@ -11,7 +10,7 @@ use plimsoll_store::transfer::{Fit, ndjson, pghero};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
-use super::Finding;
+use super::{Finding, input};
 use crate::args;
 use crate::args::ImportFrom;
 use crate::context::Context;
@@ -28,6 +27,8 @@ struct Answer {
     databases: Vec<Database>,
     bad_lines: Vec<String>,
     bad_lines_total: u64,
+    /// What was assumed, and what was left out.
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -43,6 +44,7 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
     let options = Options {
         source_database: args.source_database,
         skip_bad_samples: args.skip_bad_samples,
+        ask: args.reading.ask(args.capacity),
     };
     let counter = Counter::new();
     let path = match &args.from {
@@ -59,9 +61,8 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
         }
     };
     let from = path.display();
-    let mut input = open(path).with_context(|| format!("cannot read {from}"))?;
-    let is_ndjson = first_byte(&input)? == Some(b'{');
-    input.rewind()?;
+    let mut input = input::open(path).with_context(|| format!("cannot read {from}"))?;
+    let is_ndjson = is_export(&mut input)?;
     let input = counter.reading(input);
     let named = || format!("cannot import {from}");
     if is_ndjson {
@@ -76,52 +77,37 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
     sizes(context, imported)
 }
 
-/// The file, or what comes through a pipe in a file without a name: it is read twice.
-fn open(path: &Path) -> io::Result<File> {
-    let mut piped: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        let file = File::open(path)?;
-        if file.metadata()?.is_file() {
-            return Ok(file);
-        }
-        Box::new(file)
-    };
-    let mut file = tempfile::tempfile()?;
-    io::copy(&mut piped, &mut file)?;
-    file.rewind()?;
-    Ok(file)
-}
-
-/// The first byte that is no space, which tells an export from a CSV.
-fn first_byte(input: &File) -> io::Result<Option<u8>> {
-    io::BufReader::new(input)
-        .bytes()
-        .find(|byte| !byte.as_ref().is_ok_and(u8::is_ascii_whitespace))
-        .transpose()
+/// Whether the input is an export of ours: a line for each row.
+fn is_export(input: &mut File) -> io::Result<bool> {
+    let mut start = Vec::new();
+    input.take(64).read_to_end(&mut start)?;
+    input.rewind()?;
+    let start = start.trim_ascii_start();
+    Ok(start.starts_with(b"{\"row\":"))
 }
 
 fn sizes(context: &Context, imported: Imported) -> anyhow::Result<Finding> {
-    let hint = (!imported.knew_indexes && imported.moved.samples > 0).then_some(
-        "Which relations are indexes was told by their names: the store knew nothing of the database. \
-         Run `plimsoll sample` before an import to have it told exactly.",
+    let hint = (imported.told_by_names && imported.moved.samples > 0).then_some(
+        "which relations are indexes was told by their names, as the store knew nothing of the database; \
+         `plimsoll sample` before an import has it told exactly",
     );
     report(
         context,
         &[imported.moved],
         imported.bad_lines,
         imported.bad_lines_total,
-        hint,
+        imported.notes.iter().map(String::as_str).chain(hint),
     )
 }
 
-fn report(
+fn report<'a>(
     context: &Context,
     all: &[Moved],
     bad_lines: Vec<String>,
     bad_lines_total: u64,
-    hint: Option<&str>,
+    notes: impl IntoIterator<Item = &'a str>,
 ) -> anyhow::Result<Finding> {
+    let notes: Vec<String> = notes.into_iter().map(str::to_owned).collect();
     if context.wants_json() {
         output::json(&Answer {
             databases: all
@@ -135,6 +121,7 @@ fn report(
                 .collect(),
             bad_lines,
             bad_lines_total,
+            notes,
         })?;
         return Ok(Finding::None);
     }
@@ -168,8 +155,8 @@ fn report(
                 output::printable(&bad_lines.join("; "))
             )?;
         }
-        if let Some(hint) = hint {
-            writeln!(out, "{hint}")?;
+        for note in &notes {
+            writeln!(out, "Note: {note}.")?;
         }
         Ok(())
     })?;

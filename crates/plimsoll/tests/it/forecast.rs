@@ -119,7 +119,11 @@ fn too_little_is_unknown_and_nonsense_is_an_error() {
     let same: String = (1..=20)
         .map(|day| format!("2026-01-{day:02},5\n"))
         .collect();
-    let constant = forecast(&same, &["--output", "json", "--capacity", "5"]).json();
+    let constant = forecast(
+        &format!("date,bytes\n{same}"),
+        &["--output", "json", "--capacity", "5"],
+    )
+    .json();
     assert_eq!(constant["forecast"][2]["hi95"], 5);
     assert_eq!(constant["limits"][0]["point"], 0.0, "it is full already");
     forecast("date,bytes\n2026-01-01,many\n", &[]).failed_saying(&["line 2", "many"]);

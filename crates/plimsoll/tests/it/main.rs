@@ -5,6 +5,7 @@ mod as_the_server;
 mod demo;
 mod failures;
 mod forecast;
+mod input;
 mod locks;
 mod moving;
 mod output;
