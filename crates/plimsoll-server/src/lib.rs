@@ -5,11 +5,14 @@
 
 pub mod answer;
 pub mod clock;
+pub mod followers;
 pub mod forecasting;
 pub mod http;
 pub mod jobs;
+mod panics;
 mod run;
 pub mod settings;
 pub mod watch;
 
-pub use crate::run::{RunError, run};
+pub use crate::panics::Panicked;
+pub use crate::run::{RunError, Service, assemble, run};

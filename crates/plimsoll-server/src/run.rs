@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
+use crate::followers::{self, Followers};
+use crate::forecasting::Forecasts;
 use crate::http::{App, router, serve};
 use crate::jobs::Scheduler;
 use crate::settings::{Settings, SettingsError};
@@ -43,19 +45,12 @@ pub async fn run(
     }
     let stop = shutdown.child_token();
     let tasks = TaskTracker::new();
-    let watch = Arc::new(Watch::new(
-        &settings,
-        Arc::clone(&store),
-        clock,
-        tasks.clone(),
-        stop.clone(),
-    ));
-    let scheduler = Arc::new(Scheduler::new(Arc::clone(&watch), &settings, stop.clone()));
-    scheduler.spawn(&tasks);
-
     let listen = settings.listen.to_string();
     let connections = settings.requests.connections;
-    let app = router(Arc::new(App { watch, settings }));
+    let Service { app, scheduler } = assemble(settings, store, clock, &tasks, &stop);
+    scheduler.spawn(&tasks);
+
+    let app = router(app);
     tracing::info!(listen, "server.started");
     serve(listener, app, connections, stop.clone()).await;
     tasks.close();
@@ -67,4 +62,44 @@ pub async fn run(
     }
     tracing::info!("server.stopped");
     Ok(())
+}
+
+/// All that runs, put together.
+pub struct Service {
+    /// What the routes answer from.
+    pub app: Arc<App>,
+    /// What runs when; it does nothing until it is told.
+    pub scheduler: Arc<Scheduler>,
+}
+
+/// Puts together all that runs; nothing is begun. Whatever it begins later can be waited for in `tasks`,
+/// and ends with `stop`.
+pub fn assemble(
+    settings: Settings,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Service {
+    let forecasts = Arc::new(Forecasts::new(Arc::clone(&store), Arc::clone(&clock)));
+    let followers = followers::all(&forecasts);
+    let followers = Arc::new(Followers::new(followers, tasks.clone(), stop));
+    let watch = Arc::new(Watch::new(
+        &settings,
+        store,
+        clock,
+        followers,
+        tasks.clone(),
+        stop.clone(),
+    ));
+    let scheduler = Scheduler::new(Arc::clone(&watch), &settings, stop.clone());
+    let app = App {
+        watch,
+        forecasts,
+        settings,
+    };
+    Service {
+        app: Arc::new(app),
+        scheduler: Arc::new(scheduler),
+    }
 }

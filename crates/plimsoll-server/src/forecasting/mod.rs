@@ -12,6 +12,7 @@ mod reads;
 mod refresh;
 mod room;
 pub(crate) mod round;
+mod service;
 mod subject;
 
 use plimsoll_core::forecast::coherent::Adjustment;
@@ -20,6 +21,7 @@ use plimsoll_core::outlook::{Outlook, Question, outlook};
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, NamedEvent, Store, StoreError, TableName};
 
+use crate::panics::{Panicked, message};
 use adjust::Adjusted;
 use reads::Series;
 
@@ -27,6 +29,7 @@ pub use adjust::Reconciled;
 pub use ranking::{By, DEFAULT_ROWS, Expected, Ranking, Row, ranking};
 pub use refresh::{refresh, refresh_if_due};
 pub use room::{Room, RoomSource, in_use};
+pub use service::Forecasts;
 pub use subject::{Kind, Subject};
 
 /// What a forecast is asked of.
@@ -109,6 +112,9 @@ pub enum ForecastError {
     /// The history could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A mistake of ours.
+    #[error("computing the forecast failed by {0}")]
+    Panicked(Panicked),
 }
 
 /// Forecasts what the history has. The snapshot says what is free and what lies where; without one,
@@ -128,13 +134,16 @@ pub async fn forecast(
         Some((kind, name)) => adjust::adjustment(store, of, kind, name, now).await?,
         None => adjust::of_whole(store, of, what, now).await?,
     };
-    Ok(compute(
-        subject,
-        series,
-        room,
-        adjusted,
-        &query.horizons_days,
-    ))
+    let horizons_days = query.horizons_days.clone();
+    // a long series takes a tenth of a second, which no other task should wait for
+    let computed = tokio::task::spawn_blocking(move || {
+        compute(subject, series, room, adjusted, &horizons_days)
+    });
+    computed.await.map_err(|error| {
+        let panic = error.try_into_panic();
+        let message = panic.map_or_else(|error| error.to_string(), |panic| message(&*panic));
+        ForecastError::Panicked(Panicked { message })
+    })
 }
 
 /// Forecasts any series.

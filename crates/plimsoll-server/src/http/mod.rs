@@ -18,6 +18,7 @@ use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::forecasting::Forecasts;
 use crate::settings::Settings;
 use crate::watch::Watch;
 use gate::{guard, limits, log};
@@ -30,6 +31,8 @@ pub use problem::Problem;
 pub struct App {
     /// What is watched.
     pub watch: Arc<Watch>,
+    /// What it is expected to grow by.
+    pub forecasts: Arc<Forecasts>,
     /// What the server was told.
     pub settings: Settings,
 }

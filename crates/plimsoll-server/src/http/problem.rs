@@ -128,6 +128,7 @@ impl From<ForecastError> for Problem {
     fn from(error: ForecastError) -> Self {
         let (status, code) = match error {
             ForecastError::Store(error) => return error.into(),
+            ForecastError::Panicked(panic) => return Self::internal(&panic),
             ForecastError::UnknownTable(_) => (StatusCode::NOT_FOUND, "unknown_table"),
             ForecastError::UnknownSchema(_) => (StatusCode::NOT_FOUND, "unknown_schema"),
             ForecastError::UnknownTablespace(_) => (StatusCode::NOT_FOUND, "unknown_tablespace"),

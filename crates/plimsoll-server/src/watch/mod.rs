@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
+use crate::followers::Followers;
 use crate::settings::{Databases, Settings, Watched};
 
 pub use database::{Failure, WatchedDatabase, fresh_for};
@@ -35,8 +36,8 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
     /// Bounds how many visits are under way at once.
     pub(crate) slots: Semaphore,
-    /// Held by whoever makes the forecasts of a database: one at a time, which bounds their memory.
-    pub(crate) forecasting: tokio::sync::Mutex<()>,
+    /// Told of each sample that is kept.
+    pub(crate) followers: Arc<Followers>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -123,6 +124,7 @@ impl Watch {
         settings: &Settings,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
+        followers: Arc<Followers>,
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
@@ -130,7 +132,7 @@ impl Watch {
             clock,
             store,
             slots: Semaphore::new(settings.visits_side_by_side.max(1)),
-            forecasting: tokio::sync::Mutex::default(),
+            followers,
             tasks,
             stop,
         });
@@ -156,11 +158,6 @@ impl Watch {
     /// Where the history is kept.
     pub fn store(&self) -> &dyn Store {
         &*self.parts.store
-    }
-
-    /// Held by whoever makes the forecasts of a database.
-    pub fn forecasting(&self) -> &tokio::sync::Mutex<()> {
-        &self.parts.forecasting
     }
 
     /// Every watched database that is known by now, by instance and name.

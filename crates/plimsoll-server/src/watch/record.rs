@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::Snapshot;
-use plimsoll_store::{DatabaseKey, Recorded};
+use plimsoll_store::Recorded;
 
 use super::{Watch, WatchError, WatchedDatabase};
-use crate::forecasting::refresh_if_due;
+use crate::followers::NewSample;
 
 /// Takes the sample of a scheduled time, from a visit that began then or later.
 pub async fn record(
@@ -76,23 +76,9 @@ async fn keep(
         took_ms = snapshot.took_ms,
         "{event}"
     );
-    forecast(watch, database.key().clone());
-    Ok(header)
-}
-
-/// Makes the forecasts as of the new sample, if that is due. The sample does not wait for it, nor fail
-/// with it: what is missing is made when somebody asks, or after the next sample.
-fn forecast(watch: &Watch, of: DatabaseKey) {
-    let parts = Arc::clone(&watch.parts);
-    watch.parts.tasks.spawn(async move {
-        let refresh = refresh_if_due(&*parts.store, &of, &*parts.clock, &parts.forecasting);
-        let refreshed = tokio::select! {
-            () = parts.stop.cancelled() => return,
-            refreshed = refresh => refreshed,
-        };
-        if let Err(error) = refreshed {
-            let DatabaseKey { instance, database } = &of;
-            tracing::warn!(instance, database, error = %error, "storage.forecast.failed");
-        }
+    watch.parts.followers.announce(&NewSample {
+        of: database.key().clone(),
+        header: header.clone(),
     });
+    Ok(header)
 }

@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
 use plimsoll_server::clock::ManualClock;
-use plimsoll_server::http::{App, router};
+use plimsoll_server::http::router;
 use plimsoll_server::jobs::Scheduler;
 use plimsoll_server::settings::{Settings, Watched};
 use plimsoll_server::watch::Watch;
@@ -24,7 +24,7 @@ pub(crate) const NOON: &str = "2026-03-10T12:00:00Z";
 pub(crate) struct Service {
     pub(crate) router: Router,
     pub(crate) watch: Arc<Watch>,
-    pub(crate) scheduler: Scheduler,
+    pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) stop: CancellationToken,
@@ -61,22 +61,12 @@ impl Service {
         let clock = Arc::new(ManualClock::new(at(NOON)));
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let watch = Arc::new(Watch::new(
-            &settings,
-            Arc::clone(&store),
-            clock.clone(),
-            tasks.clone(),
-            stop.clone(),
-        ));
-        let scheduler = Scheduler::new(Arc::clone(&watch), &settings, stop.clone());
-        let router = router(Arc::new(App {
-            watch: Arc::clone(&watch),
-            settings,
-        }));
+        let assembled =
+            plimsoll_server::assemble(settings, Arc::clone(&store), clock.clone(), &tasks, &stop);
         Self {
-            router,
-            watch,
-            scheduler,
+            watch: Arc::clone(&assembled.app.watch),
+            router: router(assembled.app),
+            scheduler: assembled.scheduler,
             store,
             clock,
             stop,

@@ -7,12 +7,12 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::params::{FromParams, Of, Params, Query};
-use super::super::{Problem, Shared};
+use super::super::{App, Problem, Shared};
 use crate::answer::ask::{self, AskError};
 use crate::answer::forecast::{ForecastAnswer, drawn};
 use crate::answer::ranking::{self, RankingAnswer};
-use crate::forecasting::{self, By, DEFAULT_ROWS, ForecastOf, ForecastQuery};
-use crate::watch::{SelectError, Watch};
+use crate::forecasting::{By, DEFAULT_ROWS, ForecastOf, ForecastQuery};
+use crate::watch::SelectError;
 
 /// What is free on the disk may have been read so long ago: as often as the watch looks.
 const RECENT: SignedDuration = SignedDuration::from_mins(16);
@@ -167,7 +167,7 @@ pub(super) async fn forecast(
     let watch = &app.watch;
     let (what, query) = match asked {
         Asked::One(what, query) => (what, query),
-        Asked::Ranked(by, limit) => return ranked(watch, &of, by, limit).await,
+        Asked::Ranked(by, limit) => return ranked(&app, &of, by, limit).await,
     };
     let database = match what {
         ForecastOf::Instance => {
@@ -182,22 +182,19 @@ pub(super) async fn forecast(
     let snapshot = watch.snapshot(&database, Some(RECENT)).await;
     let snapshot = snapshot.map_err(|error| error.to_string());
     let seen = snapshot.as_deref().map_err(String::as_str);
-    let forecast =
-        forecasting::forecast(watch.store(), database.key(), &what, seen, &query).await?;
+    let forecast = app
+        .forecasts
+        .forecast(database.key(), &what, seen, &query)
+        .await?;
     Ok(Json(ForecastBody::One(Box::new(drawn(forecast).answer))))
 }
 
-async fn ranked(
-    watch: &Watch,
-    of: &Of,
-    by: By,
-    limit: usize,
-) -> Result<Json<ForecastBody>, Problem> {
-    let of = watch
+async fn ranked(app: &App, of: &Of, by: By, limit: usize) -> Result<Json<ForecastBody>, Problem> {
+    let of = app
+        .watch
         .select_kept(of.instance.as_deref(), of.database.as_deref())
         .await??;
-    let (store, turn) = (watch.store(), watch.forecasting());
-    let ranked = forecasting::ranking(store, &of, watch.clock(), turn, by, limit).await?;
+    let ranked = app.forecasts.ranking(&of, by, limit).await?;
     let answer = ranking::ranking(&of, by, ranked);
     Ok(Json(ForecastBody::Ranking(Box::new(answer))))
 }
