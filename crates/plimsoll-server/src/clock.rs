@@ -12,7 +12,8 @@ pub trait Clock: Send + Sync + 'static {
     /// What time it is.
     fn now(&self) -> Timestamp;
 
-    /// Returns once it is `at`, or later.
+    /// Returns once it is `at`, or later; or when the clock is set back meanwhile, so that nobody waits
+    /// for a time that is further away than it was.
     async fn sleep_until(&self, at: Timestamp);
 }
 
@@ -31,12 +32,17 @@ impl Clock for SystemClock {
     }
 
     async fn sleep_until(&self, at: Timestamp) {
+        let mut now = self.now();
         loop {
-            let left = at.duration_since(self.now());
+            let left = at.duration_since(now);
             if left <= SignedDuration::ZERO {
                 return;
             }
             tokio::time::sleep(left.unsigned_abs().min(LOOK_AGAIN)).await;
+            let then = std::mem::replace(&mut now, self.now());
+            if now < then {
+                return;
+            }
         }
     }
 }
@@ -55,7 +61,8 @@ impl ManualClock {
         }
     }
 
-    /// Shows `now` from here on; whoever waited for a time up to it goes on.
+    /// Shows `now` from here on; whoever waited for a time up to it goes on, and, where that is back in
+    /// time, whoever waited at all.
     pub fn set(&self, now: Timestamp) {
         self.now.send_replace(now);
     }
@@ -68,7 +75,10 @@ impl Clock for ManualClock {
     }
 
     async fn sleep_until(&self, at: Timestamp) {
+        let mut seen = self.now.subscribe();
+        let mut before = *seen.borrow_and_update();
+        let is_over = |now: &Timestamp| *now >= at || std::mem::replace(&mut before, *now) > *now;
         // The sender lives in `self`, so the channel cannot be closed while this waits.
-        let _ = self.now.subscribe().wait_for(|now| *now >= at).await;
+        let _ = seen.wait_for(is_over).await;
     }
 }

@@ -96,6 +96,7 @@ pub fn assemble(
     let app = App {
         watch,
         forecasts,
+        progress: Arc::clone(scheduler.progress()),
         settings,
     };
     Service {

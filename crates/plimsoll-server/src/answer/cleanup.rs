@@ -8,10 +8,6 @@ use utoipa::ToSchema;
 
 use super::schema;
 
-/// What every cleanup answer says while there is no policy.
-pub const NO_POLICY: &str =
-    "no cleanup policy is configured, so nothing is ever deleted from a watched database";
-
 /// Row counts of each table.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct CleanupStats {

@@ -19,6 +19,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::forecasting::Forecasts;
+use crate::jobs::Progress;
 use crate::settings::Settings;
 use crate::watch::Watch;
 use gate::{guard, limits, log};
@@ -33,6 +34,8 @@ pub struct App {
     pub watch: Arc<Watch>,
     /// What it is expected to grow by.
     pub forecasts: Arc<Forecasts>,
+    /// Whether the schedule moves.
+    pub progress: Arc<Progress>,
     /// What the server was told.
     pub settings: Settings,
 }

@@ -19,7 +19,8 @@ pub(super) enum Due {
 /// Whether a job is due `now`.
 ///
 /// Missed times collapse into one run, for the last of them. A job that never ran counts as having
-/// run until `never_ran_since`; without that it is due for the last time there was.
+/// run until `never_ran_since`; without that it is due for the last time there was. What lies in the
+/// future was written before a clock was set back, and silences nothing.
 pub(super) fn due(
     cron: &Cron,
     state: Option<&JobState>,
@@ -29,7 +30,7 @@ pub(super) fn due(
     let is_unfinished = state.is_some_and(|s| s.last_finished_at.is_none());
     let last_begun = state
         .and_then(|state| state.last_begun(now))
-        .or(never_ran_since);
+        .or(never_ran_since.filter(|since| *since <= now));
     let last_time = cron.last_until(now);
     match (last_time, last_begun) {
         (Some(time), Some(begun)) if time > begun => Due::Now(time),
@@ -83,6 +84,13 @@ mod tests {
             (
                 Some(ran("2027-03-06T03:00:00Z", true)),
                 None,
+                Due::Now(last),
+            ),
+            // the clock was set back below the start
+            (None, Some(at("2027-03-06T03:00:00Z")), Due::Now(last)),
+            (
+                Some(ran("2027-03-06T03:00:00Z", true)),
+                Some(at("2026-06-01T00:00:00Z")),
                 Due::Now(last),
             ),
         ] {

@@ -136,10 +136,4 @@ mod tests {
             assert!(error.contains("0 3 * * *"), "{text}: {error}");
         }
     }
-
-    #[test]
-    fn the_defaults_are_cron_expressions() {
-        let schedule = super::super::Schedule::default();
-        assert_eq!(schedule.sample.to_string(), "0 3 * * *");
-    }
 }

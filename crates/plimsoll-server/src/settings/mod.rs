@@ -2,7 +2,7 @@
 
 mod cron;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,26 +71,23 @@ pub struct ConfiguredCapacity {
 }
 
 /// When the jobs run, in UTC.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Schedule {
-    /// `cleanup`.
-    pub cleanup: Cron,
-    /// `sample_storage_sizes`.
-    pub sample: Cron,
-    /// `watch`.
-    pub watch: Cron,
+    /// By the job's key; one that is not here runs at its default.
+    crons: BTreeMap<String, Cron>,
     /// Each run starts up to so much later, by chance.
     pub jitter: Duration,
 }
 
-impl Default for Schedule {
-    fn default() -> Self {
-        Self {
-            cleanup: Cron::known("0 2 * * *"),
-            sample: Cron::known("0 3 * * *"),
-            watch: Cron::known("*/15 * * * *"),
-            jitter: Duration::ZERO,
-        }
+impl Schedule {
+    /// When the job with this key runs, if that was set.
+    pub fn cron(&self, key: &str) -> Option<&Cron> {
+        self.crons.get(key)
+    }
+
+    /// Lets the job with this key run then.
+    pub fn set(&mut self, key: &str, cron: Cron) {
+        self.crons.insert(key.to_owned(), cron);
     }
 }
 

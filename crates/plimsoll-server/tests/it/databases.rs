@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use plimsoll_server::jobs::{Job, Step};
+use plimsoll_server::jobs::{SAMPLE, Step, WATCH};
 use plimsoll_server::settings::{Databases, Settings, Watched};
 use serde_json::Value;
 use throwaway_postgres::on_every_major;
@@ -23,7 +23,7 @@ async fn sample(service: &Service, n: i64) -> Vec<String> {
     service.clock.set(day);
     let mut said = Vec::new();
     for (number, instance) in service.watch.instances().iter().enumerate() {
-        let step = service.scheduler.step(Job::Sample, number).await.unwrap();
+        let step = service.step(&SAMPLE, number).await;
         assert_eq!(step, Step::Ran);
         let jobs = service.store.jobs().await.unwrap();
         let name = format!("sample_storage_sizes/{}", instance.settings.instance);
@@ -151,11 +151,11 @@ on_every_major! {
         holder.run("rollback").unwrap();
         std::fs::write(&file, version).unwrap();
         server.sql("postgres", "grant connect on database bad_forbidden to watcher").unwrap();
-        let Step::WaitUntil(next) = service.scheduler.step(Job::Watch, 0).await.unwrap() else {
+        let Step::WaitUntil(next) = service.step(&WATCH, 0).await else {
             panic!("a watch is not due at the first start");
         };
         service.clock.set(next);
-        assert_eq!(service.scheduler.step(Job::Watch, 0).await.unwrap(), Step::Ran);
+        assert_eq!(service.step(&WATCH, 0).await, Step::Ran);
         for name in ["bad_broken", "bad_forbidden", "bad_hanging", "fine_1", "fine_2", "postgres"] {
             let of = format!("/api/storage/history?instance=main&database={name}&kind=all");
             let history = service.json(&of).await;

@@ -8,6 +8,7 @@ mod forecast_coherent;
 mod history;
 mod identity;
 mod identity_database;
+mod jobs;
 mod openapi;
 mod routes;
 mod running;

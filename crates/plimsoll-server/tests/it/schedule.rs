@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::SampleKind;
-use plimsoll_server::jobs::{Job, Step};
+use plimsoll_server::jobs::{CLEANUP, Job, SAMPLE, Step, WATCH};
 use plimsoll_server::settings::Settings;
 use plimsoll_store::{DatabaseKey, SampleQuery};
 use throwaway_postgres::on_every_major;
@@ -29,12 +29,12 @@ async fn samples(
     service.store.samples(&query).await.unwrap().samples
 }
 
-async fn step(service: &Service, job: Job) -> Step {
-    service.scheduler.step(job, 0).await.unwrap()
+async fn step(service: &Service, job: &Job) -> Step {
+    service.step(job, 0).await
 }
 
 /// Runs what is due until nothing is, then moves the clock to the next time.
-async fn run_until_next(service: &Service, job: Job) -> u32 {
+async fn run_until_next(service: &Service, job: &Job) -> u32 {
     let mut runs = 0;
     loop {
         match step(service, job).await {
@@ -54,7 +54,7 @@ on_every_major! {
         let service = Service::of(vec![watched("main", &server.url("ninety"))]).await;
         // the first start takes one at once, for the last time that was due
         for day in 0..95 {
-            assert_eq!(run_until_next(&service, Job::Sample).await, 1, "day {day}");
+            assert_eq!(run_until_next(&service, &SAMPLE).await, 1, "day {day}");
         }
         let daily = samples(&service, &[]).await;
         assert_eq!(daily.len(), 90);
@@ -74,28 +74,28 @@ on_every_major! {
     async fn missed_times_are_made_up_for_once_and_failed_dailies_by_the_watch(server: &Server) {
         let service = Service::of(vec![watched("main", &server.url("not_yet"))]).await;
         // The database does not exist yet: the first daily sample fails, and says why.
-        assert_eq!(step(&service, Job::Sample).await, Step::Ran);
+        assert_eq!(step(&service, &SAMPLE).await, Step::Ran);
         let jobs = service.json("/api/jobs").await;
         assert_eq!(jobs["jobs"][1]["last_outcome"], "failed");
         assert!(jobs["jobs"][1]["last_message"].as_str().unwrap().contains("not_yet"));
-        assert_eq!(step(&service, Job::Sample).await, Step::WaitUntil(at("2026-03-11T03:00:00Z")));
+        assert_eq!(step(&service, &SAMPLE).await, Step::WaitUntil(at("2026-03-11T03:00:00Z")));
 
         // Fifteen minutes later it does: the watch takes the daily one that is missing, once.
         server.sql("postgres", "create database not_yet").unwrap();
-        assert_eq!(run_until_next(&service, Job::Watch).await, 0, "a watch is not due at the first start");
-        assert_eq!(run_until_next(&service, Job::Watch).await, 1);
-        assert_eq!(run_until_next(&service, Job::Watch).await, 1);
+        assert_eq!(run_until_next(&service, &WATCH).await, 0, "a watch is not due at the first start");
+        assert_eq!(run_until_next(&service, &WATCH).await, 1);
+        assert_eq!(run_until_next(&service, &WATCH).await, 1);
         let kinds: Vec<_> = samples(&service, &[]).await.iter().map(|s| s.kind).collect();
         assert_eq!(kinds, [SampleKind::Watch, SampleKind::Daily]);
 
         // Down for five days: one run makes up for all of them.
         service.clock.set(at(NOON) + DAY * 5);
-        assert_eq!(step(&service, Job::Sample).await, Step::Ran);
-        assert!(matches!(step(&service, Job::Sample).await, Step::WaitUntil(_)));
+        assert_eq!(step(&service, &SAMPLE).await, Step::Ran);
+        assert!(matches!(step(&service, &SAMPLE).await, Step::WaitUntil(_)));
         assert_eq!(samples(&service, &[SampleKind::Daily]).await.len(), 2);
 
         // Cleanup without a policy does nothing and says so.
-        assert_eq!(step(&service, Job::Cleanup).await, Step::Ran, "it was missed, too");
+        assert_eq!(step(&service, &CLEANUP).await, Step::Ran, "it was missed, too");
         let jobs = service.json("/api/jobs").await;
         assert_eq!(jobs["jobs"][0]["last_outcome"], "skipped");
         assert!(jobs["jobs"][0]["last_message"].as_str().unwrap().contains("no cleanup policy"));
@@ -115,7 +115,7 @@ on_every_major! {
             let now: Timestamp = at(NOON) + DAY * day;
             one.clock.set(now);
             two.clock.set(now);
-            let (a, b) = tokio::join!(step(&one, Job::Sample), step(&two, Job::Sample));
+            let (a, b) = tokio::join!(step(&one, &SAMPLE), step(&two, &SAMPLE));
             let both = [a, b].map(|step| u32::from(step == Step::Ran));
             assert_eq!(both[0] + both[1], 1, "day {day}: exactly one of them runs");
             ran = [ran[0] + both[0], ran[1] + both[1]];
@@ -139,7 +139,7 @@ on_every_major! {
         assert_eq!(before["projected_bytes"], serde_json::Value::Null, "nothing was seen yet");
         assert_eq!(before["last_shrink"], serde_json::Value::Null);
         for _ in 0..3 {
-            assert_eq!(run_until_next(&service, Job::Sample).await, 1);
+            assert_eq!(run_until_next(&service, &SAMPLE).await, 1);
         }
         assert_eq!(samples(&service, &[]).await.len(), 1);
         let jobs = service.json("/api/jobs").await;

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use jiff::Timestamp;
 use plimsoll_server::clock::ManualClock;
 use plimsoll_server::http::router;
-use plimsoll_server::jobs::Scheduler;
+use plimsoll_server::jobs::{Job, Scheduler, Step, Subject};
 use plimsoll_server::settings::{Settings, Watched};
 use plimsoll_server::watch::Watch;
 use plimsoll_store::Store;
@@ -73,6 +73,26 @@ impl Service {
             tasks,
             folder,
         }
+    }
+
+    /// What its clock shows.
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        use plimsoll_server::clock::Clock;
+        self.clock.now()
+    }
+
+    /// Whether somebody holds a run of a job.
+    pub(crate) async fn is_running(&self, name: &str) -> bool {
+        let states = self.store.jobs().await.unwrap();
+        states
+            .iter()
+            .any(|state| state.name == name && state.is_running)
+    }
+
+    /// One step of a job of an instance.
+    pub(crate) async fn step(&self, job: &Job, instance: usize) -> Step {
+        let of = Subject::Instance(&self.watch.instances()[instance]);
+        self.scheduler.step(job, &of).await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::{SampleHeader, SampleKind};
-use plimsoll_server::jobs::{Job, Step};
+use plimsoll_server::jobs::{SAMPLE, Step, WATCH};
 use plimsoll_server::settings::Settings;
 use plimsoll_store::SampleQuery;
 use throwaway_postgres::test;
@@ -13,7 +13,7 @@ use throwaway_postgres::test;
 use crate::service::{NOON, Service, at, watched};
 
 const DAYS: i64 = 12;
-const WATCH: SignedDuration = SignedDuration::from_hours(3);
+const WATCH_EVERY: SignedDuration = SignedDuration::from_hours(3);
 
 fn seconds(count: i64) -> SignedDuration {
     SignedDuration::from_secs(count)
@@ -51,7 +51,9 @@ async fn two_schedulers_take_each_scheduled_sample_exactly_once() {
                 watched("two", &server.url("shared_two")),
             ],
         );
-        settings.schedule.watch = "0 */3 * * *".parse().unwrap();
+        settings
+            .schedule
+            .set(WATCH.key, "0 */3 * * *".parse().unwrap());
         // nothing is thinned away that is to be counted
         settings.retention.all_for = SignedDuration::from_hours(24 * (DAYS + 1));
         settings
@@ -72,21 +74,21 @@ async fn two_schedulers_take_each_scheduled_sample_exactly_once() {
         let ahead = usize::try_from(steps % 2).unwrap();
         both[ahead].clock.set(now + skew);
         both[1 - ahead].clock.set(now);
-        for job in [Job::Sample, Job::Watch] {
+        for job in [&SAMPLE, &WATCH] {
             let [a, b] = &both;
             let results = tokio::join!(
-                a.scheduler.step(job, 0),
-                b.scheduler.step(job, 0),
-                a.scheduler.step(job, 1),
-                b.scheduler.step(job, 1),
+                a.step(job, 0),
+                b.step(job, 0),
+                a.step(job, 1),
+                b.step(job, 1),
             );
             let (one, two, three, four) = results;
             for (step, who) in [(one, 0), (two, 1), (three, 0), (four, 1)] {
-                ran[who] += u32::from(step.unwrap() == Step::Ran);
+                ran[who] += u32::from(step == Step::Ran);
             }
         }
         steps += 1;
-        now = at(NOON) + WATCH * i32::try_from(steps).unwrap();
+        now = at(NOON) + WATCH_EVERY * i32::try_from(steps).unwrap();
     }
     let watches = u32::try_from(steps).unwrap();
     let dailies = u32::try_from(DAYS).unwrap() + 1;
@@ -105,7 +107,7 @@ async fn two_schedulers_take_each_scheduled_sample_exactly_once() {
             expect.insert(
                 (
                     SampleKind::Watch,
-                    at(NOON) + WATCH * i32::try_from(step).unwrap(),
+                    at(NOON) + WATCH_EVERY * i32::try_from(step).unwrap(),
                 ),
                 1,
             );
@@ -164,13 +166,13 @@ async fn a_run_is_taken_over_when_its_process_dies_and_not_while_it_is_long() {
         !server.sql("long_store", sql).unwrap().is_empty()
     };
     let mut now = at(NOON);
-    let mut run = Box::pin(one.scheduler.step(Job::Sample, 0));
+    let mut run = Box::pin(one.step(&SAMPLE, 0));
     let meanwhile = async {
         for _ in 0..12 {
             while !is_fresh() {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }
-            let step = two.scheduler.step(Job::Sample, 0).await.unwrap();
+            let step = two.step(&SAMPLE, 0).await;
             assert_eq!(
                 step,
                 Step::WaitUntil(now + seconds(15)),
@@ -192,13 +194,13 @@ async fn a_run_is_taken_over_when_its_process_dies_and_not_while_it_is_long() {
     // dead: nobody says any more that it is under way
     drop(run);
     holder.run("rollback").unwrap();
-    let step = two.scheduler.step(Job::Sample, 0).await.unwrap();
+    let step = two.step(&SAMPLE, 0).await;
     assert_eq!(
         step,
         Step::WaitUntil(now + seconds(15)),
         "too early to tell"
     );
     go_stale();
-    assert_eq!(two.scheduler.step(Job::Sample, 0).await.unwrap(), Step::Ran);
+    assert_eq!(two.step(&SAMPLE, 0).await, Step::Ran);
     assert_eq!(samples(&two, 0).await.len(), 1);
 }

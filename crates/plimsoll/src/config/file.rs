@@ -1,11 +1,15 @@
 //! `plimsoll.toml` as it is written: every key, none of its meaning.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
+use plimsoll_server::jobs::ALL;
 use plimsoll_server::settings::Cron;
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
 
 use super::duration::Length;
 use crate::bytes::Bytes;
@@ -61,13 +65,45 @@ pub(crate) struct History {
     pub(crate) max_bytes: Option<Bytes>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// When the jobs run: a key for each job that there is.
+#[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    pub(crate) cleanup: Option<CronText>,
-    pub(crate) sample: Option<CronText>,
-    pub(crate) watch: Option<CronText>,
+    pub(crate) crons: BTreeMap<&'static str, Cron>,
     pub(crate) jitter: Option<Length>,
+}
+
+impl<'de> Deserialize<'de> for Schedule {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ScheduleKeys)
+    }
+}
+
+struct ScheduleKeys;
+
+impl<'de> Visitor<'de> for ScheduleKeys {
+    type Value = Schedule;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a table of cron expressions")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Schedule, A::Error> {
+        static KNOWN: LazyLock<Vec<&'static str>> =
+            LazyLock::new(|| ALL.iter().map(|job| job.key).chain(["jitter"]).collect());
+        let mut schedule = Schedule::default();
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "jitter" {
+                schedule.jitter = Some(map.next_value()?);
+            } else if let Some(job) = ALL.iter().find(|job| job.key == key) {
+                schedule
+                    .crons
+                    .insert(job.key, map.next_value::<CronText>()?.0);
+            } else {
+                return Err(serde::de::Error::unknown_field(&key, &KNOWN));
+            }
+        }
+        Ok(schedule)
+    }
 }
 
 /// A cron expression, parsed where it stands so that a mistake is shown with its line.
@@ -184,6 +220,7 @@ mod tests {
         assert!(text.contains("Did you mean `databases`?"), "{text}");
         assert!(error("[histroy]\n").contains("Did you mean `history`?"));
         assert!(!error("[zzzzzzzzzzzz]\n").contains("Did you mean"));
+        assert!(error("[schedule]\nsampel = \"@daily\"\n").contains("Did you mean `sample`?"));
     }
 
     #[test]

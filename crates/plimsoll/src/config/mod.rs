@@ -196,16 +196,15 @@ fn add_capacities(capacities: &[file::Capacity], instances: &mut [Watched]) -> a
     Ok(())
 }
 
-fn schedule(schedule: file::Schedule) -> Schedule {
-    let default = Schedule::default();
-    Schedule {
-        cleanup: schedule.cleanup.map_or(default.cleanup, |cron| cron.0),
-        sample: schedule.sample.map_or(default.sample, |cron| cron.0),
-        watch: schedule.watch.map_or(default.watch, |cron| cron.0),
-        jitter: schedule
-            .jitter
-            .map_or(default.jitter, duration::Length::std),
+fn schedule(written: file::Schedule) -> Schedule {
+    let mut schedule = Schedule::default();
+    for (key, cron) in written.crons {
+        schedule.set(key, cron);
     }
+    if let Some(jitter) = written.jitter {
+        schedule.jitter = jitter.std();
+    }
+    schedule
 }
 
 fn retention(history: &file::History) -> Retention {
@@ -270,7 +269,13 @@ mod tests {
     fn the_example_is_a_configuration_with_the_defaults() {
         let config = with_file(include_str!("../../../../plimsoll.example.toml")).unwrap();
         let default = Settings::new(DEFAULT_LISTEN, Vec::new());
-        assert_eq!(config.settings.schedule, default.schedule);
+        let schedule = &config.settings.schedule;
+        assert_eq!(schedule.jitter, default.schedule.jitter);
+        for job in plimsoll_server::jobs::ALL {
+            let written = schedule.cron(job.key);
+            let written = written.unwrap_or_else(|| panic!("it shows no `{}`", job.key));
+            assert_eq!(written.to_string(), job.default_cron, "{}", job.key);
+        }
         assert_eq!(config.settings.retention, default.retention);
         assert_eq!(config.settings.max_bytes, Some(1 << 30));
         assert_eq!(config.settings.listen, default.listen);

@@ -5,8 +5,8 @@ use axum::extract::State;
 
 use super::super::params::{Nothing, Query};
 use super::super::{Problem, Shared};
-use crate::answer::jobs::JobsAnswer;
-use crate::jobs as scheduled;
+use crate::answer::jobs::{self as answer, JobsAnswer};
+use crate::jobs::states;
 
 /// The scheduled jobs: when each runs next, and how it went last.
 #[utoipa::path(
@@ -20,7 +20,6 @@ pub(super) async fn jobs(
     State(app): State<Shared>,
     Query(Nothing): Query<Nothing>,
 ) -> Result<Json<JobsAnswer>, Problem> {
-    Ok(Json(
-        scheduled::jobs(&app.watch, &app.settings.schedule).await?,
-    ))
+    let states = states(&app.watch, &app.settings.schedule).await?;
+    Ok(Json(answer::jobs(states)))
 }

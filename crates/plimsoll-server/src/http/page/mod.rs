@@ -16,10 +16,11 @@ use utoipa_axum::routes;
 
 use super::params::{FromParams, Of, Params, Query, names_of};
 use super::{Problem, Shared};
+use crate::answer;
 use crate::answer::ask::Sort;
 use crate::answer::history::{HistoryQuery, history};
 use crate::answer::sizes::{SizesQuery, sizes};
-use crate::jobs;
+use crate::jobs::states;
 use crate::watch::WatchedDatabase;
 
 /// The page and its style.
@@ -128,7 +129,7 @@ async fn database_page(
         asked,
         offset,
         history: history(app.watch.store(), database.key(), &past).await?,
-        jobs: jobs::jobs(&app.watch, &app.settings.schedule).await?,
+        jobs: answer::jobs::jobs(states(&app.watch, &app.settings.schedule).await?),
         now: app.watch.clock().now(),
     };
     Ok(view::database(&page))

@@ -1,39 +1,34 @@
-//! What each job does when it runs.
+//! Sampling every database of an instance, and holding the history to its cap.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use jiff::Timestamp;
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::size_text;
-use plimsoll_store::{DatabaseKey, SampleQuery, Shrink, StoreError};
+use plimsoll_store::{DatabaseKey, Shrink, StoreError};
 
-use super::{Job, Scheduler};
-use crate::answer::cleanup::NO_POLICY;
+use super::{Outcome, Subject, Work};
 use crate::watch::{WatchError, WatchedDatabase, WatchedInstance, record};
 
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) word: &'static str,
-    pub(super) message: String,
+/// Which sample is to be taken of a database.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Due {
+    pub(super) kind: SampleKind,
+    pub(super) scheduled_for: Timestamp,
 }
 
-/// Runs a job for one instance.
-pub(super) async fn run(
-    scheduler: &Scheduler,
-    job: Job,
-    instance: &WatchedInstance,
-    scheduled_for: Timestamp,
-) -> Outcome {
-    if job == Job::Cleanup {
-        return Outcome {
-            word: "skipped",
-            message: NO_POLICY.to_owned(),
-        };
-    }
+/// Samples every database of the instance that the run is of; `due` says how. With the databases that
+/// there are.
+pub(super) async fn sample_all<'a>(
+    work: &'a Work<'a>,
+    due: impl Fn(DatabaseKey) -> BoxFuture<'a, Result<Due, StoreError>>,
+) -> (BTreeSet<DatabaseKey>, Outcome) {
     let mut done = BTreeSet::new();
+    let Subject::Instance(instance) = *work.subject else {
+        return (done, sampled(0, &[]));
+    };
     let mut taken = 0;
     let mut failed = Vec::new();
     // Visiting finds databases that were not known before: they are sampled in the same run.
@@ -46,9 +41,7 @@ pub(super) async fn run(
         if databases.is_empty() {
             break;
         }
-        let samples = databases
-            .iter()
-            .map(|db| sample(scheduler, job, instance, db, scheduled_for));
+        let samples = databases.iter().map(|db| sample(work, instance, db, &due));
         let results = join_all(samples).await;
         for (database, result) in databases.iter().zip(results) {
             match result {
@@ -67,66 +60,28 @@ pub(super) async fn run(
     // One that was dropped fails once, until another's visit shows that it is gone: no failure of ours.
     let left = instance.databases();
     failed.retain(|(name, _)| left.iter().any(|db| db.key().database == *name));
-    let mut outcome = sampled(taken + failed.len(), &failed);
-    if job == Job::Sample {
-        // Of databases that were dropped only the record stays: the last daily samples.
-        match scheduler.watch.store().databases().await {
-            Ok(kept) => {
-                let name = &*instance.settings.instance;
-                done.extend(kept.into_iter().filter(|key| key.instance == name));
-            }
-            Err(error) => tracing::warn!(error = %error, "storage.databases.unavailable"),
-        }
-        outcome = thin(scheduler, &done, outcome).await;
-    }
-    shrink(scheduler, outcome).await
+    let outcome = sampled(taken + failed.len(), &failed);
+    (done, outcome)
 }
 
 /// Whether a sample was taken: not of an excluded database, which is only visited to find the others.
-async fn sample(
-    scheduler: &Scheduler,
-    job: Job,
+async fn sample<'a>(
+    work: &'a Work<'a>,
     instance: &WatchedInstance,
     database: &Arc<WatchedDatabase>,
-    scheduled_for: Timestamp,
+    due: &impl Fn(DatabaseKey) -> BoxFuture<'a, Result<Due, StoreError>>,
 ) -> Result<bool, WatchError> {
     if instance.settings.exclude.contains(&database.key().database) {
-        let watch = &scheduler.watch;
-        watch.snapshot_since(database, scheduled_for).await?;
+        let since = work.scheduled_for;
+        work.watch.snapshot_since(database, since).await?;
         return Ok(false);
     }
-    let (kind, scheduled_for) = match job {
-        Job::Watch => match missing_daily(scheduler, database.key()).await? {
-            Some(missed) => (SampleKind::Daily, missed),
-            None => (SampleKind::Watch, scheduled_for),
-        },
-        Job::Sample | Job::Cleanup => (SampleKind::Daily, scheduled_for),
-    };
-    record(&scheduler.watch, database, kind, scheduled_for).await?;
+    let Due {
+        kind,
+        scheduled_for,
+    } = due(database.key().clone()).await?;
+    record(work.watch, database, kind, scheduled_for).await?;
     Ok(true)
-}
-
-/// The time of the last daily sample that should be there, if it is not.
-async fn missing_daily(
-    scheduler: &Scheduler,
-    of: &DatabaseKey,
-) -> Result<Option<Timestamp>, StoreError> {
-    let Some(due) = scheduler
-        .schedule
-        .sample
-        .last_until(scheduler.watch.clock().now())
-    else {
-        return Ok(None);
-    };
-    let query = SampleQuery {
-        of: of.clone(),
-        kinds: vec![SampleKind::Daily],
-        since: Some(due),
-        step: plimsoll_store::Step::All,
-        limit: 1,
-    };
-    let page = scheduler.watch.store().samples(&query).await?;
-    Ok(page.samples.is_empty().then_some(due))
 }
 
 fn sampled(count: usize, failed: &[(String, WatchError)]) -> Outcome {
@@ -137,15 +92,12 @@ fn sampled(count: usize, failed: &[(String, WatchError)]) -> Outcome {
             message: format!("{count} {databases} sampled"),
         };
     }
-    let is_stopping = failed
-        .iter()
-        .any(|(_, error)| matches!(error, WatchError::Stopping));
     let reasons: Vec<_> = failed
         .iter()
         .map(|(database, error)| format!("{database}: {error}"))
         .collect();
     Outcome {
-        word: if is_stopping { "cancelled" } else { "failed" },
+        word: "failed",
         message: format!(
             "{} of {count} {databases} sampled; {}",
             count - failed.len(),
@@ -154,45 +106,13 @@ fn sampled(count: usize, failed: &[(String, WatchError)]) -> Outcome {
     }
 }
 
-async fn thin(scheduler: &Scheduler, of: &BTreeSet<DatabaseKey>, outcome: Outcome) -> Outcome {
-    let now = scheduler.watch.clock().now();
-    let mut dropped = 0;
-    for key in of {
-        match scheduler
-            .watch
-            .store()
-            .thin(key, &scheduler.retention, now)
-            .await
-        {
-            Ok(count) => dropped += count,
-            Err(error) => {
-                tracing::error!(instance = key.instance, database = key.database, error = %error, "storage.thinning.failed");
-                let message = format!("{}; thinning the history failed: {error}", outcome.message);
-                return Outcome {
-                    word: "failed",
-                    message,
-                };
-            }
-        }
-    }
-    if dropped == 0 {
-        return outcome;
-    }
-    let samples = if dropped == 1 { "sample" } else { "samples" };
-    tracing::info!(samples_dropped = dropped, "storage.thinning.done");
-    Outcome {
-        message: format!("{}, {dropped} old {samples} dropped", outcome.message),
-        ..outcome
-    }
-}
-
 /// Holds the history to `history.max_bytes`.
-async fn shrink(scheduler: &Scheduler, outcome: Outcome) -> Outcome {
-    let Some(max_bytes) = scheduler.max_bytes else {
+pub(super) async fn shrink(work: &Work<'_>, outcome: Outcome) -> Outcome {
+    let Some(max_bytes) = work.plan.max_bytes else {
         return outcome;
     };
-    let now = scheduler.watch.clock().now();
-    match scheduler.watch.store().shrink(max_bytes, now).await {
+    let now = work.watch.clock().now();
+    match work.watch.store().shrink(max_bytes, now).await {
         Ok(None) => outcome,
         Ok(Some(shrink)) => {
             tracing::warn!(

@@ -1,0 +1,73 @@
+//! Takes the daily sample of every database, then thins the history: the record that growth and
+//! forecasts are read from.
+
+use std::collections::BTreeSet;
+
+use futures_util::FutureExt;
+use plimsoll_core::sample::SampleKind;
+use plimsoll_store::DatabaseKey;
+
+use super::sampling::{Due, sample_all, shrink};
+use super::{Job, Outcome, Scope, Subject, Work};
+
+/// The job.
+pub const JOB: Job = Job {
+    name: "sample_storage_sizes",
+    key: "sample",
+    description: "Takes the daily sample of every database and thins the history",
+    default_cron: "0 3 * * *",
+    scope: Scope::Instance,
+    runs_at_first_start: true,
+    run: |work| run(work).boxed(),
+};
+
+async fn run(work: &Work<'_>) -> Outcome {
+    let due = Due {
+        kind: SampleKind::Daily,
+        scheduled_for: work.scheduled_for,
+    };
+    let (mut databases, outcome) = sample_all(work, |_| Box::pin(async move { Ok(due) })).await;
+    // Of databases that were dropped only the record stays: the last daily samples.
+    match work.watch.store().databases().await {
+        Ok(kept) => databases.extend(kept.into_iter().filter(|key| is_of(work, key))),
+        Err(error) => tracing::warn!(error = %error, "storage.databases.unavailable"),
+    }
+    let outcome = thin(work, &databases, outcome).await;
+    shrink(work, outcome).await
+}
+
+fn is_of(work: &Work<'_>, key: &DatabaseKey) -> bool {
+    matches!(work.subject, Subject::Instance(of) if *of.settings.instance == *key.instance)
+}
+
+async fn thin(work: &Work<'_>, of: &BTreeSet<DatabaseKey>, outcome: Outcome) -> Outcome {
+    let now = work.watch.clock().now();
+    let mut dropped = 0;
+    for key in of {
+        match work
+            .watch
+            .store()
+            .thin(key, &work.plan.retention, now)
+            .await
+        {
+            Ok(count) => dropped += count,
+            Err(error) => {
+                tracing::error!(instance = key.instance, database = key.database, error = %error, "storage.thinning.failed");
+                let message = format!("{}; thinning the history failed: {error}", outcome.message);
+                return Outcome {
+                    word: "failed",
+                    message,
+                };
+            }
+        }
+    }
+    if dropped == 0 {
+        return outcome;
+    }
+    let samples = if dropped == 1 { "sample" } else { "samples" };
+    tracing::info!(samples_dropped = dropped, "storage.thinning.done");
+    Outcome {
+        message: format!("{}, {dropped} old {samples} dropped", outcome.message),
+        ..outcome
+    }
+}

@@ -1,0 +1,292 @@
+//! Runs the jobs: each when it is due, without overlap, once for each time among all processes.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_store::{Claim, Held, StoreError};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::due::{Due, due};
+use super::{ALL, Job, Outcome, Plan, Progress, Scope, Subject, Work};
+use crate::panics::caught;
+use crate::settings::Settings;
+use crate::watch::Watch;
+
+/// How soon a job looks again at a run that another process has claimed, or at a store that failed.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(15);
+
+/// How soon a job that runs for each database looks for databases that were found meanwhile.
+const LOOK_FOR_DATABASES: SignedDuration = SignedDuration::from_mins(1);
+
+/// How often a run says that it is still under way.
+const BEAT: SignedDuration = SignedDuration::from_secs(10);
+
+/// A run that said nothing for so long died with its process, and is taken over.
+const STALE_AFTER: Duration = Duration::from_secs(45);
+
+/// How long giving a run up may take when the server stops.
+const LONGEST_ABANDON: Duration = Duration::from_secs(2);
+
+/// Runs the jobs.
+pub struct Scheduler {
+    jobs: Vec<Job>,
+    watch: Arc<Watch>,
+    plan: Plan,
+    started_at: Timestamp,
+    progress: Arc<Progress>,
+    stop: CancellationToken,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The job ran.
+    Ran,
+    /// There is nothing to do before this time.
+    WaitUntil(Timestamp),
+    /// It is never due again.
+    Never,
+}
+
+/// Of what a loop runs a job.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Store,
+    Instance(usize),
+    DatabasesOf(usize),
+}
+
+/// How a claimed run came to its end.
+enum Ended {
+    WithOutcome(Outcome),
+    ClaimLost,
+    Stopped,
+}
+
+impl Scheduler {
+    /// Does nothing until [`Scheduler::spawn`].
+    pub fn new(watch: Arc<Watch>, settings: &Settings, stop: CancellationToken) -> Self {
+        Self::of(ALL.to_vec(), watch, settings, stop)
+    }
+
+    /// As [`Scheduler::new`], of these jobs instead of [`ALL`].
+    pub fn of(
+        jobs: Vec<Job>,
+        watch: Arc<Watch>,
+        settings: &Settings,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            jobs,
+            plan: Plan {
+                schedule: settings.schedule.clone(),
+                retention: settings.retention,
+                max_bytes: settings.max_bytes,
+            },
+            started_at: watch.clock().now(),
+            progress: Arc::default(),
+            watch,
+            stop,
+        }
+    }
+
+    /// Whether the schedule moves.
+    pub const fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    /// Starts every job; they end when the token is cancelled.
+    pub fn spawn(self: &Arc<Self>, tasks: &TaskTracker) {
+        for job in &self.jobs {
+            let instances = 0..self.watch.instances().len();
+            let places: Vec<_> = match job.scope {
+                Scope::Store => vec![Place::Store],
+                Scope::Instance => instances.map(Place::Instance).collect(),
+                Scope::Database => instances.map(Place::DatabasesOf).collect(),
+            };
+            for place in places {
+                tasks.spawn(Arc::clone(self).forever(*job, place));
+            }
+        }
+    }
+
+    async fn forever(self: Arc<Self>, job: Job, place: Place) {
+        let name = self.name(&job, place);
+        while !self.stop.is_cancelled() {
+            self.progress.works(&name);
+            let now = self.watch.clock().now();
+            let again_at = match caught(self.turn(&job, place)).await {
+                Ok(Ok(Step::Ran)) => continue,
+                Ok(Ok(Step::WaitUntil(at))) => at,
+                Ok(Ok(Step::Never)) => break,
+                Ok(Err(error)) => {
+                    tracing::error!(job = name, error = %error, "job.store_failed");
+                    now + LOOK_AGAIN
+                }
+                Err(panic) => {
+                    tracing::error!(job = name, error = %panic, "job.panicked");
+                    now + LOOK_AGAIN
+                }
+            };
+            self.progress.waits_until(&name, again_at);
+            let sleep = self.watch.clock().sleep_until(again_at);
+            self.stop.run_until_cancelled(sleep).await;
+        }
+        self.progress.ended(&name);
+    }
+
+    fn name(&self, job: &Job, place: Place) -> String {
+        match place {
+            Place::Store => job.claim_name(&Subject::Store),
+            Place::Instance(at) | Place::DatabasesOf(at) => {
+                job.claim_name(&Subject::Instance(&self.watch.instances()[at]))
+            }
+        }
+    }
+
+    async fn turn(&self, job: &Job, place: Place) -> Result<Step, StoreError> {
+        let of = match place {
+            Place::Store => return self.step(job, &Subject::Store).await,
+            Place::Instance(at) => {
+                let instance = &self.watch.instances()[at];
+                return self.step(job, &Subject::Instance(instance)).await;
+            }
+            Place::DatabasesOf(at) => &self.watch.instances()[at],
+        };
+        let mut again_at = self.watch.clock().now() + LOOK_FOR_DATABASES;
+        let databases = of.databases();
+        let steps = databases
+            .iter()
+            .map(|database| async move { self.step(job, &Subject::Database(database)).await });
+        for step in join_all(steps).await {
+            match step? {
+                Step::Ran => return Ok(Step::Ran),
+                Step::WaitUntil(at) => again_at = again_at.min(at),
+                Step::Never => {}
+            }
+        }
+        Ok(Step::WaitUntil(again_at))
+    }
+
+    /// Runs a job if it is due and nobody else has claimed it.
+    pub async fn step(&self, job: &Job, of: &Subject<'_>) -> Result<Step, StoreError> {
+        let name = job.claim_name(of);
+        let (store, clock) = (self.watch.store(), self.watch.clock());
+        let states = store.jobs().await?;
+        let state = states.iter().find(|state| state.name == name);
+        let cron = job.cron(&self.plan.schedule);
+        let now = clock.now();
+        let never_ran_since = (!job.runs_at_first_start).then_some(self.started_at);
+        let scheduled_for = match due(&cron, state, never_ran_since, now) {
+            Due::Now(scheduled_for) => scheduled_for,
+            Due::At(next) => return Ok(Step::WaitUntil(next)),
+            Due::Never => return Ok(Step::Never),
+        };
+        let wait = clock.sleep_until(now + jitter(self.plan.schedule.jitter));
+        if self.stop.run_until_cancelled(wait).await.is_none() {
+            return Ok(Step::Never);
+        }
+        let Some(claim) = store.claim(&name, scheduled_for, STALE_AFTER).await? else {
+            let next = cron.next_after(now).unwrap_or(now + LOOK_AGAIN);
+            return Ok(Step::WaitUntil(next.min(now + LOOK_AGAIN)));
+        };
+        self.run(job, of, claim).await?;
+        Ok(Step::Ran)
+    }
+
+    async fn run(&self, job: &Job, of: &Subject<'_>, claim: Claim) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let subject = of.name().unwrap_or_default();
+        let scheduled_for = claim.scheduled_for();
+        tracing::info!(job = job.name, subject, scheduled_for = %scheduled_for, "job.start");
+        let work = Work {
+            watch: &self.watch,
+            plan: &self.plan,
+            subject: of,
+            scheduled_for,
+        };
+        let ended = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Ended::Stopped,
+            () = self.keep(&claim) => Ended::ClaimLost,
+            outcome = caught((job.run)(&work)) => Ended::WithOutcome(outcome.unwrap_or_else(|panic| {
+                tracing::error!(job = job.name, subject, error = %panic, "job.panicked");
+                Outcome { word: "failed", message: panic.to_string() }
+            })),
+        };
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let held = match ended {
+            Ended::WithOutcome(outcome) => {
+                let Outcome { word, message } = outcome;
+                tracing::info!(
+                    job = job.name,
+                    subject,
+                    outcome = word,
+                    message,
+                    took_ms,
+                    "job.finished"
+                );
+                self.watch.store().finish(claim, word, &message).await?
+            }
+            Ended::ClaimLost => Held::Lost,
+            Ended::Stopped => {
+                tracing::info!(job = job.name, subject, took_ms, "job.given_up");
+                let abandon = self.watch.store().abandon(claim);
+                // where that takes too long, the claim is stale soon
+                match tokio::time::timeout(LONGEST_ABANDON, abandon).await {
+                    Ok(held) => held?,
+                    Err(_) => Held::Ours,
+                }
+            }
+        };
+        if held == Held::Lost {
+            tracing::warn!(job = job.name, subject, took_ms, "job.taken_over");
+        }
+        Ok(())
+    }
+
+    /// Says, for as long as it is polled, that a run is still under way; ends when it is another's, or
+    /// when that could not be said for so long that it may be. The time between two beats does not grow by
+    /// how long the store takes to write them.
+    async fn keep(&self, claim: &Claim) {
+        let clock = self.watch.clock();
+        let mut kept = Instant::now();
+        let mut beat_at = clock.now();
+        loop {
+            clock.sleep_until(beat_at + BEAT).await;
+            beat_at = clock.now();
+            let said = Instant::now();
+            let stale = kept + STALE_AFTER;
+            match tokio::time::timeout_at(
+                stale.max(said + LONGEST_ABANDON),
+                self.watch.store().keep(claim),
+            )
+            .await
+            {
+                Ok(Ok(Held::Ours)) => kept = said,
+                // The machine slept, say.
+                Ok(Ok(Held::Lost)) | Err(_) => return,
+                Ok(Err(error)) => {
+                    tracing::warn!(job = claim.job(), error = %error, "job.beat_failed");
+                    if Instant::now() >= stale {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A random time up to `longest`.
+fn jitter(longest: Duration) -> SignedDuration {
+    let longest_ms = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+    // The standard library seeds each of these anew: random enough to spread visits.
+    let random = RandomState::new().hash_one(0_u8);
+    let ms = random.checked_rem(longest_ms).unwrap_or(0);
+    SignedDuration::from_millis(i64::try_from(ms).unwrap_or(0))
+}

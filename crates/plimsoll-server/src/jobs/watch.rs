@@ -1,0 +1,59 @@
+//! Looks more often, so that a sudden growth is seen within minutes; and takes the daily sample of a
+//! database that could not be reached when it was due.
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use plimsoll_core::sample::SampleKind;
+use plimsoll_store::{DatabaseKey, SampleQuery, StoreError};
+
+use super::sampling::{Due, sample_all, shrink};
+use super::{Job, Outcome, SAMPLE, Scope, Work};
+
+/// The job.
+pub const JOB: Job = Job {
+    name: "watch",
+    key: "watch",
+    description: "Samples between the daily ones; makes up for a daily one that failed",
+    default_cron: "*/15 * * * *",
+    scope: Scope::Instance,
+    runs_at_first_start: false,
+    run: |work| run(work).boxed(),
+};
+
+async fn run(work: &Work<'_>) -> Outcome {
+    let (_, outcome) = sample_all(work, |key| {
+        async move {
+            let missing = missing_daily(work, &key).await?;
+            Ok(match missing {
+                Some(scheduled_for) => Due {
+                    kind: SampleKind::Daily,
+                    scheduled_for,
+                },
+                None => Due {
+                    kind: SampleKind::Watch,
+                    scheduled_for: work.scheduled_for,
+                },
+            })
+        }
+        .boxed()
+    })
+    .await;
+    shrink(work, outcome).await
+}
+
+/// The time of the last daily sample that should be there, if it is not.
+async fn missing_daily(work: &Work<'_>, of: &DatabaseKey) -> Result<Option<Timestamp>, StoreError> {
+    let now = work.watch.clock().now();
+    let Some(due) = SAMPLE.cron(&work.plan.schedule).last_until(now) else {
+        return Ok(None);
+    };
+    let query = SampleQuery {
+        of: of.clone(),
+        kinds: vec![SampleKind::Daily],
+        since: Some(due),
+        step: plimsoll_store::Step::All,
+        limit: 1,
+    };
+    let page = work.watch.store().samples(&query).await?;
+    Ok(page.samples.is_empty().then_some(due))
+}
