@@ -46,15 +46,15 @@ pub struct JobAnswer {
 }
 
 /// Each job with its next and last run. The runs of several instances show as one.
-pub fn jobs(all: Vec<JobStates>) -> JobsAnswer {
-    let jobs: Vec<_> = all.into_iter().map(answer).collect();
+pub fn jobs(all: &[JobStates]) -> JobsAnswer {
+    let jobs: Vec<_> = all.iter().map(answer).collect();
     JobsAnswer {
         count: jobs.len() as u64,
         jobs,
     }
 }
 
-fn answer(of: JobStates) -> JobAnswer {
+fn answer(of: &JobStates) -> JobAnswer {
     let states = &of.runs;
     let any_running = states.iter().any(|(_, state)| state.is_running);
     let took_ms = states

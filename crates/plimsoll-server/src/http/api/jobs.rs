@@ -21,5 +21,5 @@ pub(super) async fn jobs(
     Query(Nothing): Query<Nothing>,
 ) -> Result<Json<JobsAnswer>, Problem> {
     let states = states(&app.watch, &app.settings.schedule).await?;
-    Ok(Json(answer::jobs(states)))
+    Ok(Json(answer::jobs(&states)))
 }

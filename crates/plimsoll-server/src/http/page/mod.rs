@@ -129,7 +129,7 @@ async fn database_page(
         asked,
         offset,
         history: history(app.watch.store(), database.key(), &past).await?,
-        jobs: answer::jobs::jobs(states(&app.watch, &app.settings.schedule).await?),
+        jobs: answer::jobs::jobs(&states(&app.watch, &app.settings.schedule).await?),
         now: app.watch.clock().now(),
     };
     Ok(view::database(&page))
