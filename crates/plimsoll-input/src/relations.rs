@@ -44,6 +44,8 @@ struct Places {
     database: Option<usize>,
     schema: Option<usize>,
     relation: usize,
+    /// Whether an apostrophe guards names, as our own export writes it.
+    is_guarded: bool,
 }
 
 /// What a file has, by its header.
@@ -84,6 +86,9 @@ fn kind_of(layout: &Layout) -> (Kind, Option<Places>) {
         database: column(&["database"]).filter(|_| is_pghero),
         schema,
         relation,
+        is_guarded: ["heap_bytes", "toast_bytes", "index_bytes", "row_count"]
+            .iter()
+            .all(|name| column(&[*name]).is_some()),
     };
     (
         if is_pghero {
@@ -183,8 +188,14 @@ fn size<'a>(
             .map(|_| None)
             .map_err(reason);
     };
-    let relation = text(places.relation)?;
-    let schema = places.schema.map(text).transpose()?;
+    let name = |at: usize| {
+        text(at).map(|name| match name.strip_prefix('\'') {
+            Some(unguarded) if places.is_guarded => unguarded,
+            _ => name,
+        })
+    };
+    let relation = name(places.relation)?;
+    let schema = places.schema.map(name).transpose()?;
     if relation.is_empty() || schema.is_some_and(str::is_empty) {
         return Err("it names no table".to_owned());
     }

@@ -26,6 +26,8 @@ pub fn compare(before: &KnownDatabase, now: &Snapshot) -> Changes {
         now,
         was_unread: before.unread.iter().copied().collect(),
         is_unread: HashSet::new(),
+        restored,
+        made_again: HashSet::new(),
         changes: Changes {
             next_relation_id: before.next_relation_id,
             ..Changes::default()
@@ -63,6 +65,9 @@ struct Comparison<'a> {
     now: &'a Snapshot,
     was_unread: HashSet<(RelationId, Part)>,
     is_unread: HashSet<(RelationId, Part)>,
+    restored: bool,
+    /// Tables under another OID than before, whose indexes come and go with them.
+    made_again: HashSet<RelationId>,
     changes: Changes,
 }
 
@@ -141,6 +146,9 @@ impl Comparison<'_> {
     ) {
         let was = known.map(|known| known.sizes).unwrap_or_default();
         let rewritten = known.is_some_and(|known| moved(known.filenode, table.heap.filenode));
+        if known.is_some_and(|known| known.oid != table.oid) {
+            self.made_again.insert(id);
+        }
         let mut index_bytes = 0;
         for index in &table.indexes {
             let bytes = self.index(links, table, index, known, id, rewritten);
@@ -227,7 +235,12 @@ impl Comparison<'_> {
         if known.oid != is_now.oid {
             if is_now.kind != RelationKind::Table(TableKind::Catalog) {
                 let detail = format!("OID {} became {}", known.oid, is_now.oid);
-                self.event(EventKind::Restore, id, bytes, Some(detail));
+                let kind = if self.restored {
+                    EventKind::Restore
+                } else {
+                    EventKind::Recreate
+                };
+                self.event(kind, id, bytes, Some(detail));
             }
         } else if rewritten {
             let emptied = is_now.sizes.heap_bytes == Some(0)
@@ -319,7 +332,8 @@ impl Comparison<'_> {
         }
         let Some(known) = known else {
             // an index that comes with its new table is no event of its own
-            if owner.is_some() && table.kind != TableKind::Catalog {
+            let is_alone = owner.is_some() && !self.made_again.contains(&owner_id);
+            if is_alone && table.kind != TableKind::Catalog {
                 self.event(EventKind::Create, Some(id), (None, bytes), None);
             }
             self.changes.added.push(is_now);
@@ -335,9 +349,8 @@ impl Comparison<'_> {
                 parent: None,
             });
         }
-        let restored = owner.is_some_and(|owner| owner.oid != table.oid);
         let rebuilt = known.oid != is_now.oid || moved(known.filenode, is_now.filenode);
-        if rebuilt && !table_rewritten && !restored {
+        if rebuilt && !table_rewritten && !self.made_again.contains(&owner_id) {
             self.event(EventKind::Reindex, Some(id), (was, bytes), None);
         }
         self.changes.updated.push(is_now);
@@ -368,9 +381,9 @@ impl Comparison<'_> {
             self.changes.gone.push(known.id);
             // indexes that go with their table, and what an upgrade removes from the catalog, are
             // no events of their own
-            let with_its_table = known
-                .owner
-                .is_some_and(|owner| gone_tables.contains(&owner));
+            let with_its_table = known.owner.is_some_and(|owner| {
+                gone_tables.contains(&owner) || self.made_again.contains(&owner)
+            });
             if with_its_table || known.kind == RelationKind::Table(TableKind::Catalog) {
                 continue;
             }

@@ -47,8 +47,10 @@ pub enum EventKind {
     Attach,
     /// It is one no more.
     Detach,
-    /// The same name under a new OID: restored from a dump, or dropped and made again.
+    /// The whole database is another one of the same name, restored from a dump, and its tables with it.
     Restore,
+    /// A table of the same name under a new OID: dropped and made again, or another one took its name.
+    Recreate,
     /// The same system on another timeline, or a standby that became a primary.
     Failover,
     /// The server's statistics began anew: row counts before and after do not compare.
@@ -57,7 +59,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Rewrite,
         Self::Truncate,
         Self::Rename,
@@ -67,6 +69,7 @@ impl EventKind {
         Self::Attach,
         Self::Detach,
         Self::Restore,
+        Self::Recreate,
         Self::Failover,
         Self::StatisticsReset,
     ];
@@ -83,6 +86,7 @@ impl EventKind {
             Self::Attach => "attach",
             Self::Detach => "detach",
             Self::Restore => "restore",
+            Self::Recreate => "recreate",
             Self::Failover => "failover",
             Self::StatisticsReset => "statistics_reset",
         }

@@ -20,11 +20,12 @@ pub(super) struct Series {
 }
 
 /// Events of these kinds move bytes once and say nothing about growth.
-pub(super) const NO_GROWTH: [EventKind; 4] = [
+pub(super) const NO_GROWTH: [EventKind; 5] = [
     EventKind::Rewrite,
     EventKind::Truncate,
     EventKind::Reindex,
     EventKind::Restore,
+    EventKind::Recreate,
 ];
 
 /// What comes back so often is how the table lives, and part of its forecast.

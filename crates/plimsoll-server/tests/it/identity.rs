@@ -116,7 +116,7 @@ const HAPPENED: &str = "\
     create | public.with_indexes | created_index | |  | created_index
     drop | public.dropped | |  | dropped |
     create | public.created | |  | | created
-    restore | public.copied | | OID {was} became {is} | copied | copied
+    recreate | public.copied | | OID {was} became {is} | copied | copied
     rewrite | public.repacked | |  | repacked | repacked
     rename | public.swap_b | | public.swap_a became public.swap_b | swap_a | swap_b
     rename | public.swap_a | | public.swap_b became public.swap_a | swap_b | swap_a

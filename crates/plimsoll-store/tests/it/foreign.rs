@@ -59,6 +59,29 @@ async fn a_name_with_its_schema_in_one_column_is_no_table_of_that_literal_name()
 }
 
 #[tokio::test]
+async fn names_that_our_export_guards_against_spreadsheets_come_back_as_they_were() {
+    let fresh = Fresh::sqlite().await;
+    let text = "time,schema,table,bytes,heap_bytes,toast_bytes,index_bytes,row_count\n\
+                2026-01-01T00:00:00Z,'@s,'=cmd(),8192,8192,0,0,\n\
+                2026-01-01T00:00:00Z,s,''quoted,8192,8192,0,0,\n";
+    import(&*fresh.store, &shop(), text, &Options::default())
+        .await
+        .unwrap();
+    let names = fresh.sql("select schema_name || ' ' || relation_name from relations order by 1");
+    let names: Vec<_> = names.into_iter().flatten().flatten().collect();
+    assert_eq!(names, ["@s =cmd()", "s 'quoted"]);
+    let text = "time,schema,table,bytes\n2026-01-01T00:00:00Z,s,'=cmd(),8192\n";
+    let other = Fresh::sqlite().await;
+    import(&*other.store, &shop(), text, &Options::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        other.sql("select relation_name from relations")[0][0].as_deref(),
+        Some("'=cmd()")
+    );
+}
+
+#[tokio::test]
 async fn sizes_of_tables_are_read_as_other_programs_and_countries_write_them() {
     let of = shop();
     for text in [

@@ -1,5 +1,6 @@
 //! `plimsoll export`: the whole history as NDJSON, or the series of one table as CSV.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anyhow::bail;
@@ -81,8 +82,8 @@ fn write_series(
         if let Some(bytes) = sizes.total_bytes() {
             lines.serialize((
                 point.sampled_at,
-                &table.schema_name,
-                &table.table_name,
+                for_spreadsheet(&table.schema_name),
+                for_spreadsheet(&table.table_name),
                 bytes,
                 sizes.heap_bytes,
                 sizes.all_toast_bytes(),
@@ -95,10 +96,46 @@ fn write_series(
     Ok(())
 }
 
+/// A text that no spreadsheet takes for a formula: whoever may name a table would else run one in it.
+///
+/// An apostrophe goes before it, as OWASP advises ("CSV Injection"); what begins with one already gets another,
+/// so that it can be told what a name was.
+fn for_spreadsheet(text: &str) -> Cow<'_, str> {
+    if text.starts_with([
+        '=', '+', '-', '@', '\t', '\r', '\n', '\'', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+    ]) {
+        return Cow::Owned(format!("'{text}"));
+    }
+    Cow::Borrowed(text)
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }) || output::printable(&error.to_string()).contains("Broken pipe")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_that_a_csv_begins_with_is_a_formula() {
+        for (name, cell) in [
+            ("orders", "orders"),
+            ("=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@SUM(1)", "'@SUM(1)"),
+            ("\t=1", "'\t=1"),
+            ("\r=1", "'\r=1"),
+            ("'quoted", "''quoted"),
+            ("a=1", "a=1"),
+            ("", ""),
+        ] {
+            assert_eq!(for_spreadsheet(name), cell);
+        }
+    }
 }

@@ -21,10 +21,10 @@ pub(super) struct EventParams {
     #[param(pattern = r#"^("([^"]|"")+"|[^".]+)(\.("([^"]|"")+"|[^".]+))?$"#)]
     table: Option<String>,
     /// A list of `rewrite`, `truncate`, `rename`, `reindex`, `create`, `drop`, `attach`, `detach`,
-    /// `restore`, `failover`, `statistics_reset`, and of the shapes `level_up`, `level_down`,
+    /// `restore`, `recreate`, `failover`, `statistics_reset`, and of the shapes `level_up`, `level_down`,
     /// `slope_up`, `slope_down`, `burst`; `all` without it.
     #[param(
-        pattern = "^(all|(rewrite|truncate|rename|reindex|create|drop|attach|detach|restore|failover|statistics_reset|level_up|level_down|slope_up|slope_down|burst)(,(rewrite|truncate|rename|reindex|create|drop|attach|detach|restore|failover|statistics_reset|level_up|level_down|slope_up|slope_down|burst))*)$"
+        pattern = "^(all|(rewrite|truncate|rename|reindex|create|drop|attach|detach|restore|recreate|failover|statistics_reset|level_up|level_down|slope_up|slope_down|burst)(,(rewrite|truncate|rename|reindex|create|drop|attach|detach|restore|recreate|failover|statistics_reset|level_up|level_down|slope_up|slope_down|burst))*)$"
     )]
     kind: Option<String>,
     /// Which ended not before this: `2026-01-31T00:00:00Z`, `2026-01-31`, or an age such as `7d`.
