@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::capacity::{Capacity, CapacitySource};
 use plimsoll_core::instance::{Figure, InstanceFacts, Tablespace};
 
+use crate::ground::Ground;
 use crate::session::Session;
 
 /// What the configuration says about one instance. It goes before what the file system says.
@@ -55,7 +56,7 @@ fn is_in_data_directory(tablespace: &Tablespace) -> bool {
 
 /// Asks the file systems under the data directory and each tablespace, where they are this host's.
 pub(crate) fn look(session: &Session, data_directory: Option<PathBuf>, facts: &mut InstanceFacts) {
-    let data = match ground(session, data_directory) {
+    let data = match Ground::of(session).data_directory(data_directory) {
         Ok(data) => data,
         Err(reason) => {
             for tablespace in &mut facts.tablespaces {
@@ -74,50 +75,6 @@ pub(crate) fn look(session: &Session, data_directory: Option<PathBuf>, facts: &m
             volume(&data.join(&tablespace.location))
         };
     }
-}
-
-/// The data directory, if it is certain enough that this host's directory of that name is the server's.
-fn ground(session: &Session, data_directory: Option<PathBuf>) -> Result<PathBuf, String> {
-    if !session.is_unix_socket() {
-        // Even 127.0.0.1 may lead into a container or through a tunnel.
-        return Err(
-            "the connection is not through a Unix socket, so the server's disk may be another host's; set [[capacity]]"
-                .to_owned(),
-        );
-    }
-    let Some(data) = data_directory else {
-        return Err(
-            "the role needs pg_read_all_settings (in pg_monitor) to see data_directory; or set [[capacity]]"
-                .to_owned(),
-        );
-    };
-    if !data.is_dir() {
-        return Err(format!(
-            "the server's data directory {} is not on this host (a container?); set [[capacity]]",
-            data.display()
-        ));
-    }
-    let started_at = session.server().started_at.as_second();
-    if let Some(other) = another_server(&data, session.server().major(), started_at) {
-        return Err(format!(
-            "this host's {} is not this server's data directory ({other}); set [[capacity]]",
-            data.display()
-        ));
-    }
-    Ok(data)
-}
-
-/// Signs that the directory belongs to another server, as far as its files may be read.
-fn another_server(data: &Path, major: u32, started_at: i64) -> Option<String> {
-    if let Ok(version) = std::fs::read_to_string(data.join("PG_VERSION"))
-        && version.trim() != major.to_string()
-    {
-        return Some(format!("it is of PostgreSQL {}", version.trim()));
-    }
-    // Its third line is the postmaster's start, which the server takes a moment after.
-    let pid_file = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
-    let start: i64 = pid_file.lines().nth(2)?.trim().parse().ok()?;
-    ((start - started_at).abs() > 60).then(|| "its server was started at another time".to_owned())
 }
 
 fn volume(path: &Path) -> Figure<Capacity> {

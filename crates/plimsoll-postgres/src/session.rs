@@ -186,6 +186,11 @@ impl Session {
         &self.limits
     }
 
+    /// Moves the deadline, for a session that stays open from one look to the next.
+    pub const fn until(&mut self, deadline: Instant) {
+        self.limits.deadline = deadline;
+    }
+
     /// Every row of the answer.
     pub async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, VisitError> {
         let mut rows = Vec::new();

@@ -60,15 +60,3 @@ fn the_configuration_goes_before_the_file_system() {
         assert_eq!(found, expected, "{instance:?} {own:?}");
     }
 }
-
-#[test]
-fn a_directory_of_another_server_is_noticed() {
-    let data = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(data.path().join(name), text).unwrap();
-    assert_eq!(another_server(data.path(), 15, 1000), None);
-    write("PG_VERSION", "15\n");
-    write("postmaster.pid", "77\n/data\n1001\n5432\n");
-    assert_eq!(another_server(data.path(), 15, 1000), None);
-    assert!(another_server(data.path(), 16, 1000).is_some());
-    assert!(another_server(data.path(), 15, 9000).is_some());
-}

@@ -23,6 +23,8 @@ macro_rules! on_own_server {
 mod doctor;
 mod facts;
 mod pgbouncer;
+mod pulse;
+mod pulse_volumes;
 mod replay;
 mod session;
 mod sizing;

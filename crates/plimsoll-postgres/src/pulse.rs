@@ -1,0 +1,364 @@
+//! A pulse: what an instance writes, keeps and has left, read without touching a relation. At most twelve statements.
+//!
+//! Each fact is read on its own and absent with its reason where the role may not see it or the server refuses: managed
+//! servers refuse any function in their own ways. Nothing is tried that would be refused for want of a grant.
+
+mod full;
+mod look;
+mod wal;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use plimsoll_core::Oid;
+use plimsoll_core::disk::layout::Place;
+use plimsoll_core::disk::part::{Kind, Part, Source};
+use plimsoll_core::disk::pulse::{Pulse, Rewriting, Writer};
+use plimsoll_core::disk::wal::Limits;
+use plimsoll_core::instance::Figure;
+use tokio_postgres::types::Type;
+
+pub use full::rest_of_disk;
+
+use crate::error::VisitError;
+use crate::ground::Ground;
+use crate::session::{Param, Session};
+use crate::volumes::Volumes;
+use look::{MOST_ENTRIES, NO_FILES, ServerNow, Settings, fact, part, too_many, unsigned};
+
+const PG_DEFAULT: Oid = 1663;
+
+/// How long this host's volumes may take to answer.
+const VOLUMES_LIMIT: Duration = Duration::from_secs(1);
+
+/// Takes a pulse.
+///
+/// # Errors
+/// Only what ends the session.
+pub async fn pulse(
+    session: &Session,
+    volumes: &Volumes,
+    now: Timestamp,
+) -> Result<Pulse, VisitError> {
+    let before = session.cost().statements;
+    let server = ServerNow::read(session).await?;
+    let settings = Settings::read(session).await?;
+    let tablespaces = places(session).await?;
+    let mut parts = Vec::new();
+    let (wal, waiting) = wal_part(session, &server, &settings, now).await?;
+    parts.push((Place::Wal, wal));
+    let (temporary, writers) = temporary(session, &server, now).await?;
+    parts.extend(temporary);
+    parts.push((Place::Log, log(session, &server, &settings, now).await?));
+    parts.push((Place::Data, replication(session, &server, now).await?));
+    let holders = wal::holders(session, &server, &settings, waiting).await?;
+    let rewrites = rewrites(session).await?;
+    let statements = session.cost().statements - before;
+    let mut pulse = Pulse {
+        at: now,
+        position: server.position.map_or_else(
+            || Figure::Absent("the server does not say where it writes".to_owned()),
+            Figure::Known,
+        ),
+        holders,
+        limits: Limits {
+            slot_bytes: settings.number("max_slot_wal_keep_size"),
+            idle_seconds: settings
+                .number("idle_replication_slot_timeout")
+                .filter(|ms| *ms > 0)
+                .and_then(|ms| i64::try_from(ms / 1000).ok()),
+        },
+        max_wal_bytes: settings.number("max_wal_size").map_or_else(
+            || Figure::Absent("the server does not show max_wal_size".to_owned()),
+            Figure::Known,
+        ),
+        parts,
+        rewrites,
+        writers,
+        volumes: BTreeMap::new(),
+        found: BTreeMap::new(),
+        not_found: None,
+        statements,
+    };
+    look_at_volumes(session, volumes, &settings, &tablespaces, &mut pulse).await;
+    Ok(pulse)
+}
+
+/// Every tablespace but `pg_global`: its OID, name, and location (empty for `pg_default`).
+async fn places(session: &Session) -> Result<Vec<(Oid, String, String)>, VisitError> {
+    let rows = session
+        .rows(include_str!("pulse/tablespaces.sql"), &[])
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok((
+                session.read(row, "oid")?,
+                session.read(row, "name")?,
+                session.read(row, "location")?,
+            ))
+        })
+        .collect()
+}
+
+/// `pg_wal`, and how many segments wait to be archived.
+async fn wal_part(
+    session: &Session,
+    server: &ServerNow,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<(Part, Option<u64>), VisitError> {
+    let (source, sql) = match (server.may_files, server.may_waldir) {
+        (true, _) => (Source::Files, include_str!("pulse/wal_files.sql")),
+        (_, true) => (Source::Functions, include_str!("pulse/wal_functions.sql")),
+        _ => {
+            return Ok((
+                Part::unknown(
+                    Kind::Wal,
+                    None,
+                    "the role needs pg_monitor, for pg_ls_waldir",
+                ),
+                None,
+            ));
+        }
+    };
+    let (mut part, row) = part(session, Kind::Wal, source, sql, &[], now).await?;
+    if source == Source::Functions && settings.is_on("summarize_wal") {
+        part = part.at_least("pg_ls_waldir leaves out pg_wal/summaries");
+    }
+    let waiting = match row {
+        Some(row) => unsigned(session, &row, "waiting")?,
+        None => None,
+    };
+    Ok((part, waiting))
+}
+
+/// A part's place with the part.
+type Placed = (Place, Part);
+
+/// Temporary files by tablespace, and the sessions that write them.
+async fn temporary(
+    session: &Session,
+    server: &ServerNow,
+    now: Timestamp,
+) -> Result<(Vec<Placed>, Figure<Vec<Writer>>), VisitError> {
+    let absent = |reason: String| {
+        (
+            vec![(
+                Place::Data,
+                Part::unknown(Kind::Temporary, None, reason.clone()),
+            )],
+            Figure::Absent(reason),
+        )
+    };
+    let (source, sql) = match (server.may_files, server.may_tmpdir) {
+        (true, _) => (Source::Files, include_str!("pulse/temporary_files.sql")),
+        (_, true) => (
+            Source::Functions,
+            include_str!("pulse/temporary_functions.sql"),
+        ),
+        _ => {
+            return Ok(absent(
+                "the role needs pg_monitor, for pg_ls_tmpdir".to_owned(),
+            ));
+        }
+    };
+    let major = i32::try_from(session.server().major()).unwrap_or(0);
+    let with_major: [Param<'_>; 1] = [(&major, Type::INT4)];
+    let params = if source == Source::Files {
+        &with_major[..]
+    } else {
+        &[]
+    };
+    let found = fact(session, sql, params, |rows| {
+        let mut sums: BTreeMap<Oid, (String, u64)> = BTreeMap::new();
+        let mut writers: BTreeMap<i32, Writer> = BTreeMap::new();
+        let mut entries = 0;
+        for row in rows {
+            let bytes = unsigned(session, row, "bytes")?.unwrap_or(0);
+            let name: String = session.read(row, "name")?;
+            sums.entry(session.read(row, "tablespace")?)
+                .or_insert((name, 0))
+                .1 += bytes;
+            entries = session.read::<i64, _>(row, "entries")?;
+            if let Some(pid) = session.read::<Option<i32>, _>(row, "pid")? {
+                let (user, since) = (session.read(row, "role")?, session.read(row, "since")?);
+                writers
+                    .entry(pid)
+                    .or_insert(Writer {
+                        pid,
+                        user,
+                        since,
+                        bytes: 0,
+                        query: None,
+                    })
+                    .bytes += bytes;
+            }
+        }
+        Ok((sums, writers, entries))
+    });
+    Ok(match found.await? {
+        Figure::Absent(reason) => absent(reason),
+        Figure::Known((sums, writers, entries)) => {
+            let parts = sums.into_iter().map(|(oid, (name, bytes))| {
+                let place = if oid == PG_DEFAULT {
+                    Place::Data
+                } else {
+                    Place::Tablespace(name)
+                };
+                let part = Part::measured(Kind::Temporary, None, bytes, source, now);
+                let part = match source {
+                    Source::Files if entries > MOST_ENTRIES => part.at_least(too_many()),
+                    Source::Files => part,
+                    _ => part.at_least("pg_ls_tmpdir leaves out what parallel workers share"),
+                };
+                (place, part)
+            });
+            let mut writers: Vec<Writer> = writers.into_values().collect();
+            writers.sort_by_key(|writer| std::cmp::Reverse(writer.bytes));
+            (parts.collect(), Figure::Known(writers))
+        }
+    })
+}
+
+async fn log(
+    session: &Session,
+    server: &ServerNow,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Part, VisitError> {
+    let is_collected = settings.text("logging_collector") != Some("off");
+    if !is_collected && !server.may_files {
+        let reason = "logging_collector is off: whatever takes the server's log keeps the files";
+        return Ok(Part::unknown(Kind::Log, None, reason));
+    }
+    let folder = settings.text("log_directory");
+    let may_list = server.may_files && folder.is_some_and(|folder| !folder.starts_with('/'));
+    let (source, sql) = match (may_list, server.may_logdir) {
+        // Also without a collector: an old folder may lie in the data directory, or none.
+        (true, _) => (Source::Files, include_str!("pulse/log_files.sql")),
+        (_, true) if is_collected => (Source::Functions, include_str!("pulse/log_functions.sql")),
+        (_, true) => return Ok(Part::measured(Kind::Log, None, 0, Source::Files, now)),
+        _ => {
+            return Ok(Part::unknown(
+                Kind::Log,
+                None,
+                "the role needs pg_monitor, for pg_ls_logdir and log_directory",
+            ));
+        }
+    };
+    let folder = folder.unwrap_or_default();
+    let with_folder: [Param<'_>; 1] = [(&folder, Type::TEXT)];
+    let params = if source == Source::Files {
+        &with_folder[..]
+    } else {
+        &[]
+    };
+    Ok(part(session, Kind::Log, source, sql, params, now).await?.0)
+}
+
+async fn replication(
+    session: &Session,
+    server: &ServerNow,
+    now: Timestamp,
+) -> Result<Part, VisitError> {
+    if server.may_files {
+        let sql = include_str!("pulse/replication_files.sql");
+        return Ok(
+            part(session, Kind::Replication, Source::Files, sql, &[], now)
+                .await?
+                .0,
+        );
+    }
+    if server.may_replslotdir {
+        let sql = include_str!("pulse/replication_functions.sql");
+        let (part, _) = part(session, Kind::Replication, Source::Functions, sql, &[], now).await?;
+        return Ok(if part.bytes.is_some() {
+            part.at_least("pg_ls_replslotdir shows slots only")
+        } else {
+            part
+        });
+    }
+    let reason = if session.server().major() >= 15 {
+        "the role needs pg_monitor, for pg_ls_replslotdir"
+    } else {
+        NO_FILES
+    };
+    Ok(Part::unknown(Kind::Replication, None, reason))
+}
+
+async fn rewrites(session: &Session) -> Result<Figure<Vec<Rewriting>>, VisitError> {
+    let block = i64::from(session.server().block_size);
+    fact(session, include_str!("pulse/progress.sql"), &[], |rows| {
+        rows.iter()
+            .map(|row| {
+                let command: Option<String> = session.read(row, "command")?;
+                let command = command.unwrap_or_default();
+                let blocks: Option<i64> = session.read(row, "blocks")?;
+                // A rewrite makes the table's indexes anew, which are mostly smaller than it.
+                let copies = if command.contains("INDEX") { 1 } else { 2 };
+                let needs = blocks
+                    .filter(|blocks| *blocks > 0)
+                    .map(|blocks| blocks * block * copies);
+                Ok(Rewriting {
+                    pid: session.read(row, "pid")?,
+                    since: session.read(row, "since")?,
+                    needs_bytes: needs.and_then(|bytes| u64::try_from(bytes).ok()),
+                    command,
+                })
+            })
+            .collect()
+    })
+    .await
+}
+
+/// Where the server's directories lie, if they are this host's, and what is left there.
+async fn look_at_volumes(
+    session: &Session,
+    volumes: &Volumes,
+    settings: &Settings,
+    tablespaces: &[(Oid, String, String)],
+    pulse: &mut Pulse,
+) {
+    let data = settings.text("data_directory").map(PathBuf::from);
+    let data = match volumes
+        .ground(Ground::of(session), data, VOLUMES_LIMIT)
+        .await
+    {
+        Ok(data) => data,
+        Err(reason) => {
+            pulse.not_found = Some(reason);
+            return;
+        }
+    };
+    let mut places = vec![
+        (Place::Data, data.clone()),
+        (Place::Wal, data.join("pg_wal")),
+    ];
+    if let Some(log) = settings.text("log_directory") {
+        places.push((Place::Log, data.join(log)));
+    }
+    for (_, name, location) in tablespaces
+        .iter()
+        .filter(|(_, _, location)| !location.is_empty())
+    {
+        places.push((Place::Tablespace(name.clone()), data.join(location)));
+    }
+    let directories: Vec<PathBuf> = places
+        .iter()
+        .map(|(_, directory)| directory.clone())
+        .collect();
+    let found = volumes.look(&directories, VOLUMES_LIMIT).await;
+    for (place, directory) in places {
+        if let Some(Figure::Known(found)) = found.get(&directory) {
+            pulse.found.insert(place, found.pool.clone());
+            pulse
+                .volumes
+                .insert(found.pool.clone(), Figure::Known(found.space.clone()));
+        }
+    }
+    if let Some(Figure::Absent(reason)) = found.get(&data) {
+        pulse.not_found = Some(reason.clone());
+    }
+}

@@ -1,0 +1,8 @@
+-- reading settings: no locks; those that the role may not see have no row
+select s.name::text as name, s.setting, s.unit
+from pg_settings s
+where s.name in (
+    'archive_mode', 'data_directory', 'idle_replication_slot_timeout', 'log_directory', 'logging_collector',
+    'max_slot_wal_keep_size', 'max_wal_size', 'recovery_min_apply_delay', 'summarize_wal', 'wal_keep_size',
+    'wal_segment_size'
+)

@@ -1,0 +1,204 @@
+//! The volumes of this host: which pool a directory lies on, and what it has. Bounded in time, on threads of its own.
+//!
+//! `statvfs` on a network mount whose server is gone never returns, and no signal ends it. So each look has a thread,
+//! the answer is waited for so long and no longer, and while one hangs no second is sent after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use plimsoll_core::disk::mounts::{mount_of, mounts};
+use plimsoll_core::disk::pulse::Space;
+use plimsoll_core::instance::Figure;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use crate::ground::Ground;
+
+/// Looks at volumes, and knows which looks still hang.
+#[derive(Debug, Clone, Default)]
+pub struct Volumes {
+    under_way: Arc<Mutex<BTreeSet<PathBuf>>>,
+}
+
+/// A directory's pool, and what that has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The pool, equal for all directories that share its free space.
+    pub pool: String,
+    /// What it has.
+    pub space: Space,
+}
+
+impl Volumes {
+    /// What each directory lies on, links followed. Those that do not answer within `limit` are absent.
+    pub async fn look(
+        &self,
+        directories: &[PathBuf],
+        limit: Duration,
+    ) -> BTreeMap<PathBuf, Figure<Found>> {
+        let until = Instant::now() + limit;
+        // All are sent before the first is waited for.
+        let waiting: Vec<_> = directories
+            .iter()
+            .map(|path| (path, self.bounded(path, look_at)))
+            .collect();
+        let mut found = BTreeMap::new();
+        for (path, answer) in waiting {
+            let figure = match answer {
+                None => {
+                    Figure::Absent(format!("an earlier look at {} still hangs", path.display()))
+                }
+                Some(answer) => match timeout_at(until, answer).await {
+                    Ok(Ok(Ok(found))) => Figure::Known(found),
+                    Ok(Ok(Err(reason))) => Figure::Absent(reason),
+                    Ok(Err(_)) => Figure::Absent(format!(
+                        "the look at {} ended without an answer",
+                        path.display()
+                    )),
+                    Err(_) => Figure::Absent(format!(
+                        "{} did not answer in {} ms",
+                        path.display(),
+                        limit.as_millis()
+                    )),
+                },
+            };
+            found.insert(path.clone(), figure);
+        }
+        found
+    }
+
+    /// The server's data directory, if it is this host's; else why not.
+    pub(crate) async fn ground(
+        &self,
+        ground: Ground,
+        named: Option<PathBuf>,
+        limit: Duration,
+    ) -> Result<PathBuf, String> {
+        let Some(directory) = named else {
+            return ground.data_directory(None);
+        };
+        // Of its own name: the look at the directory's volume comes right after, and may hang by itself.
+        let name = directory.join("PG_VERSION");
+        let shown = directory.display().to_string();
+        let Some(answer) = self.bounded(&name, move |_| ground.data_directory(Some(directory)))
+        else {
+            return Err(format!("an earlier look at {shown} still hangs"));
+        };
+        match tokio::time::timeout(limit, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) | Err(_) => Err(format!(
+                "{shown} did not answer in {} ms",
+                limit.as_millis()
+            )),
+        }
+    }
+
+    /// Runs `look` on a thread of its own; none while an earlier one for this directory has not come back.
+    fn bounded<T: Send + 'static>(
+        &self,
+        path: &Path,
+        look: impl FnOnce(&Path) -> T + Send + 'static,
+    ) -> Option<oneshot::Receiver<T>> {
+        let under_way = Arc::clone(&self.under_way);
+        let lock = |under_way: &Mutex<BTreeSet<PathBuf>>, path: &Path, begins: bool| {
+            let mut paths = under_way.lock().unwrap_or_else(PoisonError::into_inner);
+            if begins {
+                paths.insert(path.to_path_buf())
+            } else {
+                paths.remove(path)
+            }
+        };
+        if !lock(&under_way, path, true) {
+            return None;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let path = path.to_path_buf();
+        let thread = std::thread::Builder::new().name("plimsoll-statvfs".to_owned());
+        let sent = Arc::clone(&under_way);
+        let sent_path = path.clone();
+        let started = thread.spawn(move || {
+            let answer = look(&path);
+            lock(&under_way, &path, false);
+            let _ = sender.send(answer);
+        });
+        if started.is_err() {
+            lock(&sent, &sent_path, false);
+        }
+        Some(receiver)
+    }
+}
+
+fn look_at(path: &Path) -> Result<Found, String> {
+    let at = |error: std::io::Error| format!("{}: {error}", path.display());
+    let real = path.canonicalize().map_err(at)?;
+    let table = std::fs::read_to_string("/proc/self/mountinfo")
+        .map_err(|error| format!("mountinfo: {error}"))?;
+    let mounts = mounts(&table);
+    let mount =
+        mount_of(&mounts, &real).ok_or_else(|| format!("{} lies on no mount", real.display()))?;
+    let volume = rustix::fs::statvfs(&real)
+        .map_err(|error| format!("statvfs {}: {error}", real.display()))?;
+    let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
+    // Some file systems make inodes as they need them, and say 0.
+    let counted = volume.f_files > 0;
+    Ok(Found {
+        pool: mount.pool.clone(),
+        space: Space {
+            mount_point: mount.mount_point.to_string_lossy().into_owned(),
+            fs_type: mount.fs_type.clone(),
+            capacity_bytes: bytes(volume.f_blocks),
+            used_bytes: bytes(volume.f_blocks.saturating_sub(volume.f_bfree)),
+            available_bytes: bytes(volume.f_bavail),
+            inodes_total: counted.then_some(volume.f_files),
+            inodes_available: counted.then_some(volume.f_favail),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_link_is_followed_and_what_is_missing_costs_only_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/proc", &link).unwrap();
+        let missing = folder.path().join("missing");
+        let directories = [folder.path().to_path_buf(), link.clone(), missing.clone()];
+        let found = Volumes::default()
+            .look(&directories, Duration::from_secs(5))
+            .await;
+        let here = found[folder.path()].known().unwrap();
+        assert!(here.space.available_bytes <= here.space.capacity_bytes);
+        assert!(
+            folder
+                .path()
+                .canonicalize()
+                .unwrap()
+                .starts_with(&here.space.mount_point)
+        );
+        let proc = found[&link].known().unwrap();
+        assert_eq!(
+            (proc.space.mount_point.as_str(), proc.space.fs_type.as_str()),
+            ("/proc", "proc")
+        );
+        assert_ne!(proc.pool, here.pool);
+        assert!(found[&missing].reason().unwrap().contains("missing"));
+    }
+
+    #[tokio::test]
+    async fn while_a_look_hangs_no_second_is_sent_after_it() {
+        let volumes = Volumes::default();
+        let path = Path::new("/somewhere");
+        let (go_on, hang) = std::sync::mpsc::channel::<()>();
+        let first = volumes.bounded(path, move |_| hang.recv().is_ok()).unwrap();
+        assert!(volumes.bounded(path, |_| ()).is_none());
+        assert!(volumes.bounded(Path::new("/elsewhere"), |_| ()).is_some());
+        go_on.send(()).unwrap();
+        assert!(first.await.unwrap());
+        assert!(volumes.bounded(path, |_| ()).is_some());
+    }
+}
