@@ -2,10 +2,12 @@
 
 pub mod help;
 pub mod layout;
+pub mod memory;
 pub mod mounts;
 pub mod pace;
 pub mod part;
 pub mod pulse;
+pub mod state;
 pub mod volume;
 pub mod wal;
 pub mod why;

@@ -39,16 +39,16 @@ pub fn why(before: &[Part], after: &[Part], since: Timestamp, notes: &[Note]) ->
     let mut causes = Vec::new();
     let mut explained = 0;
     for key in keys(before, after) {
-        let find = |parts: &'_ [Part]| parts.iter().find(|part| part.key() == key).cloned();
-        let (earlier, later) = (find(before), find(after));
-        let change = match (&earlier, &later) {
+        let (earlier, later) = (find(before, key), find(after, key));
+        let change = match (earlier, later) {
             (Some(a), Some(b)) if a.at_least.is_some() == b.at_least.is_some() => {
                 a.bytes.zip(b.bytes).map(|(a, b)| b - a)
             }
             (Some(_), Some(_)) => None,
-            // One look knows nothing of it. All that is named came or went; the other kinds are listed always.
-            (Some(a), None) => a.bytes.filter(|_| key.1.is_some()).map(|bytes| -bytes),
-            (None, Some(b)) => b.bytes.filter(|_| key.1.is_some()),
+            // One look knows nothing of it: it came or went, if that look saw all of its kind.
+            (Some(a), None) if sees_all(after, before, a) => a.bytes.map(|bytes| -bytes),
+            (None, Some(b)) if sees_all(before, after, b) => b.bytes,
+            (Some(_), None) | (None, Some(_)) => None,
             (None, None) => None,
         };
         let cause = |change_bytes, text| Cause {
@@ -58,8 +58,8 @@ pub fn why(before: &[Part], after: &[Part], since: Timestamp, notes: &[Note]) ->
             since,
             text,
         };
-        let was_seen = earlier.as_ref().is_some_and(|part| part.bytes.is_some());
-        let is_seen = later.as_ref().is_some_and(|part| part.bytes.is_some());
+        let was_seen = earlier.is_some_and(|part| part.bytes.is_some());
+        let is_seen = later.is_some_and(|part| part.bytes.is_some());
         match change {
             Some(0) => {}
             Some(change) => {
@@ -90,15 +90,15 @@ fn rests(before: &[Part], after: &[Part], since: Timestamp, explained: i64) -> V
             .find(|part| part.part == kind)
             .and_then(|part| part.bytes)
     };
-    let coverage_is_same = keys(before, after).into_iter().all(|key| {
-        let whole = |parts: &[Part]| {
-            parts
-                .iter()
-                .find(|part| part.key() == key)
-                .is_none_or(Part::is_whole)
-        };
-        whole(before) == whole(after)
-    });
+    let coverage_is_same =
+        keys(before, after)
+            .into_iter()
+            .all(|key| match (find(before, key), find(after, key)) {
+                (Some(a), Some(b)) => a.is_whole() == b.is_whole(),
+                (Some(a), None) => sees_all(after, before, a),
+                (None, Some(b)) => sees_all(before, after, b),
+                (None, None) => true,
+            });
     let shrunk: i64 = changes(before, after, Kind::Database).min(0);
     for kind in [Kind::Elsewhere, Kind::FileSystem] {
         if let (Some(a), Some(b), true) = (rest(before, kind), rest(after, kind), coverage_is_same)
@@ -136,6 +136,28 @@ fn rests(before: &[Part], after: &[Part], since: Timestamp, explained: i64) -> V
         });
     }
     causes
+}
+
+/// Whether a look that lacks a named part of the other look would have had it: it saw all of that kind, and in the same
+/// way (tablespaces in place of databases are another).
+fn sees_all(lacks: &[Part], has: &[Part], part: &Part) -> bool {
+    let of_kind = |parts: &[Part]| {
+        parts
+            .iter()
+            .filter(|other| other.part == part.part)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let (lacks, has) = (of_kind(lacks), of_kind(has));
+    let source = |parts: &[Part]| parts.iter().find_map(|part| part.source);
+    let hides_some = lacks
+        .iter()
+        .any(|other| other.name.is_none() && other.bytes.is_none());
+    part.name.is_some() && !hides_some && (lacks.is_empty() || source(&lacks) == source(&has))
+}
+
+fn find<'a>(parts: &'a [Part], key: (Kind, Option<&str>)) -> Option<&'a Part> {
+    parts.iter().find(|part| part.key() == key)
 }
 
 fn coverage(was_seen: bool, is_seen: bool) -> String {
@@ -292,6 +314,42 @@ mod tests {
         let before = look(100, &[some]);
         let after = look(100, &[part(Kind::Temporary, None, 70)]);
         check(&before, &after, &[(Kind::Temporary, None, 0)]);
+    }
+
+    #[test]
+    fn databases_that_were_not_looked_at_or_only_as_tablespaces_do_not_come_into_being() {
+        let none = Part::unknown(Kind::Database, None, "not looked at yet");
+        let before = look(100, &[none, part(Kind::Wal, None, 10)]);
+        let after = look(
+            105,
+            &[
+                part(Kind::Database, Some("shop"), 60),
+                part(Kind::Wal, None, 12),
+            ],
+        );
+        check(
+            &before,
+            &after,
+            &[
+                (Kind::Unexplained, None, 3),
+                (Kind::Wal, None, 2),
+                (Kind::Database, Some("shop"), 0),
+            ],
+        );
+        let whole = Part::measured(
+            Kind::Database,
+            Some("tablespace pg_default"),
+            60,
+            Source::Functions,
+            NOW,
+        );
+        let before = look(100, &[whole]);
+        let after = look(100, &[part(Kind::Database, Some("shop"), 60)]);
+        let causes = why(&before, &after, NOW, &[]);
+        assert!(
+            causes.iter().all(|cause| cause.change_bytes == 0),
+            "{causes:?}"
+        );
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod doctor;
 mod facts;
 mod pgbouncer;
 mod pulse;
+mod pulse_filling;
 mod pulse_volumes;
 mod replay;
 mod session;

@@ -1,0 +1,368 @@
+//! The state of an instance's volumes, as it is answered and printed: from what a memory holds, without looking.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::help::{Help, Level, help};
+use super::layout::Place;
+use super::memory::{Memory, Pool};
+use super::pace::{Full, pace, without_rewrites};
+use super::pace::{Pace, Rewrite};
+use super::part::{Kind, Part};
+use super::pulse::Pulse;
+use super::volume::known_bytes;
+use super::wal::{Holder, bytes_per_hour};
+use super::why::{Cause, Note, why};
+
+/// The window of changes where nothing says since when.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// An instance's disk.
+#[derive(Debug, Clone, Serialize)]
+pub struct Disk {
+    /// When it was looked at last.
+    pub measured_at: Option<Timestamp>,
+    /// Every volume, the one that is full first before the others.
+    pub volumes: Vec<Volume>,
+    /// What is written, and what holds it.
+    pub wal: Wal,
+}
+
+/// One volume.
+#[derive(Debug, Clone, Serialize)]
+pub struct Volume {
+    /// Its mount point; none where it was not found.
+    pub name: Option<String>,
+    /// What free space it has a share of.
+    pub pool: String,
+    /// Whether something lies on it by guess only.
+    pub assumed: bool,
+    /// What of the instance lies on it.
+    pub places: Vec<String>,
+    /// Bytes in all.
+    pub capacity_bytes: Option<u64>,
+    /// Bytes in use by anything.
+    pub used_bytes: Option<u64>,
+    /// Bytes in the parts that are known.
+    pub known_bytes: i64,
+    /// Bytes that an ordinary process may still use.
+    pub available_bytes: Option<u64>,
+    /// Inodes in all; none where they are not counted.
+    pub inodes_total: Option<u64>,
+    /// Inodes that are left.
+    pub inodes_available: Option<u64>,
+    /// Where capacity and use come from: `statvfs`, or none.
+    pub source: Option<&'static str>,
+    /// When that was read.
+    pub source_at: Option<Timestamp>,
+    /// Why it is not known.
+    pub unknown: Option<String>,
+    /// Its parts; their bytes add up to `used_bytes`.
+    pub parts: Vec<Changed>,
+    /// Since when `change_bytes` counts.
+    pub since: Option<Timestamp>,
+    /// How fast it fills at present.
+    pub pace: Option<PaceNow>,
+    /// Why there is no pace.
+    pub pace_unknown: Option<String>,
+    /// When it is full.
+    pub full: FullOn,
+    /// What it gained, by part.
+    pub why: Vec<Cause>,
+    /// What would help.
+    pub help: Vec<Help>,
+}
+
+/// A part, with what it gained.
+#[derive(Debug, Clone, Serialize)]
+pub struct Changed {
+    /// The part.
+    #[serde(flatten)]
+    pub part: Part,
+    /// What it gained since `since`; none where that is not known.
+    pub change_bytes: Option<i64>,
+}
+
+/// The present pace.
+#[derive(Debug, Clone, Serialize)]
+pub struct PaceNow {
+    /// Bytes an hour.
+    pub bytes_per_hour: f64,
+    /// The window that it is the pace of, in seconds.
+    pub window_seconds: i64,
+    /// When it began, if it stands out.
+    pub since: Option<Timestamp>,
+    /// Whether there was too little background to know what is usual.
+    pub is_young: bool,
+}
+
+/// When a volume is full, by each clock.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct FullOn {
+    /// At the present pace; none where there is no pace.
+    pub at_pace: Option<Dates>,
+}
+
+/// Early, best guess, late. None is "not within a year".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Dates {
+    /// Four times in five not before this.
+    pub low: Option<Timestamp>,
+    /// The best guess.
+    pub mid: Option<Timestamp>,
+    /// Four times in five before this.
+    pub high: Option<Timestamp>,
+}
+
+/// The write-ahead log.
+#[derive(Debug, Clone, Serialize)]
+pub struct Wal {
+    /// Bytes an hour, from the position.
+    pub bytes_per_hour: Option<f64>,
+    /// Why that is not known.
+    pub unknown: Option<String>,
+    /// What holds WAL, most bytes first.
+    pub retained_by: Vec<Retained>,
+}
+
+/// A holder, with what ends it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Retained {
+    /// The holder.
+    #[serde(flatten)]
+    pub holder: Holder,
+    /// For people: what holds.
+    pub text: String,
+    /// The setting that ends it by itself, if one does.
+    pub ends_by: Option<String>,
+    /// When, at the present rate.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl Memory {
+    /// The state at `now`, with changes since `since`: else since the pace changed, else of the last day.
+    pub fn disk(&self, since: Option<Timestamp>, now: Timestamp) -> Disk {
+        let rate = self.wal_per_hour();
+        let mut volumes: Vec<Volume> = self
+            .pools
+            .iter()
+            .map(|(name, pool)| self.volume(name, pool, since, now))
+            .collect();
+        let first = |volume: &Volume| {
+            let date = volume.full.at_pace.and_then(|dates| dates.mid);
+            (
+                date.is_none(),
+                date,
+                !volume.places.contains(&Place::Data.to_string()),
+            )
+        };
+        volumes.sort_by_key(first);
+        let retained = self
+            .last
+            .as_ref()
+            .and_then(|pulse| pulse.holders.known().map(|holders| (pulse, holders)));
+        let retained_by = retained.map_or_else(Vec::new, |(pulse, holders)| {
+            let holders = holders.iter().map(|holder| {
+                let end = holder.end(&pulse.limits, rate.as_ref().ok().copied(), now);
+                let (ends_by, ends_at) = end.map_or((None, None), |end| (Some(end.by), end.at));
+                Retained {
+                    holder: holder.clone(),
+                    text: holder.text(),
+                    ends_by,
+                    ends_at,
+                }
+            });
+            holders.collect()
+        });
+        Disk {
+            measured_at: self.last.as_ref().map(|pulse| pulse.at),
+            volumes,
+            wal: Wal {
+                bytes_per_hour: rate.as_ref().ok().copied(),
+                unknown: rate.err(),
+                retained_by,
+            },
+        }
+    }
+
+    /// Over the last hour, or what there is of it.
+    fn wal_per_hour(&self) -> Result<f64, String> {
+        match (self.positions.front(), self.positions.back()) {
+            (Some(first), Some(last)) => {
+                // Anywhere in between: a restored server may have passed its old position by now.
+                let went_back = self
+                    .positions
+                    .iter()
+                    .zip(self.positions.iter().skip(1))
+                    .any(|(a, b)| b.1 < a.1);
+                if went_back {
+                    Err("the position went backwards: the server was restored".to_owned())
+                } else {
+                    bytes_per_hour(*first, *last)
+                }
+            }
+            _ => Err("two looks at the position are needed".to_owned()),
+        }
+    }
+
+    fn volume(&self, name: &str, pool: &Pool, since: Option<Timestamp>, now: Timestamp) -> Volume {
+        let space = pool.space.known();
+        let on: Vec<&Place> = self
+            .places
+            .iter()
+            .filter(|(_, lies)| lies.pool == name)
+            .map(|(place, _)| place)
+            .collect();
+        let pulse = self.last.as_ref();
+        let pace = match space {
+            Some(space) => {
+                pace_of(pool, pulse, space.available_bytes, now).map_err(|error| error.to_string())
+            }
+            None => Err(pool.space.reason().unwrap_or_default().to_owned()),
+        };
+        let since = since
+            .or_else(|| pace.as_ref().ok().and_then(|pace| pace.since))
+            .unwrap_or(now - DAY);
+        let before = pool.parts_at(since);
+        let parts = pool
+            .parts
+            .back()
+            .map(|(_, parts)| parts.as_slice())
+            .unwrap_or_default();
+        let notes = pulse.map_or_else(Vec::new, |pulse| notes(pulse, on.contains(&&Place::Wal)));
+        let causes = before.map_or_else(Vec::new, |(at, before)| why(before, parts, *at, &notes));
+        let dates = |pace: &Pace| {
+            let Full { low, mid, high } = pace.full(space?.available_bytes, now);
+            Some(Dates { low, mid, high })
+        };
+        Volume {
+            name: space.map(|space| space.mount_point.clone()),
+            pool: name.to_owned(),
+            assumed: self
+                .places
+                .values()
+                .any(|lies| lies.pool == name && lies.assumed),
+            places: on.iter().map(ToString::to_string).collect(),
+            capacity_bytes: space.map(|space| space.capacity_bytes),
+            used_bytes: space.map(|space| space.used_bytes),
+            known_bytes: known_bytes(parts),
+            available_bytes: space.map(|space| space.available_bytes),
+            inodes_total: space.and_then(|space| space.inodes_total),
+            inodes_available: space.and_then(|space| space.inodes_available),
+            source: space.map(|_| "statvfs"),
+            source_at: space.and_then(|_| pool.parts.back().map(|(at, _)| *at)),
+            unknown: pool.space.reason().map(str::to_owned),
+            parts: parts
+                .iter()
+                .map(|part| changed(part, before.map(|(_, parts)| parts.as_slice())))
+                .collect(),
+            since: before.map(|(at, _)| *at),
+            pace: pace.as_ref().ok().map(|pace| PaceNow {
+                bytes_per_hour: pace.bytes_per_hour,
+                window_seconds: pace.window.as_secs(),
+                since: pace.since,
+                is_young: pace.is_young,
+            }),
+            pace_unknown: pace.as_ref().err().cloned(),
+            full: FullOn {
+                at_pace: pace.as_ref().ok().and_then(dates),
+            },
+            why: causes,
+            help: pulse.map_or_else(Vec::new, |pulse| would_help(pulse, &on, parts)),
+        }
+    }
+}
+
+fn pace_of(
+    pool: &Pool,
+    pulse: Option<&Pulse>,
+    available: u64,
+    now: Timestamp,
+) -> Result<Pace, super::pace::TooFew> {
+    let running = pulse
+        .and_then(|pulse| pulse.rewrites.known())
+        .into_iter()
+        .flatten();
+    let rewrites: Vec<Rewrite> = running
+        .filter_map(|rewrite| {
+            Some(Rewrite {
+                since: rewrite.since?,
+                needs_bytes: rewrite.needs_bytes?,
+            })
+        })
+        .collect();
+    let looks = without_rewrites(&pool.looks, &rewrites, available);
+    pace(&looks, &pool.usual(now), available, now)
+}
+
+fn changed(part: &Part, before: Option<&[Part]>) -> Changed {
+    let earlier = before.and_then(|parts| parts.iter().find(|other| other.key() == part.key()));
+    let change = earlier.and_then(|earlier| Some(part.bytes? - earlier.bytes?));
+    Changed {
+        part: part.clone(),
+        change_bytes: change,
+    }
+}
+
+/// What the last pulse tells about parts.
+fn notes(pulse: &Pulse, has_wal: bool) -> Vec<Note> {
+    let note = |part, text| Note {
+        part,
+        name: None,
+        text,
+    };
+    let level = pulse.max_wal_bytes.known().copied().unwrap_or(0);
+    let holder = pulse.holders.known().and_then(|holders| holders.first());
+    let holder = holder.filter(|holder| has_wal && holder.bytes.is_some_and(|bytes| bytes > level));
+    let writer = pulse.writers.known().and_then(|writers| writers.first());
+    holder
+        .map(|holder| note(Kind::Wal, holder.text()))
+        .into_iter()
+        .chain(writer.map(|writer| {
+            let user = writer
+                .user
+                .as_deref()
+                .map_or_else(String::new, |user| format!(" of {user}"));
+            let since = writer
+                .since
+                .map_or_else(String::new, |since| format!(", since {since:.0}"));
+            note(
+                Kind::Temporary,
+                format!("session {}{user}{since}", writer.pid),
+            )
+        }))
+        .collect()
+}
+
+fn would_help(pulse: &Pulse, on: &[&Place], parts: &[Part]) -> Vec<Help> {
+    let bytes = |kind: Kind| {
+        let of_kind = parts
+            .iter()
+            .filter(|part| part.part == kind)
+            .filter_map(|part| part.bytes);
+        of_kind
+            .map(|bytes| u64::try_from(bytes).unwrap_or(0))
+            .reduce(u64::saturating_add)
+    };
+    let holders = pulse
+        .holders
+        .known()
+        .filter(|_| on.contains(&&Place::Wal))
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let writes_here = bytes(Kind::Temporary).is_some_and(|bytes| bytes > 0);
+    let writers = pulse
+        .writers
+        .known()
+        .filter(|_| writes_here)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let level = Level {
+        max_wal_bytes: pulse.max_wal_bytes.known().copied().unwrap_or(0),
+        wal_bytes: bytes(Kind::Wal),
+    };
+    help(holders, writers, level)
+}
+
+#[cfg(test)]
+mod tests;
