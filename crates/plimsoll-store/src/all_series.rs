@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use plimsoll_core::change::{Event, EventKind, RelationId};
 use plimsoll_core::snapshot::TableKind;
 
-use crate::TableName;
 use crate::history::SeriesQuery;
 use crate::reader::{FormerName, Keys, Reader, Relation, Which};
 use crate::series::{Interval, Tick, Value, values_of};
+use crate::{TableName, events as event_rows, former_names};
 
 /// How many tables are read at a time.
 const BATCH: usize = 500;
@@ -91,7 +91,7 @@ impl AllSeries {
     ) -> Result<Self, R::Error> {
         let ticks = reader.ticks(of, query).await?;
         let parents: HashMap<_, _> = reader.parents(of).await?.into_iter().collect();
-        let former = reader.former(of, None).await?;
+        let former = former_names::read(reader.rows(), of, None).await?;
         let then = former.iter().filter_map(|was| was.parent);
         let roots: HashSet<RelationId> = parents
             .values()
@@ -246,7 +246,7 @@ async fn events<R: Reader>(
     of: Keys,
     kinds: &[EventKind],
 ) -> Result<HashMap<RelationId, Vec<Event>>, R::Error> {
-    let mut events = reader.events(of, None).await?;
+    let mut events = event_rows::read(reader.rows(), of, None).await?;
     events.retain(|event| kinds.contains(&event.kind));
     let ids: HashSet<RelationId> = events.iter().filter_map(|event| event.relation).collect();
     let ids: Vec<RelationId> = ids.into_iter().collect();

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use plimsoll_core::change::{Event, RelationId, RelationKind, Sizes};
 use plimsoll_core::snapshot::TableKind;
 
-use crate::Point;
 use crate::history::{
     Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, SeriesQuery,
     SetMember, SetSeries, State, TableName, TableSeries, TableState,
 };
 use crate::reader::{Changed, Compared, FormerName, Keys, Reader, Relation, Which};
 use crate::series::{Interval, Sum, Tick, Value, values_of};
+use crate::{Point, events as event_rows, former_names, unread as unread_rows};
 
 /// How deep partitions are followed; PostgreSQL allows no cycles, a damaged store might.
 const MAX_LEVELS: usize = 64;
@@ -38,8 +38,8 @@ pub(crate) async fn table_series<R: Reader>(
     let ids: Vec<RelationId> = index_ids.iter().copied().chain([relation.id]).collect();
     let values = reader.table_values(of, &[relation.id]).await?;
     let index_values = reader.index_values(of, &index_ids).await?;
-    let unread = reader.unread(of, Some(&ids)).await?;
-    let events = reader.events(of, Some(&ids)).await?;
+    let unread = unread_rows::read(reader.rows(), of, Some(&ids)).await?;
+    let events = event_rows::read(reader.rows(), of, Some(&ids)).await?;
 
     let mut sum = Sum::new(&ticks);
     sum.add(relation.exists(), &values);
@@ -104,14 +104,14 @@ pub(crate) async fn set_series<R: Reader>(
     };
     let ticks = reader.ticks(of, query).await?;
     let children = reader.relations(of, Which::WithParent).await?;
-    let former = reader.former(of, None).await?;
+    let former = former_names::read(reader.rows(), of, None).await?;
     let belongs = members(&root, &children, &former);
     let mut ids: Vec<RelationId> = belongs.iter().map(|(id, _)| *id).collect();
     ids.sort_unstable();
     ids.dedup();
     let values = reader.table_values(of, &ids).await?;
-    let unread = reader.unread(of, Some(&ids)).await?;
-    let events = reader.events(of, Some(&ids)).await?;
+    let unread = unread_rows::read(reader.rows(), of, Some(&ids)).await?;
+    let events = event_rows::read(reader.rows(), of, Some(&ids)).await?;
 
     let mut sum = Sum::new(&ticks);
     for (id, interval) in &belongs {
@@ -224,7 +224,7 @@ pub(crate) async fn schema_series<R: Reader>(
     query: &SeriesQuery,
 ) -> Result<Vec<Point>, R::Error> {
     let relations = reader.relations(of, Which::InSchema(schema_name)).await?;
-    let former = reader.former(of, None).await?;
+    let former = former_names::read(reader.rows(), of, None).await?;
     let mut belongs = Vec::with_capacity(relations.len());
     for relation in &relations {
         let mut from = relation.first_tick;
@@ -277,7 +277,7 @@ async fn sum<R: Reader>(
     for (id, interval) in belongs {
         sum.add(*interval, values_of(&values, *id));
     }
-    for part in reader.unread(of, Some(&ids)).await? {
+    for part in unread_rows::read(reader.rows(), of, Some(&ids)).await? {
         sum.unread(part.interval);
     }
     Ok(sum.points())
@@ -298,14 +298,14 @@ pub(crate) async fn state<R: Reader>(
         .into_iter()
         .collect();
     let mut names: HashMap<RelationId, FormerName> = HashMap::new();
-    for was in reader.former(of, None).await? {
+    for was in former_names::read(reader.rows(), of, None).await? {
         // in the order of ticks: the first one that ended after the sample holds
         if was.until > tick {
             names.entry(was.id).or_insert(was);
         }
     }
     let mut last_good: HashMap<RelationId, Option<Timestamp>> = HashMap::new();
-    for part in reader.unread(of, None).await? {
+    for part in unread_rows::read(reader.rows(), of, None).await? {
         if part.interval.from <= tick && tick < part.interval.until {
             let oldest = last_good.entry(part.id).or_insert(part.last_good_at);
             *oldest = (*oldest).min(part.last_good_at);
@@ -439,7 +439,7 @@ pub(crate) async fn events<R: Reader>(
     query: &EventQuery,
 ) -> Result<Vec<NamedEvent>, R::Error> {
     let mut events = match &query.table {
-        None => reader.events(of, None).await?,
+        None => event_rows::read(reader.rows(), of, None).await?,
         Some(table) => {
             let Some(relation) = find(reader, of, table).await? else {
                 return Ok(Vec::new());
@@ -450,7 +450,7 @@ pub(crate) async fn events<R: Reader>(
                 .map(|index| index.id)
                 .chain([relation.id])
                 .collect();
-            reader.events(of, Some(&ids)).await?
+            event_rows::read(reader.rows(), of, Some(&ids)).await?
         }
     };
     events.retain(|event| {

@@ -50,18 +50,15 @@ impl<S: Transactions> CleanupRuns for S {
                 let keys = [Value::from(&of.instance), Value::from(&of.database)];
                 let sql = "select count(*) from plimsoll.cleanup_runs
                            where instance = $1 and database = $2";
-                let rows = work.query(sql, &keys).await?;
-                let total = rows.first().map_or(Ok(0), |row| row.get(0));
-                let total = total.map_err(|error| work.unreadable(error))?;
+                let total = work.read(sql, &keys, |row| row.get(0)).await?;
                 let sql = "select id, started_at, finished_at, outcome,
                                cast(rows_deleted as text), error
                            from plimsoll.cleanup_runs
                            where instance = $1 and database = $2 order by id desc limit $3";
                 let [instance, database] = keys;
-                let rows = work.query(sql, &[instance, database, limit.into()]).await?;
-                let runs = rows.iter().map(|row| run(&of, row));
-                let runs: Result<_, _> = runs.collect();
-                Ok((runs.map_err(|error| work.unreadable(error))?, total))
+                let params = [instance, database, limit.into()];
+                let runs = work.read(sql, &params, |row| run(&of, row)).await?;
+                Ok((runs, total.into_iter().next().unwrap_or(0)))
             })
         })
         .await

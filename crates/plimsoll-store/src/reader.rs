@@ -3,15 +3,15 @@
 //! The questions are answered once for both stores, in `answer`, over these.
 
 use jiff::Timestamp;
-use plimsoll_core::change::{Event, RelationId, RelationKind, Sizes};
+use plimsoll_core::change::{RelationId, RelationKind, Sizes};
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::TableKind;
 
+use crate::StoreError;
 use crate::history::{SeriesQuery, TableName};
+pub(crate) use crate::keys::Keys;
+use crate::rows::Transaction;
 use crate::series::{Interval, Tick, Value};
-
-/// The keys of an instance and one of its databases.
-pub(crate) type Keys = (i32, i32);
 
 /// A relation as `relations` has it.
 #[derive(Debug, Clone)]
@@ -90,7 +90,10 @@ pub(crate) type Ids<'a> = Option<&'a [RelationId]>;
 
 /// The reads that each store implements. All are of one state of the store.
 pub(crate) trait Reader {
-    type Error;
+    type Error: From<StoreError>;
+
+    /// For the kinds of rows that both stores read alike.
+    fn rows(&self) -> &dyn Transaction;
 
     /// The samples that match, in the order of their ticks.
     fn ticks(
@@ -116,12 +119,6 @@ pub(crate) trait Reader {
         of: Keys,
     ) -> impl Future<Output = Result<Vec<(RelationId, RelationId)>, Self::Error>>;
     /// In the order of ids and ticks.
-    fn former(
-        &self,
-        of: Keys,
-        ids: Ids<'_>,
-    ) -> impl Future<Output = Result<Vec<FormerName>, Self::Error>>;
-    /// In the order of ids and ticks.
     fn table_values(
         &self,
         of: Keys,
@@ -133,17 +130,6 @@ pub(crate) trait Reader {
         of: Keys,
         ids: &[RelationId],
     ) -> impl Future<Output = Result<Vec<Value>, Self::Error>>;
-    fn unread(
-        &self,
-        of: Keys,
-        ids: Ids<'_>,
-    ) -> impl Future<Output = Result<Vec<UnreadPart>, Self::Error>>;
-    /// Oldest first. With ids those of them only, without also those of the whole database.
-    fn events(
-        &self,
-        of: Keys,
-        ids: Ids<'_>,
-    ) -> impl Future<Output = Result<Vec<Event>, Self::Error>>;
     /// The tables of some kinds that were there at a tick, with their values then, in the order of
     /// ids; one that was never measured has none.
     fn tables_at(

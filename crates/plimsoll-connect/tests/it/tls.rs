@@ -94,7 +94,11 @@ async fn outcome(text: &str) -> (String, String) {
         Ok(connected) => {
             let sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
             let row = connected.client.query_one(sql, &[]).await.unwrap();
-            let kind = if row.get(0) { "tls" } else { "plain" };
+            let kind = if row.try_get(0).unwrap() {
+                "tls"
+            } else {
+                "plain"
+            };
             (kind.to_owned(), String::new())
         }
         Err(error) => (error.code().to_owned(), error.to_string()),

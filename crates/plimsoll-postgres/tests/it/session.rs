@@ -198,7 +198,7 @@ on_every_major! {
         let (mut sum, mut rows) = (0_i64, 0);
         session
             .stream("select generate_series(1, $1::int8)", &[(&200_000_i64, Type::INT8)], |row| {
-                sum += row.get::<_, i64>(0);
+                sum += row.try_get::<_, i64>(0).unwrap();
                 rows += 1;
                 Ok(())
             })

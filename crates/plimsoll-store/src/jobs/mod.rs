@@ -152,11 +152,7 @@ impl<S: Transactions> Jobs for S {
                     "select name, last_started_at, last_finished_at, last_beat_at, last_outcome,
                                last_message, last_scheduled_for, ahead_for
                            from plimsoll.jobs order by name collate \"C\"";
-                let rows = work.query(sql, &[]).await?;
-                let states = rows.iter().map(state);
-                states
-                    .collect::<Result<_, _>>()
-                    .map_err(|error| work.unreadable(error))
+                work.read(sql, &[], state).await
             })
         })
         .await
@@ -176,9 +172,8 @@ async fn begin(
     let sql =
         "select last_started_at, last_finished_at, last_beat_at, last_scheduled_for, ahead_for
                from plimsoll.jobs where name = $1 for update";
-    let rows = work.query(sql, std::slice::from_ref(&job)).await?;
-    let last = rows.first().map_or(Ok(LastRun::default()), last_run);
-    let last = last.map_err(|error| work.unreadable(error))?;
+    let rows = work.read(sql, std::slice::from_ref(&job), last_run).await?;
+    let last = rows.into_iter().next().unwrap_or_default();
     let now = work.now().await?;
     if !may_begin(&last, claim.scheduled_for, now, stale_after) {
         return Ok(false);

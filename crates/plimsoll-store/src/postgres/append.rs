@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt;
 use plimsoll_core::change::{
-    Changes, Known, KnownDatabase, KnownToast, LastVisit, Part, RelationKind, Sizes,
+    Changes, Known, KnownDatabase, KnownToast, LastVisit, RelationKind, Sizes,
 };
 use plimsoll_core::sample::SampleHeader;
 use tokio_postgres::Row;
@@ -13,7 +13,9 @@ use self::writer::Writer;
 use super::error::Wrong;
 use super::pool::Work;
 use super::read::{header, instance_id};
+use crate::keys::Place;
 use crate::sample::{Before, SampleRow, from_millis, unsigned};
+use crate::{events, former_names, unread};
 
 mod writer;
 
@@ -49,24 +51,24 @@ pub(super) async fn load(work: &Work<'_>, sample: &SampleRow) -> Result<Before, 
             &[&instance_id, &database_id],
         )
         .await?;
-    let system_identifier: Option<&str> = row.get(1);
+    let system_identifier: Option<&str> = row.try_get(1)?;
     let last = LastVisit {
-        database_oid: row.get(0),
+        database_oid: row.try_get(0)?,
         system_identifier: system_identifier.and_then(|text| text.parse().ok()),
         timeline: row
-            .get::<_, Option<i64>>(2)
+            .try_get::<_, Option<i64>>(2)?
             .and_then(|id| u32::try_from(id).ok()),
-        in_recovery: row.get(3),
-        stats_reset_at: row.get(4),
-        sampled_at: row.get(5),
-        total_bytes: unsigned(row.get(6)),
+        in_recovery: row.try_get(3)?,
+        stats_reset_at: row.try_get(4)?,
+        sampled_at: row.try_get(5)?,
+        total_bytes: unsigned(row.try_get(6)?),
     };
     Ok(Before {
         last_tick: found.last_tick,
         known: KnownDatabase {
             last: Some(last),
             relations: relations(work, found.keys).await?,
-            unread: unread(work, found.keys).await?,
+            unread: unread::now(work, found.keys).await?,
             next_relation_id: found.next_relation_id,
         },
         already: None,
@@ -100,11 +102,14 @@ async fn find(
             ],
         )
         .await?;
-    Ok(row.map(|row| Found {
-        keys: (row.get(0), row.get(1)),
-        last_tick: row.get(2),
-        next_relation_id: row.get(3),
-    }))
+    row.map(|row| {
+        Ok(Found {
+            keys: (row.try_get(0)?, row.try_get(1)?),
+            last_tick: row.try_get(2)?,
+            next_relation_id: row.try_get(3)?,
+        })
+    })
+    .transpose()
 }
 
 async fn scheduled(
@@ -126,7 +131,7 @@ async fn scheduled(
             ],
         )
         .await?;
-    Ok(row.as_ref().map(header))
+    row.as_ref().map(header).transpose()
 }
 
 async fn relations(
@@ -142,64 +147,48 @@ async fn relations(
     let mut rows = pin!(rows);
     let mut relations = Vec::new();
     while let Some(row) = rows.try_next().await? {
-        relations.push(known(&row));
+        relations.push(known(&row)?);
     }
     Ok(relations)
 }
 
-fn known(row: &Row) -> Known {
-    let toast: Option<u32> = row.get(8);
-    Known {
-        id: row.get(0),
-        oid: row.get(1),
-        kind: RelationKind::from_letter(row.get(2)).unwrap_or(RelationKind::Index),
-        owner: row.get(3),
-        schema_name: row.get::<_, &str>(4).into(),
-        relation_name: row.get::<_, &str>(5).into(),
-        parent: row.get(6),
-        filenode: row.get(7),
-        toast: toast.map(|oid| KnownToast {
+fn known(row: &Row) -> Result<Known, Wrong> {
+    let toast: Option<u32> = row.try_get(8)?;
+    let toast = match toast {
+        Some(oid) => Some(KnownToast {
             oid,
-            filenode: row.get(9),
-            index_oid: row.get(10),
-            index_filenode: row.get(11),
+            filenode: row.try_get(9)?,
+            index_oid: row.try_get(10)?,
+            index_filenode: row.try_get(11)?,
         }),
-        sizes: sizes(row, 12),
-    }
+        None => None,
+    };
+    Ok(Known {
+        id: row.try_get(0)?,
+        oid: row.try_get(1)?,
+        kind: RelationKind::from_letter(row.try_get(2)?).unwrap_or(RelationKind::Index),
+        owner: row.try_get(3)?,
+        schema_name: row.try_get::<_, &str>(4)?.into(),
+        relation_name: row.try_get::<_, &str>(5)?.into(),
+        parent: row.try_get(6)?,
+        filenode: row.try_get(7)?,
+        toast,
+        sizes: sizes(row, 12)?,
+    })
 }
 
 /// Reads the five columns of a point, from column `at` on.
-pub(super) fn sizes(row: &Row, at: usize) -> Sizes {
-    let bytes = |at: usize| row.get::<_, Option<i64>>(at).map(unsigned);
-    Sizes {
-        heap_bytes: bytes(at),
-        toast_bytes: bytes(at + 1),
-        toast_index_bytes: bytes(at + 2),
-        index_bytes: bytes(at + 3).unwrap_or(0),
-        row_count: bytes(at + 4),
-    }
-}
-
-async fn unread(
-    work: &Work<'_>,
-    (instance_id, database_id): (i32, i32),
-) -> Result<Vec<(i32, Part)>, Wrong> {
-    let rows = work
-        .query(
-            "select relation_id, part from plimsoll.unread
-             where instance_id = $1 and database_id = $2 and until_tick is null",
-            &[&instance_id, &database_id],
-        )
-        .await?;
-    Ok(rows
-        .iter()
-        .map(|row| {
-            (
-                row.get(0),
-                Part::from_letter(row.get(1)).unwrap_or(Part::Heap),
-            )
-        })
-        .collect())
+pub(super) fn sizes(row: &Row, at: usize) -> Result<Sizes, Wrong> {
+    let bytes = |at: usize| -> Result<Option<u64>, Wrong> {
+        Ok(row.try_get::<_, Option<i64>>(at)?.map(unsigned))
+    };
+    Ok(Sizes {
+        heap_bytes: bytes(at)?,
+        toast_bytes: bytes(at + 1)?,
+        toast_index_bytes: bytes(at + 2)?,
+        index_bytes: bytes(at + 3)?.unwrap_or(0),
+        row_count: bytes(at + 4)?,
+    })
 }
 
 pub(super) async fn write(
@@ -247,8 +236,14 @@ pub(super) async fn write(
     writer.ended(changes).await?;
     writer.table_points(&changes.table_points).await?;
     writer.index_points(&changes.index_points).await?;
-    writer.unread(changes).await?;
-    writer.events(changes).await?;
+    let place = Place {
+        keys: (instance_id, database_id),
+        tick,
+        major: sample.major(),
+    };
+    former_names::keep(work, place, &changes.former).await?;
+    unread::keep(work, place, changes).await?;
+    events::keep(work, place, &changes.events).await?;
     Ok(Written::New(sample.header(id, changes.table_count)))
 }
 
@@ -270,7 +265,7 @@ async fn keep_database(
             let row = work
                 .row(include_str!("instance_id.sql"), &[&sample.instance])
                 .await?;
-            let instance_id: i32 = row.get(0);
+            let instance_id: i32 = row.try_get(0)?;
             let row = work
                 .row(
                     "select coalesce(max(database_id), 0) + 1 from plimsoll.databases
@@ -278,7 +273,7 @@ async fn keep_database(
                     &[&instance_id],
                 )
                 .await?;
-            (instance_id, row.get(0))
+            (instance_id, row.try_get(0)?)
         }
     };
     // Another database may still have the name, if both were renamed: it is told apart until it is

@@ -28,11 +28,12 @@ pub(super) async fn distribute(work: &Work<'_>) -> Result<Vec<String>, Wrong> {
             &[],
         )
         .await?;
-    if !row.get::<_, bool>(0) {
+    if !row.try_get::<_, bool>(0)? {
         return Ok(Vec::new());
     }
     let rows = work.query_once(include_str!("citus/known.sql")).await?;
-    let known: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    let known = rows.iter().map(|row| row.try_get(0));
+    let known: Vec<&str> = known.collect::<Result<_, _>>()?;
     let statements = statements(&known);
     if statements.is_empty() {
         return Ok(Vec::new());

@@ -14,6 +14,8 @@ pub(super) enum Wrong {
     PoolBusy,
     /// Migrations: the store's last one, and the program's.
     Newer(u32, u32),
+    /// What the layer for kinds of rows has said of this store already.
+    Said(StoreError),
     /// A row that cannot be read.
     Row(String),
 }
@@ -30,9 +32,18 @@ impl From<ConnectError> for Wrong {
     }
 }
 
+impl From<StoreError> for Wrong {
+    fn from(error: StoreError) -> Self {
+        Self::Said(error)
+    }
+}
+
 impl Wrong {
     /// Whether the transaction gave way to another one, and may simply be tried again.
     pub(super) fn is_conflict(&self) -> bool {
+        if let Self::Said(error) = self {
+            return matches!(error, StoreError::Busy { .. });
+        }
         let Self::Statement(error) = self else {
             return false;
         };
@@ -59,6 +70,7 @@ impl Wrong {
     pub(super) fn on(self, store: &str) -> StoreError {
         let store = store.to_owned();
         match self {
+            Self::Said(error) => error,
             Self::Statement(error) => explain(&error, store),
             Self::Connect(error) => refused(&error, store),
             Self::PoolBusy => StoreError::Busy {

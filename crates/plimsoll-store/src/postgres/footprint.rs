@@ -29,24 +29,27 @@ async fn holdings(work: &Work<'_>) -> Result<Vec<Holding>, Wrong> {
     let rows = work
         .query(include_str!("footprint/relations.sql"), &[])
         .await?;
-    let mut holdings: Vec<Holding> = rows
-        .iter()
-        .map(|row| Holding {
-            database: (row.get(0), row.get(1)),
-            relations: unsigned(row.get(2)),
+    let holdings = rows.iter().map(|row| {
+        Ok(Holding {
+            database: (row.try_get(0)?, row.try_get(1)?),
+            relations: unsigned(row.try_get(2)?),
             samples: Vec::new(),
         })
-        .collect();
+    });
+    let mut holdings = holdings.collect::<Result<Vec<Holding>, Wrong>>()?;
     let rows = work
         .query(include_str!("footprint/samples.sql"), &[])
         .await?;
     for row in &rows {
-        let database: (i32, i32) = (row.get(0), row.get(1));
+        let database: (i32, i32) = (row.try_get(0)?, row.try_get(1)?);
         let sample = Weighed {
-            id: row.get(2),
-            sampled_at: row.get(3),
-            kind: row.get::<_, &str>(4).parse().unwrap_or(SampleKind::Daily),
-            values: unsigned(row.get(5)),
+            id: row.try_get(2)?,
+            sampled_at: row.try_get(3)?,
+            kind: row
+                .try_get::<_, &str>(4)?
+                .parse()
+                .unwrap_or(SampleKind::Daily),
+            values: unsigned(row.try_get(5)?),
         };
         if let Ok(at) = holdings.binary_search_by_key(&database, |holding| holding.database) {
             holdings[at].samples.push(sample);
@@ -63,17 +66,20 @@ async fn last_shrink(work: &Work<'_>) -> Result<Option<Shrink>, Wrong> {
             &[],
         )
         .await?;
-    Ok(row.map(|row| Shrink {
-        at: row.get(0),
-        max_bytes: unsigned(row.get(1)),
-        before_bytes: unsigned(row.get(2)),
-        after_bytes: unsigned(row.get(3)),
-        samples_dropped: unsigned(row.get(4)),
-        dropped_until: row.get(5),
-    }))
+    row.map(|row| {
+        Ok(Shrink {
+            at: row.try_get(0)?,
+            max_bytes: unsigned(row.try_get(1)?),
+            before_bytes: unsigned(row.try_get(2)?),
+            after_bytes: unsigned(row.try_get(3)?),
+            samples_dropped: unsigned(row.try_get(4)?),
+            dropped_until: row.try_get(5)?,
+        })
+    })
+    .transpose()
 }
 
-/// As [`crate::Store::shrink`]; nothing while another process is at it.
+/// As [`crate::Upkeep::shrink`]; nothing while another process is at it.
 pub(super) async fn shrink(
     store: &PostgresStore,
     max_bytes: u64,
@@ -105,7 +111,7 @@ impl PostgresStore {
             .await?;
         work.commit().await?;
         for row in rows {
-            let name: &str = row.get(0);
+            let name: &str = row.try_get(0)?;
             connection.alone(&format!("vacuum (full) {name}")).await?;
         }
         Ok(())
@@ -115,7 +121,7 @@ impl PostgresStore {
 #[async_trait]
 impl Shrinking for PostgresStore {
     async fn occupied_bytes(&self) -> Result<u64, StoreError> {
-        crate::Store::size_bytes(self).await
+        crate::Upkeep::size_bytes(self).await
     }
 
     async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {

@@ -56,7 +56,7 @@ async fn missing(work: &Work<'_>) -> Result<&'static [Migration], Wrong> {
                 &[],
             )
             .await?;
-        u32::try_from(row.get::<_, i32>(0)).unwrap_or(0)
+        u32::try_from(row.try_get::<_, i32>(0)?).unwrap_or(0)
     } else {
         0
     };
@@ -73,7 +73,7 @@ async fn has_schema(work: &Work<'_>) -> Result<bool, Wrong> {
             &[],
         )
         .await?;
-    Ok(row.get(0))
+    Ok(row.try_get(0)?)
 }
 
 /// Whether the schema has a table. Not by `to_regclass`: it may look with the eyes of the moment
@@ -87,7 +87,7 @@ pub(super) async fn has_table(work: &Work<'_>, name: &str) -> Result<bool, Wrong
             &[&name],
         )
         .await?;
-    Ok(row.get(0))
+    Ok(row.try_get(0)?)
 }
 
 fn names(migrations: &[Migration]) -> Vec<String> {

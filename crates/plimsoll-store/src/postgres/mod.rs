@@ -16,11 +16,11 @@ macro_rules! transaction {
     }};
 }
 
+mod all_series;
 mod append;
 mod citus;
 mod error;
 mod footprint;
-mod forecast;
 mod migrate;
 mod partition;
 mod pool;
@@ -32,7 +32,6 @@ mod transfer;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -56,8 +55,8 @@ use crate::history::{
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
-    BackupProgress, DatabaseKey, KeptForecast, Moved, NotMoved, PartQuery, Row, SeriesBatch, Store,
-    StoreError, answer, on_this_thread,
+    BackupProgress, DatabaseKey, Moved, NotMoved, Row, Samples, Series, SeriesBatch, StoreError,
+    Transfer, Upkeep, answer, on_this_thread,
 };
 
 /// How often a snapshot is compared anew because another process came first.
@@ -130,19 +129,7 @@ impl PostgresStore {
 }
 
 #[async_trait]
-impl Store for PostgresStore {
-    async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        migrate::migrate(&self.pool)
-            .await
-            .map_err(|wrong| wrong.on(&self.name))
-    }
-
-    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        migrate::pending(&self.pool)
-            .await
-            .map_err(|wrong| wrong.on(&self.name))
-    }
-
+impl Samples for PostgresStore {
     async fn record(
         &self,
         snapshot: &Snapshot,
@@ -181,6 +168,17 @@ impl Store for PostgresStore {
         ))
     }
 
+    async fn last_good(&self, of: &DatabaseKey) -> Result<HashMap<Oid, LastGood>, StoreError> {
+        transaction!(self, read, |work| read::last_good(&work, of))
+    }
+
+    async fn databases(&self) -> Result<Vec<DatabaseKey>, StoreError> {
+        transaction!(self, read, |work| read::databases(&work))
+    }
+}
+
+#[async_trait]
+impl Series for PostgresStore {
     async fn table_series(
         &self,
         of: &DatabaseKey,
@@ -234,25 +232,9 @@ impl Store for PostgresStore {
         events: &[EventKind],
         to: mpsc::Sender<SeriesBatch>,
     ) -> Result<(), StoreError> {
-        transaction!(self, read, |work| forecast::read_series(
+        transaction!(self, read, |work| all_series::read_series(
             &work, of, query, events, &to
         ))
-    }
-
-    async fn keep_forecast(
-        &self,
-        of: &DatabaseKey,
-        forecast: Arc<KeptForecast>,
-    ) -> Result<bool, StoreError> {
-        transaction!(self, write, |work| forecast::keep(&work, of, &forecast))
-    }
-
-    async fn kept_forecast(
-        &self,
-        of: &DatabaseKey,
-        query: &PartQuery,
-    ) -> Result<Option<KeptForecast>, StoreError> {
-        transaction!(self, read, |work| forecast::kept(&work, of, query))
     }
 
     async fn state(&self, of: &DatabaseKey, at: Timestamp) -> Result<Option<State>, StoreError> {
@@ -280,13 +262,20 @@ impl Store for PostgresStore {
             reader, keys, query
         ))
     }
+}
 
-    async fn last_good(&self, of: &DatabaseKey) -> Result<HashMap<Oid, LastGood>, StoreError> {
-        transaction!(self, read, |work| read::last_good(&work, of))
+#[async_trait]
+impl Upkeep for PostgresStore {
+    async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        migrate::migrate(&self.pool)
+            .await
+            .map_err(|wrong| wrong.on(&self.name))
     }
 
-    async fn databases(&self) -> Result<Vec<DatabaseKey>, StoreError> {
-        transaction!(self, read, |work| read::databases(&work))
+    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        migrate::pending(&self.pool)
+            .await
+            .map_err(|wrong| wrong.on(&self.name))
     }
 
     async fn thin(
@@ -303,23 +292,6 @@ impl Store for PostgresStore {
                 .map_err(|wrong| wrong.on(&self.name))?;
         }
         Ok(dropped)
-    }
-
-    async fn read_history(
-        &self,
-        of: &DatabaseKey,
-        to: mpsc::Sender<Vec<Row>>,
-    ) -> Result<(), StoreError> {
-        transaction!(self, read, |work| transfer::read(&work, of, &to))
-    }
-
-    async fn write_history(
-        &self,
-        from: mpsc::Receiver<Vec<Row>>,
-    ) -> Result<Result<Moved, NotMoved>, StoreError> {
-        transfer::write(self, from)
-            .await
-            .map_err(|wrong| wrong.on(&self.name))
     }
 
     async fn back_up(&self, _: &Path, _: BackupProgress) -> Result<Option<()>, StoreError> {
@@ -344,5 +316,25 @@ impl Store for PostgresStore {
                 .await?;
             Ok(())
         })
+    }
+}
+
+#[async_trait]
+impl Transfer for PostgresStore {
+    async fn read_history(
+        &self,
+        of: &DatabaseKey,
+        to: mpsc::Sender<Vec<Row>>,
+    ) -> Result<(), StoreError> {
+        transaction!(self, read, |work| transfer::read(&work, of, &to))
+    }
+
+    async fn write_history(
+        &self,
+        from: mpsc::Receiver<Vec<Row>>,
+    ) -> Result<Result<Moved, NotMoved>, StoreError> {
+        transfer::write(self, from)
+            .await
+            .map_err(|wrong| wrong.on(&self.name))
     }
 }

@@ -71,7 +71,7 @@ impl Partitions {
         work.commit().await?;
         let mut dropped = 0;
         for row in rows {
-            let (table, name): (&str, &str) = (row.get(0), row.get(1));
+            let (table, name): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
             let Some(start) = start_of(name) else {
                 continue;
             };
@@ -132,7 +132,7 @@ async fn drop_if_empty(
         let row = work
             .row(include_str!("partition/has_samples.sql"), &[&start, &end])
             .await?;
-        Ok(!row.get::<_, bool>(0))
+        Ok(!row.try_get::<_, bool>(0)?)
     };
     if !is_past().await? {
         return Ok(false);

@@ -28,6 +28,8 @@ pub(super) struct Connections {
 /// A connection with the statements that were prepared on it.
 #[derive(Debug)]
 pub(super) struct Connection {
+    /// What errors call the store.
+    store: String,
     client: Client,
     driver: JoinHandle<()>,
     statements: Statements,
@@ -35,7 +37,7 @@ pub(super) struct Connection {
 
 #[derive(Default)]
 struct Statements {
-    prepared: Mutex<HashMap<&'static str, Statement>>,
+    prepared: Mutex<HashMap<String, Statement>>,
 }
 
 impl std::fmt::Debug for Statements {
@@ -57,6 +59,7 @@ impl managed::Manager for Connections {
     async fn create(&self) -> Result<Connection, ConnectError> {
         let connected = self.url.connect(APPLICATION_NAME, CONNECT_TIMEOUT).await?;
         Ok(Connection {
+            store: self.url.to_string(),
             client: connected.client,
             driver: connected.task,
             statements: Statements::default(),
@@ -104,7 +107,7 @@ impl Connection {
     /// Takes an advisory lock for as long as the connection lives, unless somebody else has it.
     pub(super) async fn try_lock(&self, lock: i64) -> Result<bool, Wrong> {
         let sql = "select pg_try_advisory_lock($1)";
-        Ok(self.client.query_one(sql, &[&lock]).await?.get(0))
+        Ok(self.client.query_one(sql, &[&lock]).await?.try_get(0)?)
     }
 
     /// Gives back what [`Self::try_lock`] took.
@@ -125,6 +128,7 @@ impl Connection {
             .await?;
         Ok(Work {
             transaction,
+            store: &self.store,
             statements: &self.statements,
         })
     }
@@ -139,6 +143,7 @@ impl Connection {
         let transaction = self.client.build_transaction().start().await?;
         Ok(Work {
             transaction,
+            store: &self.store,
             statements: &self.statements,
         })
     }
@@ -147,13 +152,14 @@ impl Connection {
 /// A transaction; rolled back unless it is committed.
 pub(super) struct Work<'a> {
     transaction: Transaction<'a>,
+    store: &'a str,
     statements: &'a Statements,
 }
 
 type Params<'p> = &'p [&'p (dyn ToSql + Sync)];
 
 impl Work<'_> {
-    async fn prepare(&self, sql: &'static str) -> Result<Statement, Wrong> {
+    async fn prepare(&self, sql: &str) -> Result<Statement, Wrong> {
         let held = |statements: &Statements| {
             statements
                 .prepared
@@ -170,25 +176,17 @@ impl Work<'_> {
             .prepared
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(sql, statement.clone());
+            .insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
 
-    pub(super) async fn query(
-        &self,
-        sql: &'static str,
-        params: Params<'_>,
-    ) -> Result<Vec<Row>, Wrong> {
+    pub(super) async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Wrong> {
         let statement = self.prepare(sql).await?;
         Ok(self.transaction.query(&statement, params).await?)
     }
 
     /// As [`Work::query`], row by row.
-    pub(super) async fn stream<P>(
-        &self,
-        sql: &'static str,
-        params: Vec<P>,
-    ) -> Result<RowStream, Wrong>
+    pub(super) async fn stream<P>(&self, sql: &str, params: Vec<P>) -> Result<RowStream, Wrong>
     where
         P: BorrowToSql + Sync + Send,
     {
@@ -196,25 +194,21 @@ impl Work<'_> {
         Ok(self.transaction.query_raw(&statement, params).await?)
     }
 
-    pub(super) async fn row(&self, sql: &'static str, params: Params<'_>) -> Result<Row, Wrong> {
+    pub(super) async fn row(&self, sql: &str, params: Params<'_>) -> Result<Row, Wrong> {
         let statement = self.prepare(sql).await?;
         Ok(self.transaction.query_one(&statement, params).await?)
     }
 
     pub(super) async fn optional(
         &self,
-        sql: &'static str,
+        sql: &str,
         params: Params<'_>,
     ) -> Result<Option<Row>, Wrong> {
         let statement = self.prepare(sql).await?;
         Ok(self.transaction.query_opt(&statement, params).await?)
     }
 
-    pub(super) async fn execute(
-        &self,
-        sql: &'static str,
-        params: Params<'_>,
-    ) -> Result<u64, Wrong> {
+    pub(super) async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, Wrong> {
         let statement = self.prepare(sql).await?;
         Ok(self.transaction.execute(&statement, params).await?)
     }
@@ -230,12 +224,14 @@ impl Work<'_> {
     }
 
     /// Begins a binary COPY.
-    pub(super) async fn copy_in(
-        &self,
-        sql: &'static str,
-    ) -> Result<CopyInSink<bytes::Bytes>, Wrong> {
+    pub(super) async fn copy_in(&self, sql: &str) -> Result<CopyInSink<bytes::Bytes>, Wrong> {
         let statement = self.prepare(sql).await?;
         Ok(self.transaction.copy_in(&statement).await?)
+    }
+
+    /// What errors call the store.
+    pub(super) fn store(&self) -> &str {
+        self.store
     }
 
     pub(super) async fn commit(self) -> Result<(), Wrong> {

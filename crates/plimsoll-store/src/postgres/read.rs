@@ -12,17 +12,20 @@ use super::pool::Work;
 use crate::DatabaseKey;
 use crate::sample::{SamplePage, SampleQuery, unsigned};
 
-pub(super) fn header(row: &Row) -> SampleHeader {
-    SampleHeader {
-        id: row.get(0),
-        instance: row.get(1),
-        database: row.get(2),
-        sampled_at: row.get(3),
-        kind: row.get::<_, &str>(4).parse().unwrap_or(SampleKind::Manual),
-        total_bytes: unsigned(row.get(5)),
-        table_count: unsigned(row.get(6)),
-        is_demo: row.get(7),
-    }
+pub(super) fn header(row: &Row) -> Result<SampleHeader, Wrong> {
+    Ok(SampleHeader {
+        id: row.try_get(0)?,
+        instance: row.try_get(1)?,
+        database: row.try_get(2)?,
+        sampled_at: row.try_get(3)?,
+        kind: row
+            .try_get::<_, &str>(4)?
+            .parse()
+            .unwrap_or(SampleKind::Manual),
+        total_bytes: unsigned(row.try_get(5)?),
+        table_count: unsigned(row.try_get(6)?),
+        is_demo: row.try_get(7)?,
+    })
 }
 
 /// The keys of a database that has samples.
@@ -36,7 +39,8 @@ pub(super) async fn keys(work: &Work<'_>, of: &DatabaseKey) -> Result<Option<(i3
             &[&instance_id, &of.database],
         )
         .await?;
-    Ok(row.map(|row| (instance_id, row.get(0))))
+    row.map(|row| Ok((instance_id, row.try_get(0)?)))
+        .transpose()
 }
 
 /// The key of an instance that has a history.
@@ -44,7 +48,7 @@ pub(super) async fn instance_id(work: &Work<'_>, name: &str) -> Result<Option<i3
     let row = work
         .optional(include_str!("instance_id.sql"), &[&name])
         .await?;
-    Ok(row.map(|row| row.get(0)))
+    row.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
 pub(super) async fn samples(work: &Work<'_>, query: &SampleQuery) -> Result<SamplePage, Wrong> {
@@ -63,7 +67,7 @@ pub(super) async fn samples(work: &Work<'_>, query: &SampleQuery) -> Result<Samp
             &[&instance_id, &database_id, &kinds, &query.since, &step_s],
         )
         .await?
-        .get(0);
+        .try_get(0)?;
     let rows = work
         .query(
             include_str!("read/samples.sql"),
@@ -78,7 +82,7 @@ pub(super) async fn samples(work: &Work<'_>, query: &SampleQuery) -> Result<Samp
         )
         .await?;
     Ok(SamplePage {
-        samples: rows.iter().map(header).collect(),
+        samples: rows.iter().map(header).collect::<Result<_, _>>()?,
         total: unsigned(total),
     })
 }
@@ -119,10 +123,9 @@ pub(super) async fn table_sizes(
             .await?
         }
     };
-    Ok(rows
-        .iter()
-        .map(|row| (row.get(0), unsigned(row.get(1))))
-        .collect())
+    let rows = rows.iter();
+    rows.map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?))))
+        .collect()
 }
 
 pub(super) async fn last_good(
@@ -138,16 +141,15 @@ pub(super) async fn last_good(
             &[&instance_id, &database_id],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| {
-            let good = LastGood {
-                bytes: unsigned(row.get(1)),
-                at: row.get(2),
-            };
-            (row.get(0), good)
-        })
-        .collect())
+    let rows = rows.iter();
+    rows.map(|row| {
+        let good = LastGood {
+            bytes: unsigned(row.try_get(1)?),
+            at: row.try_get(2)?,
+        };
+        Ok((row.try_get(0)?, good))
+    })
+    .collect()
 }
 
 pub(super) async fn databases(work: &Work<'_>) -> Result<Vec<DatabaseKey>, Wrong> {
@@ -160,16 +162,17 @@ pub(super) async fn databases(work: &Work<'_>) -> Result<Vec<DatabaseKey>, Wrong
             &[],
         )
         .await?;
-    Ok(rows
-        .iter()
-        .map(|row| DatabaseKey {
-            instance: row.get(0),
-            database: row.get(1),
+    let rows = rows.iter();
+    rows.map(|row| {
+        Ok(DatabaseKey {
+            instance: row.try_get(0)?,
+            database: row.try_get(1)?,
         })
-        .collect())
+    })
+    .collect()
 }
 
 pub(super) async fn size_bytes(work: &Work<'_>) -> Result<u64, Wrong> {
     let row = work.row(include_str!("read/size_bytes.sql"), &[]).await?;
-    Ok(unsigned(row.get(0)))
+    Ok(unsigned(row.try_get(0)?))
 }

@@ -1,7 +1,7 @@
 //! The reads that the history's questions need, on PostgreSQL.
 
 use jiff::Timestamp;
-use plimsoll_core::change::{Event, EventKind, RelationId, RelationKind, Sizes};
+use plimsoll_core::change::{RelationId, RelationKind, Sizes};
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::TableKind;
 
@@ -10,14 +10,17 @@ use super::error::Wrong;
 use super::pool::Work;
 use super::read::header;
 use crate::history::SeriesQuery;
-use crate::reader::{
-    Changed, Compared, FormerName, Ids, Keys, Reader, Relation, UnreadPart, Which,
-};
+use crate::reader::{Changed, Compared, Keys, Reader, Relation, Which};
+use crate::rows::Transaction;
 use crate::sample::unsigned;
-use crate::series::{Interval, Tick, Value};
+use crate::series::{Tick, Value};
 
 impl Reader for Work<'_> {
     type Error = Wrong;
+
+    fn rows(&self) -> &dyn Transaction {
+        self
+    }
 
     async fn ticks(&self, of: Keys, query: &SeriesQuery) -> Result<Vec<Tick>, Wrong> {
         let kinds: Vec<&str> = query.kinds.iter().map(|kind| kind.as_str()).collect();
@@ -28,16 +31,19 @@ impl Reader for Work<'_> {
                 &[&of.0, &of.1, &kinds, &query.since, &query.until, &step_s],
             )
             .await?;
-        Ok(rows
-            .iter()
-            .map(|row| Tick {
-                tick: row.get(0),
-                sample_id: row.get(1),
-                sampled_at: row.get(2),
-                kind: row.get::<_, &str>(3).parse().unwrap_or(SampleKind::Manual),
-                total_bytes: unsigned(row.get(4)),
+        let rows = rows.iter().map(|row| -> Result<_, Wrong> {
+            Ok(Tick {
+                tick: row.try_get(0)?,
+                sample_id: row.try_get(1)?,
+                sampled_at: row.try_get(2)?,
+                kind: row
+                    .try_get::<_, &str>(3)?
+                    .parse()
+                    .unwrap_or(SampleKind::Manual),
+                total_bytes: unsigned(row.try_get(4)?),
             })
-            .collect())
+        });
+        rows.collect()
     }
 
     async fn sample_at(
@@ -58,7 +64,8 @@ impl Reader for Work<'_> {
                 .await?
             }
         };
-        Ok(row.map(|row| (header(&row), row.get(8), row.get(9))))
+        row.map(|row| Ok((header(&row)?, row.try_get(8)?, row.try_get(9)?)))
+            .transpose()
     }
 
     async fn relations(&self, of: Keys, which: Which<'_>) -> Result<Vec<Relation>, Wrong> {
@@ -121,19 +128,19 @@ impl Reader for Work<'_> {
                 .await?
             }
         };
-        Ok(rows
-            .iter()
-            .map(|row| Relation {
-                id: row.get(0),
-                kind: RelationKind::from_letter(row.get(1)).unwrap_or(RelationKind::Index),
-                owner: row.get(2),
-                schema_name: row.get(3),
-                relation_name: row.get(4),
-                parent: row.get(5),
-                first_tick: row.get(6),
-                gone_tick: row.get(7),
+        let rows = rows.iter().map(|row| -> Result<_, Wrong> {
+            Ok(Relation {
+                id: row.try_get(0)?,
+                kind: RelationKind::from_letter(row.try_get(1)?).unwrap_or(RelationKind::Index),
+                owner: row.try_get(2)?,
+                schema_name: row.try_get(3)?,
+                relation_name: row.try_get(4)?,
+                parent: row.try_get(5)?,
+                first_tick: row.try_get(6)?,
+                gone_tick: row.try_get(7)?,
             })
-            .collect())
+        });
+        rows.collect()
     }
 
     async fn parents(&self, of: Keys) -> Result<Vec<(RelationId, RelationId)>, Wrong> {
@@ -144,30 +151,9 @@ impl Reader for Work<'_> {
                 &[&of.0, &of.1],
             )
             .await?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
-    }
-
-    async fn former(&self, of: Keys, ids: Ids<'_>) -> Result<Vec<FormerName>, Wrong> {
-        let rows = self
-            .query(
-                "select relation_id, until_tick, schema_name, relation_name, parent_id
-                 from plimsoll.former_names
-                 where instance_id = $1 and database_id = $2
-                     and ($3::integer[] is null or relation_id = any ($3))
-                 order by relation_id, until_tick",
-                &[&of.0, &of.1, &ids],
-            )
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| FormerName {
-                id: row.get(0),
-                until: row.get(1),
-                schema_name: row.get(2),
-                relation_name: row.get(3),
-                parent: row.get(4),
-            })
-            .collect())
+        let rows = rows.iter();
+        rows.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect()
     }
 
     async fn table_values(&self, of: Keys, ids: &[RelationId]) -> Result<Vec<Value>, Wrong> {
@@ -181,14 +167,14 @@ impl Reader for Work<'_> {
                 &[&of.0, &of.1, &ids],
             )
             .await?;
-        Ok(rows
-            .iter()
-            .map(|row| Value {
-                id: row.get(0),
-                tick: row.get(1),
-                sizes: sizes(row, 2),
+        let rows = rows.iter().map(|row| -> Result<_, Wrong> {
+            Ok(Value {
+                id: row.try_get(0)?,
+                tick: row.try_get(1)?,
+                sizes: sizes(row, 2)?,
             })
-            .collect())
+        });
+        rows.collect()
     }
 
     async fn index_values(&self, of: Keys, ids: &[RelationId]) -> Result<Vec<Value>, Wrong> {
@@ -203,61 +189,14 @@ impl Reader for Work<'_> {
                 &[&of.0, &of.1, &ids],
             )
             .await?;
-        Ok(rows
-            .iter()
-            .map(|row| Value {
-                id: row.get(0),
-                tick: row.get(1),
-                sizes: index_sizes(row.get(2)),
+        let rows = rows.iter().map(|row| -> Result<_, Wrong> {
+            Ok(Value {
+                id: row.try_get(0)?,
+                tick: row.try_get(1)?,
+                sizes: index_sizes(row.try_get(2)?),
             })
-            .collect())
-    }
-
-    async fn unread(&self, of: Keys, ids: Ids<'_>) -> Result<Vec<UnreadPart>, Wrong> {
-        let rows = self
-            .query(
-                "select relation_id, from_tick, until_tick, last_good_at from plimsoll.unread
-                 where instance_id = $1 and database_id = $2
-                     and ($3::integer[] is null or relation_id = any ($3))",
-                &[&of.0, &of.1, &ids],
-            )
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| UnreadPart {
-                id: row.get(0),
-                interval: Interval {
-                    from: row.get(1),
-                    until: row.get::<_, Option<i64>>(2).unwrap_or(i64::MAX),
-                },
-                last_good_at: row.get(3),
-            })
-            .collect())
-    }
-
-    async fn events(&self, of: Keys, ids: Ids<'_>) -> Result<Vec<Event>, Wrong> {
-        let rows = self
-            .query(
-                "select relation_id, kind, from_at, to_at, bytes_before, bytes_after, detail
-                 from plimsoll.events
-                 where instance_id = $1 and database_id = $2
-                     and ($3::integer[] is null or relation_id = any ($3))
-                 order by tick, event_id",
-                &[&of.0, &of.1, &ids],
-            )
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| Event {
-                relation: row.get(0),
-                kind: row.get::<_, &str>(1).parse().unwrap_or(EventKind::Rewrite),
-                from: row.get(2),
-                to: row.get(3),
-                bytes_before: row.get::<_, Option<i64>>(4).map(unsigned),
-                bytes_after: row.get::<_, Option<i64>>(5).map(unsigned),
-                detail: row.get(6),
-            })
-            .collect())
+        });
+        rows.collect()
     }
 
     async fn tables_at(
@@ -289,7 +228,9 @@ impl Reader for Work<'_> {
                 .await?
             }
         };
-        Ok(rows.iter().map(|row| (row.get(0), sizes(row, 1))).collect())
+        let rows = rows.iter();
+        rows.map(|row| Ok((row.try_get(0)?, sizes(row, 1)?)))
+            .collect()
     }
 
     async fn changed(
@@ -314,14 +255,14 @@ impl Reader for Work<'_> {
                 .await?
             }
         };
-        Ok(rows
-            .iter()
-            .map(|row| Changed {
-                id: row.get(0),
-                before_bytes: row.get(1),
-                after_bytes: row.get(2),
+        let rows = rows.iter().map(|row| -> Result<_, Wrong> {
+            Ok(Changed {
+                id: row.try_get(0)?,
+                before_bytes: row.try_get(1)?,
+                after_bytes: row.try_get(2)?,
             })
-            .collect())
+        });
+        rows.collect()
     }
 }
 

@@ -9,13 +9,7 @@ use super::PostgresStore;
 use super::error::Wrong;
 use super::pool::{Work, get};
 use crate::StoreError;
-use crate::rows::{Outcome, Row, Transaction, Transactions, Value};
-
-/// One transaction on the store of this name.
-struct PostgresTransaction<'a> {
-    work: Work<'a>,
-    store: &'a str,
-}
+use crate::rows::{Insert, NewRow, Outcome, Row, Transaction, Transactions, Value};
 
 impl Transactions for PostgresStore {
     async fn reading<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -25,12 +19,9 @@ impl Transactions for PostgresStore {
     {
         let on = |wrong: Wrong| wrong.on(&self.name);
         let mut connection = get(&self.pool).await.map_err(on)?;
-        let transaction = PostgresTransaction {
-            work: connection.read().await.map_err(on)?,
-            store: &self.name,
-        };
+        let transaction = connection.read().await.map_err(on)?;
         let value = work(&transaction).await?;
-        transaction.work.commit().await.map_err(on)?;
+        transaction.commit().await.map_err(on)?;
         Ok(value)
     }
 
@@ -41,36 +32,48 @@ impl Transactions for PostgresStore {
     {
         let on = |wrong: Wrong| wrong.on(&self.name);
         let mut connection = get(&self.pool).await.map_err(on)?;
-        let transaction = PostgresTransaction {
-            work: connection.write().await.map_err(on)?,
-            store: &self.name,
-        };
+        let transaction = connection.write().await.map_err(on)?;
         let value = work(&transaction).await?;
-        transaction.work.commit().await.map_err(on)?;
+        transaction.commit().await.map_err(on)?;
         Ok(value)
     }
 }
 
 #[async_trait]
-impl Transaction for PostgresTransaction<'_> {
+impl Transaction for Work<'_> {
     async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
-        let rows = self.work.query(sql, &as_params(params)).await;
-        let rows = rows.map_err(|wrong| wrong.on(self.store))?;
-        rows.iter()
-            .map(|row| read(row).map_err(|wrong| wrong.on(self.store)))
-            .collect()
+        let rows = Work::query(self, sql, &as_params(params)).await;
+        let rows = rows.and_then(|rows| rows.iter().map(read).collect());
+        rows.map_err(|wrong| wrong.on(self.store()))
     }
 
     async fn execute(&self, sql: &'static str, params: &[Value]) -> Result<u64, StoreError> {
-        let changed = self.work.execute(sql, &as_params(params)).await;
-        changed.map_err(|wrong| wrong.on(self.store))
+        let changed = Work::execute(self, sql, &as_params(params)).await;
+        changed.map_err(|wrong| wrong.on(self.store()))
+    }
+
+    async fn insert(&self, insert: &Insert, rows: Vec<NewRow>) -> Result<u64, StoreError> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let mut columns: Vec<Vec<Value>> = insert.columns.iter().map(|_| Vec::new()).collect();
+        for row in rows {
+            for (column, value) in columns.iter_mut().zip(row) {
+                column.push(value);
+            }
+        }
+        let params: Vec<&(dyn ToSql + Sync)> = columns
+            .iter()
+            .map(|column| column as &(dyn ToSql + Sync))
+            .collect();
+        let inserted = Work::execute(self, &insert.of_arrays(), &params).await;
+        inserted.map_err(|wrong| wrong.on(self.store()))
     }
 
     async fn now(&self) -> Result<Timestamp, StoreError> {
         // not `now()`: that stands still while the transaction waits for a lock
-        let rows = self
-            .query("select pg_catalog.clock_timestamp()", &[])
-            .await?;
+        let sql = "select pg_catalog.clock_timestamp()";
+        let rows = Transaction::query(self, sql, &[]).await?;
         match rows.first() {
             Some(row) => row.get(0).map_err(|error| self.unreadable(error)),
             None => Err(self.failed("the server did not say its time")),
@@ -78,7 +81,7 @@ impl Transaction for PostgresTransaction<'_> {
     }
 
     fn failed(&self, reason: &str) -> StoreError {
-        Wrong::Row(reason.to_owned()).on(self.store)
+        Wrong::Row(reason.to_owned()).on(self.store())
     }
 }
 
@@ -141,6 +144,8 @@ impl ToSql for Value {
             },
             Self::Text(text) => text.to_sql_checked(column, out),
             Self::Time(at) => at.to_sql_checked(column, out),
+            Self::Ids(ids) => ids.to_sql_checked(column, out),
+            Self::Texts(texts) => texts.to_sql_checked(column, out),
         }
     }
 

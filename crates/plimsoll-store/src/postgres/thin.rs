@@ -9,6 +9,7 @@ use super::partition::{MONDAY, WEEK};
 use super::pool::Work;
 use super::read::keys;
 use crate::DatabaseKey;
+use crate::thin::kinds;
 
 pub(super) async fn thin(
     work: &Work<'_>,
@@ -26,14 +27,19 @@ pub(super) async fn thin(
             &[&database.0, &database.1],
         )
         .await?;
-    let samples: Vec<Kept> = rows
+    let samples = rows
         .iter()
-        .map(|row| Kept {
-            id: row.get(0),
-            sampled_at: row.get(1),
-            kind: row.get::<_, &str>(2).parse().unwrap_or(SampleKind::Daily),
+        .map(|row| -> Result<Kept, Wrong> {
+            Ok(Kept {
+                id: row.try_get(0)?,
+                sampled_at: row.try_get(1)?,
+                kind: row
+                    .try_get::<_, &str>(2)?
+                    .parse()
+                    .unwrap_or(SampleKind::Daily),
+            })
         })
-        .collect();
+        .collect::<Result<Vec<_>, _>>()?;
     drop_samples(work, database, &plan(&samples, retention, now)).await
 }
 
@@ -70,6 +76,12 @@ pub(super) async fn drop_samples(
             work.execute(statement, &[&instance_id, &database_id])
                 .await?;
         }
+        kinds(work, (instance_id, database_id)).await?;
+        work.execute(
+            include_str!("thin/relations.sql"),
+            &[&instance_id, &database_id],
+        )
+        .await?;
         for statement in CARRY {
             work.execute(statement, &[&instance_id, &database_id, &MONDAY, &WEEK])
                 .await?;
@@ -83,19 +95,10 @@ pub(super) async fn drop_samples(
     Ok(dropped)
 }
 
-/// Each deletes what no sample that is left needs, of instance $1 and database $2.
-const UNNEEDED: [&str; 6] = [
+/// Each deletes values that no sample that is left needs, of instance $1 and database $2.
+const UNNEEDED: [&str; 2] = [
     include_str!("thin/table_values.sql"),
     include_str!("thin/index_values.sql"),
-    "delete from plimsoll.events where instance_id = $1 and database_id = $2 and tick < (
-         select min(tick) from plimsoll.samples where instance_id = $1 and database_id = $2)",
-    "delete from plimsoll.former_names
-     where instance_id = $1 and database_id = $2 and until_tick <= (
-         select min(tick) from plimsoll.samples where instance_id = $1 and database_id = $2)",
-    "delete from plimsoll.unread
-     where instance_id = $1 and database_id = $2 and until_tick <= (
-         select min(tick) from plimsoll.samples where instance_id = $1 and database_id = $2)",
-    include_str!("thin/relations.sql"),
 ];
 
 /// Each moves what the samples that are left need out of the weeks before them.

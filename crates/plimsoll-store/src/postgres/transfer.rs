@@ -8,22 +8,20 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::PostgresStore;
 use super::append::NEW_DATABASE_LOCK;
 use super::error::Wrong;
-use super::forecast;
 use super::partition::WEEK;
 use super::pool::{Work, get};
-use crate::DatabaseKey;
-use crate::transfer::line::{Destination, Line, Write, batch_json, by_table};
-use crate::transfer::row::{DatabaseRow, Row};
-use crate::transfer::splice::{Existing, Splice};
-use crate::transfer::{BATCH, Moved, NotMoved};
+use crate::moving::kinds::{self, Formers};
+use crate::moving::line::{Destination, Line, Write, batch_json, by_table};
+use crate::moving::row::{DatabaseRow, Row};
+use crate::moving::splice::{Existing, Splice};
+use crate::moving::{BATCH, Moved, NotMoved};
+use crate::{DatabaseKey, forecast, unread};
 
-const READS: [&str; 6] = [
+const READS: [&str; 4] = [
     include_str!("transfer/read_relations.sql"),
     include_str!("transfer/read_samples.sql"),
     include_str!("transfer/read_table_values.sql"),
     include_str!("transfer/read_index_values.sql"),
-    include_str!("transfer/read_unread.sql"),
-    include_str!("transfer/read_events.sql"),
 ];
 
 /// Sends every row of a database, as one transaction sees them, until nobody listens any more.
@@ -41,16 +39,26 @@ pub(super) async fn read(
     if to.send(vec![Row::Database(database)]).await.is_err() {
         return Ok(());
     }
+    let mut formers = Formers::read(work, keys).await?;
     for sql in READS {
         let mut rows = pin!(work.stream(sql, vec![keys.0, keys.1]).await?);
         let mut batch = Vec::with_capacity(BATCH);
         while let Some(row) = rows.try_next().await? {
-            batch.push(parsed(row.get(0))?);
+            let mut row = parsed(row.try_get(0)?)?;
+            if let Row::Relation(relation) = &mut row {
+                formers.give(relation);
+            }
+            batch.push(row);
             if batch.len() == BATCH && to.send(std::mem::take(&mut batch)).await.is_err() {
                 return Ok(());
             }
         }
         if !batch.is_empty() && to.send(batch).await.is_err() {
+            return Ok(());
+        }
+    }
+    for batch in kinds::rows(work, keys).await?.chunks(BATCH) {
+        if to.send(batch.to_vec()).await.is_err() {
             return Ok(());
         }
     }
@@ -79,7 +87,8 @@ async fn keys(
             &[&instance_id, &of.database],
         )
         .await?;
-    Ok(row.map(|row| (instance_id, row.get(0))))
+    row.map(|row| Ok((instance_id, row.try_get(0)?)))
+        .transpose()
 }
 
 async fn database(work: &Work<'_>, keys: (i32, i32)) -> Result<Option<DatabaseRow>, Wrong> {
@@ -89,7 +98,7 @@ async fn database(work: &Work<'_>, keys: (i32, i32)) -> Result<Option<DatabaseRo
             &[&keys.0, &keys.1],
         )
         .await?;
-    row.map(|row| match parsed(row.get(0))? {
+    row.map(|row| match parsed(row.try_get(0)?)? {
         Row::Database(row) => Ok(row),
         _ => Err(Wrong::Row("another row than the database's".to_owned())),
     })
@@ -101,6 +110,7 @@ async fn existing(work: &Work<'_>, keys: (i32, i32)) -> Result<Option<Existing>,
         return Ok(None);
     };
     let mut relations = Vec::new();
+    let mut formers = Formers::read(work, keys).await?;
     let rows = work
         .stream(
             include_str!("transfer/read_relations.sql"),
@@ -109,7 +119,8 @@ async fn existing(work: &Work<'_>, keys: (i32, i32)) -> Result<Option<Existing>,
         .await?;
     let mut rows = pin!(rows);
     while let Some(row) = rows.try_next().await? {
-        if let Row::Relation(relation) = parsed(row.get(0))? {
+        if let Row::Relation(mut relation) = parsed(row.try_get(0)?)? {
+            formers.give(&mut relation);
             relations.push(relation);
         }
     }
@@ -208,12 +219,7 @@ async fn apply(
     match (write, *keys) {
         (Write::Database(row), _) => *keys = keep_database(work, of, row).await?,
         (Write::CloseUnread(tick), Some(keys)) => {
-            work.execute(
-                "update plimsoll.unread set until_tick = $3
-                 where instance_id = $1 and database_id = $2 and until_tick is null",
-                &[&keys.0, &keys.1, tick],
-            )
-            .await?;
+            unread::close(work, keys, *tick).await?;
         }
         (Write::Rows(table, lines), Some(keys)) => {
             for lines in lines.chunks(BATCH) {
@@ -236,12 +242,13 @@ async fn insert(
         Destination::Replaced => include_str!("transfer/replace_relations.sql"),
         Destination::Earlier => include_str!("transfer/earlier_relations.sql"),
         Destination::Gone => include_str!("transfer/gone_relations.sql"),
-        Destination::FormerNames => include_str!("transfer/add_former_names.sql"),
         Destination::Samples => include_str!("transfer/add_samples.sql"),
         Destination::TableValues => include_str!("transfer/add_table_values.sql"),
         Destination::IndexValues => include_str!("transfer/add_index_values.sql"),
-        Destination::Unread => include_str!("transfer/add_unread.sql"),
-        Destination::Events => include_str!("transfer/add_events.sql"),
+        Destination::FormerNames | Destination::Unread | Destination::Events => {
+            kinds::take(work, (instance_id, database_id), table, lines).await?;
+            return Ok(());
+        }
     };
     let highest = lines.iter().filter_map(Line::sample_id).max();
     if let Some(highest) = highest {

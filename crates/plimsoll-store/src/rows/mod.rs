@@ -4,12 +4,14 @@
 //! A statement is written as PostgreSQL wants it: tables with their schema, parameters as `$1`. The
 //! SQLite store leaves out what it has not: see [`sqlite_text`].
 
+mod insert;
 mod value;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
+pub(crate) use self::insert::{Insert, Kind, NewRow};
 pub(crate) use self::value::{Row, RowError, Value};
 use crate::StoreError;
 
@@ -25,6 +27,9 @@ pub(crate) trait Transaction: Send + Sync {
     /// Runs a statement; returns how many rows it changed.
     async fn execute(&self, sql: &'static str, params: &[Value]) -> Result<u64, StoreError>;
 
+    /// Inserts rows; returns how many were new.
+    async fn insert(&self, insert: &Insert, rows: Vec<NewRow>) -> Result<u64, StoreError>;
+
     /// The time by the store's own clock: the server's, or the machine's that has the file.
     async fn now(&self) -> Result<Timestamp, StoreError>;
 
@@ -34,6 +39,20 @@ pub(crate) trait Transaction: Send + Sync {
     /// The error of a row that cannot be read.
     fn unreadable(&self, error: RowError) -> StoreError {
         self.failed(&error.to_string())
+    }
+}
+
+impl dyn Transaction + '_ {
+    /// The rows that a statement answers, each read by `read`.
+    pub(crate) async fn read<T>(
+        &self,
+        sql: &'static str,
+        params: &[Value],
+        read: impl Fn(&Row) -> Result<T, RowError> + Send,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = self.query(sql, params).await?;
+        let read: Result<Vec<T>, RowError> = rows.iter().map(read).collect();
+        read.map_err(|error| self.unreadable(error))
     }
 }
 
@@ -55,7 +74,60 @@ pub(crate) trait Transactions: Send + Sync + 'static {
 /// A statement without what SQLite has not. It knows one schema only, compares text by its bytes, and
 /// has no locks on rows: whoever writes there writes alone.
 pub(crate) fn sqlite_text(sql: &str) -> String {
-    sql.replace("plimsoll.", "")
+    let mut text = sql
+        .replace("plimsoll.", "")
         .replace(" collate \"C\"", "")
-        .replace(" for update", "")
+        .replace(" for update", "");
+    while let Some(from) = text.find(ANY) {
+        let Some(length) = text[from..].find(')') else {
+            break;
+        };
+        let list = text[from + ANY.len()..from + length].to_owned();
+        let within = format!("in (select value from json_each({list}))");
+        text.replace_range(from..=from + length, &within);
+    }
+    text
+}
+
+/// What a statement asks a list with; SQLite has lists as JSON.
+const ANY: &str = "= any (";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_reads_the_same_statements() {
+        for (sql, expect) in [
+            (
+                "select name from plimsoll.jobs order by name collate \"C\"",
+                "select name from jobs order by name",
+            ),
+            (
+                "select 1 from plimsoll.jobs where name = any ($2) and id = any ($3) for update",
+                "select 1 from jobs where name in (select value from json_each($2)) \
+                 and id in (select value from json_each($3))",
+            ),
+        ] {
+            assert_eq!(sqlite_text(sql), expect);
+        }
+    }
+
+    #[test]
+    fn a_batch_names_each_column_once() {
+        let insert = Insert {
+            table: "plimsoll.t",
+            columns: &[("a", Kind::Int4), ("b", Kind::Time)],
+            skips_known: true,
+        };
+        assert_eq!(
+            insert.of_arrays(),
+            "insert into plimsoll.t (a, b) select * from rows from (unnest($1::int4[]), \
+             unnest($2::timestamptz[])) on conflict do nothing"
+        );
+        assert_eq!(
+            sqlite_text(&insert.of_one_row()),
+            "insert into t (a, b) values ($1, $2) on conflict do nothing"
+        );
+    }
 }

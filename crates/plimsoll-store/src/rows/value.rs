@@ -13,6 +13,9 @@ pub(crate) enum Value {
     Text(String),
     /// To the millisecond: what both stores keep.
     Time(Timestamp),
+    /// A parameter only: a list of numbers, or of texts, for `= any ($1)`.
+    Ids(Vec<i32>),
+    Texts(Vec<String>),
 }
 
 /// A row of which every value is checked when it is read.
@@ -123,6 +126,12 @@ macro_rules! narrower_numbers {
 }
 
 narrower_numbers!(i32, u32, u64);
+
+impl From<&[i32]> for Value {
+    fn from(ids: &[i32]) -> Self {
+        Self::Ids(ids.to_vec())
+    }
+}
 
 impl From<Timestamp> for Value {
     fn from(at: Timestamp) -> Self {

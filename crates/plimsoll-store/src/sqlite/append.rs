@@ -3,7 +3,7 @@
 mod writer;
 
 use plimsoll_core::change::{
-    Changes, Known, KnownDatabase, KnownToast, LastVisit, Part, RelationKind, Sizes,
+    Changes, Known, KnownDatabase, KnownToast, LastVisit, RelationKind, Sizes,
 };
 use plimsoll_core::sample::SampleHeader;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
@@ -11,7 +11,10 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use self::writer::Writer;
 use super::error::Wrong;
 use super::read::{HEADER, header};
+use super::rows::{SqliteTransaction, wait};
+use crate::keys::Place;
 use crate::sample::{Before, SampleRow, from_millis, millis, signed, unsigned, value_count};
+use crate::{events, former_names, unread};
 
 /// What became of a sample.
 pub(super) enum Written {
@@ -22,8 +25,21 @@ pub(super) enum Written {
     Moved,
 }
 
-pub(super) fn load(connection: &Connection, sample: &SampleRow) -> Result<Before, Wrong> {
-    let Some((instance_id, database_id)) = find(connection, sample)? else {
+pub(super) fn load(work: &SqliteTransaction, sample: &SampleRow) -> Result<Before, Wrong> {
+    let found = find(&work.connection(), sample)?;
+    let mut before = last_known(&work.connection(), sample, found)?;
+    if let Some(keys) = found {
+        before.known.unread = wait(unread::now(work, keys))?;
+    }
+    Ok(before)
+}
+
+fn last_known(
+    connection: &Connection,
+    sample: &SampleRow,
+    found: Option<(i32, i32)>,
+) -> Result<Before, Wrong> {
+    let Some((instance_id, database_id)) = found else {
         return Ok(Before {
             known: KnownDatabase::new(),
             ..Before::default()
@@ -63,7 +79,8 @@ pub(super) fn load(connection: &Connection, sample: &SampleRow) -> Result<Before
         known: KnownDatabase {
             last: Some(last),
             relations: relations(connection, instance_id, database_id)?,
-            unread: unread(connection, instance_id, database_id)?,
+            // is read next
+            unread: Vec::new(),
             next_relation_id,
         },
         already: None,
@@ -188,33 +205,33 @@ pub(super) fn sizes(row: &Row<'_>, at: usize) -> rusqlite::Result<Sizes> {
     })
 }
 
-fn unread(
-    connection: &Connection,
-    instance_id: i32,
-    database_id: i32,
-) -> Result<Vec<(i32, Part)>, Wrong> {
-    let mut statement = connection.prepare_cached(
-        "select relation_id, part from unread
-         where instance_id = ?1 and database_id = ?2 and until_tick is null",
-    )?;
-    let rows = statement.query_map((instance_id, database_id), |row| {
-        let part = Part::from_letter(row.get_ref(1)?.as_str()?).unwrap_or(Part::Heap);
-        Ok((row.get(0)?, part))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 pub(super) fn write(
-    connection: &Connection,
+    work: &SqliteTransaction,
     sample: &SampleRow,
     expected: Option<i64>,
     changes: &Changes,
 ) -> Result<Written, Wrong> {
+    let (written, place) = write_values(&work.connection(), sample, expected, changes)?;
+    if let Some(place) = place {
+        wait(former_names::keep(work, place, &changes.former))?;
+        wait(unread::keep(work, place, changes))?;
+        wait(events::keep(work, place, &changes.events))?;
+    }
+    Ok(written)
+}
+
+/// Writes the sample, its relations and their values, unless it is there.
+fn write_values(
+    connection: &Connection,
+    sample: &SampleRow,
+    expected: Option<i64>,
+    changes: &Changes,
+) -> Result<(Written, Option<Place>), Wrong> {
     let found = find(connection, sample)?;
     let mut last_tick = None;
     if let Some((instance_id, database_id)) = found {
         if let Some(header) = scheduled(connection, instance_id, database_id, sample)? {
-            return Ok(Written::Already(header));
+            return Ok((Written::Already(header), None));
         }
         last_tick = Some(connection.query_row(
             "select last_tick from databases where instance_id = ?1 and database_id = ?2",
@@ -223,7 +240,7 @@ pub(super) fn write(
         )?);
     }
     if last_tick != expected {
-        return Ok(Written::Moved);
+        return Ok((Written::Moved, None));
     }
     let tick = sample.tick(last_tick);
     let database = keep_database(connection, sample, found, tick, changes.next_relation_id)?;
@@ -237,9 +254,13 @@ pub(super) fn write(
     };
     writer.relations(changes)?;
     writer.points(changes)?;
-    writer.unread(changes)?;
-    writer.events(changes)?;
-    Ok(Written::New(sample.header(id, changes.table_count)))
+    let place = Place {
+        keys: database,
+        tick,
+        major: sample.major(),
+    };
+    let header = sample.header(id, changes.table_count);
+    Ok((Written::New(header), Some(place)))
 }
 
 fn keep_database(

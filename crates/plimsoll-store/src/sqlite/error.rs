@@ -12,15 +12,27 @@ pub(super) enum Wrong {
     Sqlite(rusqlite::Error),
     /// There is no file.
     Absent,
+    /// A transaction was to be undone; nobody is told.
+    Undone,
+    /// A transaction on a file waited for something else than the file.
+    Waited,
     /// The file or its folder could not be made.
     Create(std::io::Error),
     /// Migrations: the store's last one, and the program's.
     Newer(u32, u32),
+    /// What the layer for kinds of rows has said of this store already.
+    Said(StoreError),
 }
 
 impl From<rusqlite::Error> for Wrong {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
+    }
+}
+
+impl From<StoreError> for Wrong {
+    fn from(error: StoreError) -> Self {
+        Self::Said(error)
     }
 }
 
@@ -32,7 +44,16 @@ impl Wrong {
             path.display().to_string()
         };
         match self {
+            Self::Said(error) => error,
             Self::Sqlite(error) => explain(&error, store),
+            Self::Undone => StoreError::Failed {
+                store,
+                reason: "a transaction was undone".to_owned(),
+            },
+            Self::Waited => StoreError::Failed {
+                store,
+                reason: "a transaction on a file waited for something else".to_owned(),
+            },
             Self::Absent => StoreError::NotMigrated { store },
             Self::Create(error) => {
                 let reason = error.to_string();

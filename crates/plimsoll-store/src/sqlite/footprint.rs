@@ -85,16 +85,16 @@ fn last_shrink(connection: &Connection) -> Result<Option<Shrink>, Wrong> {
 #[async_trait]
 impl Shrinking for SqliteStore {
     async fn occupied_bytes(&self) -> Result<u64, StoreError> {
-        crate::Store::size_bytes(self).await
+        crate::Upkeep::size_bytes(self).await
     }
 
     async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
-        self.read(holdings).await
+        self.read(|work| holdings(&work.connection())).await
     }
 
     async fn drop_samples(&self, database: (i32, i32), ids: &[i64]) -> Result<u64, StoreError> {
         let ids = ids.to_vec();
-        self.write(move |connection| thin::drop_samples(connection, database, &ids))
+        self.write(move |work| thin::drop_samples(work, database, &ids))
             .await
     }
 
@@ -108,8 +108,8 @@ impl Shrinking for SqliteStore {
 
     async fn note(&self, shrink: &Shrink) -> Result<(), StoreError> {
         let shrink = shrink.clone();
-        self.write(move |connection| {
-            connection.execute(
+        self.write(move |work| {
+            work.connection().execute(
                 "insert or replace into last_shrink (only_row, shrunk_at, max_bytes, before_bytes,
                      after_bytes, samples_dropped, dropped_until)
                  values (1, ?1, ?2, ?3, ?4, ?5, ?6)",

@@ -4,11 +4,11 @@
 //! and, where the disk honours fsync, a loss of power. One connection writes and one reads, so that
 //! an answer never waits for a sample being kept.
 
+mod all_series;
 mod append;
 mod error;
 mod file;
 mod footprint;
-mod forecast;
 mod migrate;
 mod read;
 mod reader;
@@ -21,7 +21,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::FutureExt;
 use jiff::Timestamp;
 use plimsoll_core::Oid;
 use plimsoll_core::change::{EventKind, compare};
@@ -29,13 +28,14 @@ use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_core::thinning::Retention;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use self::append::Written;
 use self::error::Wrong;
 use self::file::{Access, File};
 use self::reader::SqliteReader;
+use self::rows::{SqliteTransaction, wait};
 use crate::footprint::{Footprint, Shrink};
 use crate::history::{
     Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
@@ -43,8 +43,8 @@ use crate::history::{
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
-    BackupProgress, DatabaseKey, KeptForecast, Moved, NotMoved, PartQuery, Row, SeriesBatch, Store,
-    StoreError, answer, on_this_thread,
+    BackupProgress, DatabaseKey, Moved, NotMoved, Row, Samples, Series, SeriesBatch, StoreError,
+    Transfer, Upkeep, answer, on_this_thread,
 };
 
 /// How often a snapshot is compared anew because another process came first.
@@ -70,29 +70,27 @@ impl SqliteStore {
     /// Runs `work` in one read transaction.
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Wrong> + Send + 'static,
+        work: impl FnOnce(&SqliteTransaction) -> Result<T, Wrong> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.run(Access::Read, move |connection| {
-            let transaction = connection.transaction()?;
-            work(&transaction)
-        })
-        .await
+        self.transact(Access::Read, "begin", work).await
     }
 
     /// As [`Self::read`], on a connection of its own: it takes as long as its reader takes.
     async fn apart<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Wrong> + Send + 'static,
+        work: impl FnOnce(&SqliteTransaction) -> Result<T, Wrong> + Send + 'static,
     ) -> Result<T, StoreError> {
-        if self.file.path.as_os_str().is_empty() {
+        if self.file.is_in_memory() {
             return self.read(work).await;
         }
         let other = Self::new(&self.file.path);
         other
-            .read(move |connection| {
+            .read(move |transaction| {
                 // it reads everything once: more pages in memory would be of no use
-                connection.pragma_update(None, "cache_size", PASSING_CACHE_SIZE)?;
-                work(connection)
+                transaction
+                    .connection()
+                    .pragma_update(None, "cache_size", PASSING_CACHE_SIZE)?;
+                work(transaction)
             })
             .await
     }
@@ -100,36 +98,47 @@ impl SqliteStore {
     /// Runs `work` in one write transaction, which is committed if it succeeds.
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Wrong> + Send + 'static,
+        work: impl FnOnce(&SqliteTransaction) -> Result<T, Wrong> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.run(Access::Write, move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction)?;
-            transaction.commit()?;
-            Ok(result)
+        self.transact(Access::Write, "begin immediate", work).await
+    }
+
+    async fn transact<T: Send + 'static>(
+        &self,
+        access: Access,
+        begin: &'static str,
+        work: impl FnOnce(&SqliteTransaction) -> Result<T, Wrong> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.on_file(move |file| {
+            file.with_own(access, |connection| {
+                SqliteTransaction::run(connection, file.name(), begin, work)
+            })?
         })
         .await
     }
 
+    /// Runs `work` outside of any transaction.
     async fn run<T: Send + 'static>(
         &self,
         access: Access,
         work: impl FnOnce(&mut Connection) -> Result<T, Wrong> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let file = Arc::clone(&self.file);
-        let result = tokio::task::spawn_blocking(move || {
-            file.with(access, work)
-                .map_err(|wrong| wrong.on(&file.path))
-        })
-        .await;
-        result.unwrap_or_else(|panic| self.panicked(&panic))
+        self.on_file(move |file| file.with(access, work)).await
     }
 
-    fn panicked<T>(&self, panic: &tokio::task::JoinError) -> Result<T, StoreError> {
-        Err(StoreError::Failed {
-            store: self.file.name(),
-            reason: panic.to_string(),
+    async fn on_file<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&File) -> Result<T, Wrong> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let file = Arc::clone(&self.file);
+        let result =
+            tokio::task::spawn_blocking(move || work(&file).map_err(|wrong| wrong.on(&file.path)))
+                .await;
+        result.unwrap_or_else(|panic| {
+            Err(StoreError::Failed {
+                store: self.file.name(),
+                reason: panic.to_string(),
+            })
         })
     }
 }
@@ -139,34 +148,19 @@ macro_rules! answer {
     ($store:expr, $of:expr, $nothing:expr, |$reader:ident, $keys:ident| $answer:expr) => {{
         let of = $of.clone();
         $store
-            .read(move |connection| {
-                let Some($keys) = read::keys(connection, &of)? else {
+            .read(move |work| {
+                let Some($keys) = read::keys(&work.connection(), &of)? else {
                     return Ok($nothing);
                 };
-                let $reader = &SqliteReader(connection);
-                // its reads never wait
-                $answer.now_or_never().unwrap_or_else(|| Ok($nothing))
+                let $reader = &SqliteReader(work);
+                wait($answer)
             })
             .await
     }};
 }
 
 #[async_trait]
-impl Store for SqliteStore {
-    async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        self.run(Access::Create, migrate::migrate).await
-    }
-
-    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let pending = self
-            .run(Access::Read, |connection| migrate::pending(connection))
-            .await;
-        match pending {
-            Err(StoreError::NotMigrated { .. }) => Ok(migrate::all()),
-            other => other,
-        }
-    }
-
+impl Samples for SqliteStore {
     async fn record(
         &self,
         snapshot: &Snapshot,
@@ -175,18 +169,14 @@ impl Store for SqliteStore {
         let row = Arc::new(SampleRow::new(snapshot, recording));
         for _ in 0..RECORD_ATTEMPTS {
             let sample = Arc::clone(&row);
-            let before = self
-                .read(move |connection| append::load(connection, &sample))
-                .await?;
+            let before = self.read(move |work| append::load(work, &sample)).await?;
             if let Some(header) = before.already {
                 return Ok(Recorded::Already(header));
             }
             let changes = on_this_thread(|| compare(&before.known, snapshot));
             let sample = Arc::clone(&row);
             let written = self
-                .write(move |connection| {
-                    append::write(connection, &sample, before.last_tick, &changes)
-                })
+                .write(move |work| append::write(work, &sample, before.last_tick, &changes))
                 .await?;
             match written {
                 Written::New(header) => return Ok(Recorded::New(header)),
@@ -205,7 +195,7 @@ impl Store for SqliteStore {
 
     async fn samples(&self, query: &SampleQuery) -> Result<SamplePage, StoreError> {
         let query = query.clone();
-        self.read(move |connection| read::samples(connection, &query))
+        self.read(move |work| read::samples(&work.connection(), &query))
             .await
     }
 
@@ -216,10 +206,23 @@ impl Store for SqliteStore {
         table: Option<&str>,
     ) -> Result<Vec<(String, u64)>, StoreError> {
         let (id, table) = (sample.id, table.map(str::to_owned));
-        self.read(move |connection| read::table_sizes(connection, id, largest, table.as_deref()))
+        self.read(move |work| read::table_sizes(&work.connection(), id, largest, table.as_deref()))
             .await
     }
 
+    async fn last_good(&self, of: &DatabaseKey) -> Result<HashMap<Oid, LastGood>, StoreError> {
+        let of = of.clone();
+        self.read(move |work| read::last_good(&work.connection(), &of))
+            .await
+    }
+
+    async fn databases(&self) -> Result<Vec<DatabaseKey>, StoreError> {
+        self.read(|work| read::databases(&work.connection())).await
+    }
+}
+
+#[async_trait]
+impl Series for SqliteStore {
     async fn table_series(
         &self,
         of: &DatabaseKey,
@@ -278,27 +281,7 @@ impl Store for SqliteStore {
         to: mpsc::Sender<SeriesBatch>,
     ) -> Result<(), StoreError> {
         let (of, query, events) = (of.clone(), query.clone(), events.to_vec());
-        self.apart(move |connection| forecast::read_series(connection, &of, &query, &events, &to))
-            .await
-    }
-
-    async fn keep_forecast(
-        &self,
-        of: &DatabaseKey,
-        forecast: Arc<KeptForecast>,
-    ) -> Result<bool, StoreError> {
-        let of = of.clone();
-        self.write(move |connection| forecast::keep(connection, &of, &forecast))
-            .await
-    }
-
-    async fn kept_forecast(
-        &self,
-        of: &DatabaseKey,
-        query: &PartQuery,
-    ) -> Result<Option<KeptForecast>, StoreError> {
-        let (of, query) = (of.clone(), query.clone());
-        self.read(move |connection| forecast::kept(connection, &of, &query))
+        self.apart(move |work| all_series::read_series(work, &of, &query, &events, &to))
             .await
     }
 
@@ -329,15 +312,22 @@ impl Store for SqliteStore {
             reader, keys, &query
         ))
     }
+}
 
-    async fn last_good(&self, of: &DatabaseKey) -> Result<HashMap<Oid, LastGood>, StoreError> {
-        let of = of.clone();
-        self.read(move |connection| read::last_good(connection, &of))
-            .await
+#[async_trait]
+impl Upkeep for SqliteStore {
+    async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        self.run(Access::Create, migrate::migrate).await
     }
 
-    async fn databases(&self) -> Result<Vec<DatabaseKey>, StoreError> {
-        self.read(read::databases).await
+    async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let pending = self
+            .run(Access::Read, |connection| migrate::pending(connection))
+            .await;
+        match pending {
+            Err(StoreError::NotMigrated { .. }) => Ok(migrate::all()),
+            other => other,
+        }
     }
 
     async fn thin(
@@ -347,34 +337,8 @@ impl Store for SqliteStore {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let (of, retention) = (of.clone(), *retention);
-        self.write(move |connection| thin::thin(connection, &of, &retention, now))
+        self.write(move |work| thin::thin(work, &of, &retention, now))
             .await
-    }
-
-    async fn read_history(
-        &self,
-        of: &DatabaseKey,
-        to: mpsc::Sender<Vec<Row>>,
-    ) -> Result<(), StoreError> {
-        let of = of.clone();
-        self.apart(move |connection| transfer::read(connection, &of, &to))
-            .await
-    }
-
-    async fn write_history(
-        &self,
-        from: mpsc::Receiver<Vec<Row>>,
-    ) -> Result<Result<Moved, NotMoved>, StoreError> {
-        self.run(Access::Write, move |connection| {
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let moved = transfer::write(&transaction, from)?;
-            if moved.is_ok() {
-                transaction.commit()?;
-            }
-            Ok(moved)
-        })
-        .await
     }
 
     async fn back_up(&self, to: &Path, progress: BackupProgress) -> Result<Option<()>, StoreError> {
@@ -382,11 +346,12 @@ impl Store for SqliteStore {
     }
 
     async fn size_bytes(&self) -> Result<u64, StoreError> {
-        self.read(read::size_bytes).await
+        self.read(|work| read::size_bytes(&work.connection())).await
     }
 
     async fn footprint(&self) -> Result<Footprint, StoreError> {
-        self.read(footprint::footprint).await
+        self.read(|work| footprint::footprint(&work.connection()))
+            .await
     }
 
     async fn shrink(&self, max_bytes: u64, now: Timestamp) -> Result<Option<Shrink>, StoreError> {
@@ -394,9 +359,44 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.read(|connection| {
-            connection.query_row("select count(*) from instances", [], |_| Ok(()))?;
+        self.read(|work| {
+            work.connection()
+                .query_row("select count(*) from instances", [], |_| Ok(()))?;
             Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Transfer for SqliteStore {
+    async fn read_history(
+        &self,
+        of: &DatabaseKey,
+        to: mpsc::Sender<Vec<Row>>,
+    ) -> Result<(), StoreError> {
+        let of = of.clone();
+        self.apart(move |work| transfer::read(work, &of, &to)).await
+    }
+
+    async fn write_history(
+        &self,
+        from: mpsc::Receiver<Vec<Row>>,
+    ) -> Result<Result<Moved, NotMoved>, StoreError> {
+        self.on_file(move |file| {
+            let mut refused = None;
+            let result = file.with_own(Access::Write, |connection| {
+                SqliteTransaction::run(connection, file.name(), "begin immediate", |work| {
+                    transfer::write(work, from)?.map_err(|reason| {
+                        refused = Some(reason);
+                        Wrong::Undone
+                    })
+                })
+            })?;
+            match refused {
+                Some(reason) => Ok(Err(reason)),
+                None => result.map(Ok),
+            }
         })
         .await
     }

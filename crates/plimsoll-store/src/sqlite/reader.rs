@@ -1,28 +1,32 @@
 //! The reads that the history's questions need, on SQLite.
 
 use jiff::Timestamp;
-use plimsoll_core::change::{Event, EventKind, RelationId, RelationKind, Sizes};
+use plimsoll_core::change::{RelationId, RelationKind, Sizes};
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::TableKind;
-use rusqlite::{Connection, OptionalExtension, Row, ToSql};
+use rusqlite::{OptionalExtension, Row, ToSql};
 
 use super::append::sizes;
 use super::error::Wrong;
 use super::read::{HEADER, header};
+use super::rows::SqliteTransaction;
 use crate::history::SeriesQuery;
-use crate::reader::{
-    Changed, Compared, FormerName, Ids, Keys, Reader, Relation, UnreadPart, Which,
-};
+use crate::reader::{Changed, Compared, Keys, Reader, Relation, Which};
+use crate::rows::Transaction;
 use crate::sample::{from_millis, millis, unsigned};
-use crate::series::{Interval, Tick, Value};
+use crate::series::{Tick, Value};
 
 /// Reads on a connection; every future is ready at once.
-pub(super) struct SqliteReader<'a>(pub(super) &'a Connection);
+pub(super) struct SqliteReader<'a>(pub(super) &'a SqliteTransaction);
 
 type Answer<T> = Result<T, Wrong>;
 
 impl Reader for SqliteReader<'_> {
     type Error = Wrong;
+
+    fn rows(&self) -> &dyn Transaction {
+        self.0
+    }
 
     async fn ticks(&self, of: Keys, query: &SeriesQuery) -> Answer<Vec<Tick>> {
         self.read_ticks(of, query)
@@ -41,7 +45,7 @@ impl Reader for SqliteReader<'_> {
     }
 
     async fn parents(&self, of: Keys) -> Answer<Vec<(RelationId, RelationId)>> {
-        self.rows(
+        self.select(
             "select relation_id, parent_id from relations
              where instance_id = ?1 and database_id = ?2 and parent_id is not null",
             &[&of.0, &of.1],
@@ -49,24 +53,10 @@ impl Reader for SqliteReader<'_> {
         )
     }
 
-    async fn former(&self, of: Keys, ids: Ids<'_>) -> Answer<Vec<FormerName>> {
-        let some =
-            "relation_id, until_tick, schema_name, relation_name, parent_id from former_names";
-        self.of_ids(some, "relation_id, until_tick", of, ids, |row| {
-            Ok(FormerName {
-                id: row.get(0)?,
-                until: row.get(1)?,
-                schema_name: row.get(2)?,
-                relation_name: row.get(3)?,
-                parent: row.get(4)?,
-            })
-        })
-    }
-
     async fn table_values(&self, of: Keys, ids: &[RelationId]) -> Answer<Vec<Value>> {
         let some = "relation_id, tick, heap_bytes, toast_bytes, toast_index_bytes, index_bytes, \
                     row_count from table_values";
-        self.of_ids(some, "relation_id, tick", of, Some(ids), |row| {
+        self.of_ids(some, "relation_id, tick", of, ids, |row| {
             Ok(Value {
                 id: row.get(0)?,
                 tick: row.get(1)?,
@@ -77,7 +67,7 @@ impl Reader for SqliteReader<'_> {
 
     async fn index_values(&self, of: Keys, ids: &[RelationId]) -> Answer<Vec<Value>> {
         let some = "relation_id, tick, bytes from index_values";
-        self.of_ids(some, "relation_id, tick", of, Some(ids), |row| {
+        self.of_ids(some, "relation_id, tick", of, ids, |row| {
             Ok(Value {
                 id: row.get(0)?,
                 tick: row.get(1)?,
@@ -85,40 +75,6 @@ impl Reader for SqliteReader<'_> {
                     heap_bytes: row.get::<_, Option<i64>>(2)?.map(unsigned),
                     ..Sizes::default()
                 },
-            })
-        })
-    }
-
-    async fn unread(&self, of: Keys, ids: Ids<'_>) -> Answer<Vec<UnreadPart>> {
-        let some = "relation_id, from_tick, until_tick, last_good_at from unread";
-        self.of_ids(some, "relation_id, from_tick", of, ids, |row| {
-            Ok(UnreadPart {
-                id: row.get(0)?,
-                interval: Interval {
-                    from: row.get(1)?,
-                    until: row.get::<_, Option<i64>>(2)?.unwrap_or(i64::MAX),
-                },
-                last_good_at: row.get::<_, Option<i64>>(3)?.map(from_millis),
-            })
-        })
-    }
-
-    async fn events(&self, of: Keys, ids: Ids<'_>) -> Answer<Vec<Event>> {
-        let some =
-            "relation_id, kind, from_at, to_at, bytes_before, bytes_after, detail from events";
-        self.of_ids(some, "tick, event_id", of, ids, |row| {
-            Ok(Event {
-                relation: row.get(0)?,
-                kind: row
-                    .get_ref(1)?
-                    .as_str()?
-                    .parse()
-                    .unwrap_or(EventKind::Rewrite),
-                from: from_millis(row.get(2)?),
-                to: from_millis(row.get(3)?),
-                bytes_before: row.get::<_, Option<i64>>(4)?.map(unsigned),
-                bytes_after: row.get::<_, Option<i64>>(5)?.map(unsigned),
-                detail: row.get(6)?,
             })
         })
     }
@@ -143,43 +99,39 @@ impl Reader for SqliteReader<'_> {
 }
 
 impl SqliteReader<'_> {
-    fn rows<T>(
+    fn select<T>(
         &self,
         sql: &str,
         params: &[&dyn ToSql],
         row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Wrong> {
-        let mut statement = self.0.prepare_cached(sql)?;
+        let connection = self.0.connection();
+        let mut statement = connection.prepare_cached(sql)?;
         let rows = statement.query_map(params, row)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Selects `some` of one database, of some relations or of all of them.
+    /// Selects `some` of some relations of one database.
     fn of_ids<T>(
         &self,
         some: &str,
         order: &str,
         (instance_id, database_id): Keys,
-        ids: Ids<'_>,
+        ids: &[RelationId],
         mut row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, Wrong> {
         let base = format!("select {some} where instance_id = ?1 and database_id = ?2");
         match ids {
-            None => self.rows(
-                &format!("{base} order by {order}"),
-                &[&instance_id, &database_id],
-                row,
-            ),
             // one look-up, rather than a list of one
-            Some([id]) => self.rows(
+            [id] => self.select(
                 &format!("{base} and relation_id = ?3 order by {order}"),
                 &[&instance_id, &database_id, id],
                 row,
             ),
-            Some([]) => Ok(Vec::new()),
-            Some(ids) => {
+            [] => Ok(Vec::new()),
+            ids => {
                 let json = serde_json::to_string(ids).unwrap_or_default();
-                self.rows(
+                self.select(
                     &format!(
                         "{base} and relation_id in (select value from json_each(?3)) order by {order}"
                     ),
@@ -198,7 +150,7 @@ impl SqliteReader<'_> {
         let kinds = serde_json::to_string(&query.kinds).unwrap_or_default();
         let since = query.since.map_or(i64::MIN, millis);
         let until = query.until.map_or(i64::MAX, millis);
-        self.rows(
+        self.select(
             "select tick, id, sampled_at, kind, total_bytes from (
                  select tick, id, sampled_at, kind, total_bytes, row_number() over (
                      partition by iif(?6 = 1, id, sampled_at / ?6) order by tick desc) as place
@@ -242,6 +194,7 @@ impl SqliteReader<'_> {
                 HEADER.replace("s.is_demo", "s.is_demo, s.tick, s.tick = d.last_tick")
             );
             self.0
+                .connection()
                 .prepare_cached(&sql)?
                 .query_row((instance_id, database_id, at), |row| {
                     Ok((header(row)?, row.get(8)?, row.get(9)?))
@@ -307,7 +260,7 @@ impl SqliteReader<'_> {
             .into_iter()
             .chain(params)
             .collect();
-        self.rows(&format!("{base} {condition}"), &params, |row| {
+        self.select(&format!("{base} {condition}"), &params, |row| {
             Ok(Relation {
                 id: row.get(0)?,
                 kind: RelationKind::from_letter(row.get_ref(1)?.as_str()?)
@@ -333,7 +286,7 @@ impl SqliteReader<'_> {
         let of_kind = "r.owner_id is null
              and (?3 = '[]' or r.kind in (select value from json_each(?3)))";
         match tick {
-            None => self.rows(
+            None => self.select(
                 &format!(
                     "select relation_id, heap_bytes, toast_bytes, toast_index_bytes, index_bytes,
                          row_count
@@ -344,7 +297,7 @@ impl SqliteReader<'_> {
                 &[&instance_id, &database_id, &letters],
                 row,
             ),
-            Some(tick) => self.rows(
+            Some(tick) => self.select(
                 &format!(
                     "select r.relation_id, v.heap_bytes, v.toast_bytes, v.toast_index_bytes,
                          v.index_bytes, v.row_count
@@ -378,7 +331,7 @@ impl SqliteReader<'_> {
         if matches!(what, Compared::Tables(_)) {
             params.push(&letters);
         }
-        self.rows(sql, &params, |row| {
+        self.select(sql, &params, |row| {
             Ok(Changed {
                 id: row.get(0)?,
                 before_bytes: row.get(1)?,

@@ -1,6 +1,6 @@
 //! The layer for kinds of rows, on SQLite.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -10,14 +10,13 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
 use super::SqliteStore;
 use super::error::Wrong;
-use super::file::Access;
 use crate::StoreError;
-use crate::rows::{Outcome, Row, Transaction, Transactions, Value, sqlite_text};
+use crate::rows::{Insert, NewRow, Outcome, Row, Transaction, Transactions, Value, sqlite_text};
 use crate::sample::millis;
 
-/// One transaction on the store of this name. The mutex is nobody else's: it makes the connection one
-/// that may be lent to a future.
-struct SqliteTransaction {
+/// One transaction. The mutex is nobody else's: it makes the connection one that may be lent to a
+/// future.
+pub(super) struct SqliteTransaction {
     connection: Mutex<Connection>,
     store: String,
 }
@@ -28,7 +27,7 @@ impl Transactions for SqliteStore {
         T: Send + 'static,
         F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static,
     {
-        self.rows(Access::Read, "begin", work).await
+        self.read(|transaction| wait(work(transaction))).await
     }
 
     async fn writing<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -36,62 +35,56 @@ impl Transactions for SqliteStore {
         T: Send + 'static,
         F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static,
     {
-        self.rows(Access::Write, "begin immediate", work).await
+        self.write(|transaction| wait(work(transaction))).await
     }
 }
 
-impl SqliteStore {
-    async fn rows<T, F>(
-        &self,
-        access: Access,
-        begin: &'static str,
-        work: F,
-    ) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static,
-    {
-        let file = std::sync::Arc::clone(&self.file);
-        let result = tokio::task::spawn_blocking(move || {
-            let store = file.name();
-            let result = file.with_own(access, |connection| {
-                if let Err(error) = connection.execute_batch(begin) {
-                    return (connection, Err(Wrong::from(error).on(&file.path)));
-                }
-                let transaction = SqliteTransaction {
-                    connection: Mutex::new(connection),
-                    store: store.clone(),
-                };
-                // its statements never wait for anything but this thread
-                let mut result = work(&transaction).now_or_never().unwrap_or_else(|| {
-                    Err(StoreError::Failed {
-                        store,
-                        reason: "a transaction on a file waited for something else".to_owned(),
-                    })
-                });
-                let connection = transaction.connection;
-                let connection = connection
-                    .into_inner()
-                    .unwrap_or_else(PoisonError::into_inner);
-                if result.is_ok()
-                    && let Err(error) = connection.execute_batch("commit")
-                {
-                    result = Err(Wrong::from(error).on(&file.path));
-                }
-                (connection, result)
-            });
-            result.map_err(|wrong| wrong.on(&file.path))?
-        })
-        .await;
-        result.unwrap_or_else(|panic| self.panicked(&panic))
+/// What a future comes to whose statements never wait for anything but this thread.
+pub(super) fn wait<T, E: Into<Wrong>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Wrong> {
+    match work.now_or_never() {
+        Some(result) => result.map_err(Into::into),
+        None => Err(Wrong::Waited),
     }
 }
 
 impl SqliteTransaction {
+    /// Runs `work` between a statement that begins and `commit`, and gives the connection back.
+    pub(super) fn run<T>(
+        connection: Connection,
+        store: String,
+        begin: &str,
+        work: impl FnOnce(&Self) -> Result<T, Wrong>,
+    ) -> (Connection, Result<T, Wrong>) {
+        if let Err(error) = connection.execute_batch(begin) {
+            return (connection, Err(error.into()));
+        }
+        let transaction = Self {
+            connection: Mutex::new(connection),
+            store,
+        };
+        let result = work(&transaction);
+        let connection = transaction.connection;
+        let connection = connection
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let result = result.and_then(|value| {
+            connection.execute_batch("commit")?;
+            Ok(value)
+        });
+        (connection, result)
+    }
+
+    /// For statements that are SQLite's own; nothing else may be asked of the transaction meanwhile.
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Wrong>) -> Result<T, StoreError> {
-        let connection = self.connection.lock();
-        work(&connection.unwrap_or_else(PoisonError::into_inner))
-            .map_err(|wrong| wrong.on(std::path::Path::new(&self.store)))
+        work(&self.connection()).map_err(|wrong| wrong.on(std::path::Path::new(&self.store)))
     }
 }
 
@@ -117,6 +110,18 @@ impl Transaction for SqliteTransaction {
             let mut statement = connection.prepare_cached(&sqlite_text(sql))?;
             bind(&mut statement, params)?;
             Ok(statement.raw_execute()? as u64)
+        })
+    }
+
+    async fn insert(&self, insert: &Insert, rows: Vec<NewRow>) -> Result<u64, StoreError> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(&sqlite_text(&insert.of_one_row()))?;
+            let mut inserted = 0;
+            for row in &rows {
+                bind(&mut statement, row)?;
+                inserted += statement.raw_execute()? as u64;
+            }
+            Ok(inserted)
         })
     }
 
@@ -161,6 +166,13 @@ impl ToSql for Value {
             Self::Int(number) => ToSqlOutput::Borrowed(ValueRef::Integer(*number)),
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Self::Time(at) => ToSqlOutput::Borrowed(ValueRef::Integer(millis(*at))),
+            Self::Ids(ids) => json(ids),
+            Self::Texts(texts) => json(texts),
         })
     }
+}
+
+fn json(list: &impl serde::Serialize) -> ToSqlOutput<'static> {
+    // numbers and texts: cannot fail
+    ToSqlOutput::from(serde_json::to_string(list).unwrap_or_default())
 }

@@ -7,22 +7,29 @@ use rusqlite::Connection;
 
 use super::error::Wrong;
 use super::read::keys;
+use super::rows::{SqliteTransaction, wait};
 use crate::DatabaseKey;
 use crate::sample::from_millis;
+use crate::thin::kinds;
 
 pub(super) fn thin(
-    connection: &Connection,
+    work: &SqliteTransaction,
     of: &DatabaseKey,
     retention: &Retention,
     now: Timestamp,
 ) -> Result<u64, Wrong> {
-    let Some(database) = keys(connection, of)? else {
+    let Some(database) = keys(&work.connection(), of)? else {
         return Ok(0);
     };
+    let samples = samples(&work.connection(), database)?;
+    drop_samples(work, database, &plan(&samples, retention, now))
+}
+
+fn samples(connection: &Connection, database: (i32, i32)) -> Result<Vec<Kept>, Wrong> {
     let mut statement = connection.prepare_cached(
         "select id, sampled_at, kind from samples where instance_id = ?1 and database_id = ?2",
     )?;
-    let samples: Vec<Kept> = statement
+    let samples = statement
         .query_map(database, |row| {
             Ok(Kept {
                 id: row.get(0)?,
@@ -35,7 +42,7 @@ pub(super) fn thin(
             })
         })?
         .collect::<Result<_, _>>()?;
-    drop_samples(connection, database, &plan(&samples, retention, now))
+    Ok(samples)
 }
 
 /// Drops samples by id, but never the newest one: the next sample is compared with it.
@@ -44,12 +51,12 @@ pub(super) fn thin(
 /// counts: so what the samples that are left show does not change, and doing it again changes
 /// nothing.
 pub(super) fn drop_samples(
-    connection: &Connection,
+    work: &SqliteTransaction,
     database: (i32, i32),
     ids: &[i64],
 ) -> Result<u64, Wrong> {
     let ids = serde_json::to_string(ids).unwrap_or_default();
-    let dropped = connection.execute(
+    let dropped = work.connection().execute(
         "delete from samples where instance_id = ?1 and database_id = ?2
              and id in (select value from json_each(?3))
              and tick <> (select last_tick from databases where instance_id = ?1 and database_id = ?2)",
@@ -57,26 +64,23 @@ pub(super) fn drop_samples(
     )?;
     if dropped > 0 {
         for statement in UNNEEDED {
-            connection.prepare_cached(statement)?.execute(database)?;
+            work.connection()
+                .prepare_cached(statement)?
+                .execute(database)?;
         }
-        forget_gone(connection, database)?;
-        connection
+        wait(kinds(work, database))?;
+        forget_gone(&work.connection(), database)?;
+        work.connection()
             .prepare_cached(include_str!("thin/recount.sql"))?
             .execute(database)?;
     }
     Ok(u64::try_from(dropped).unwrap_or(0))
 }
 
-/// Each deletes what no sample that is left needs, of instance ?1 and database ?2.
-const UNNEEDED: [&str; 5] = [
+/// Each deletes values that no sample that is left needs, of instance ?1 and database ?2.
+const UNNEEDED: [&str; 2] = [
     include_str!("thin/table_values.sql"),
     include_str!("thin/index_values.sql"),
-    "delete from events where instance_id = ?1 and database_id = ?2 and tick < (
-         select min(tick) from samples where instance_id = ?1 and database_id = ?2)",
-    "delete from former_names where instance_id = ?1 and database_id = ?2 and until_tick <= (
-         select min(tick) from samples where instance_id = ?1 and database_id = ?2)",
-    "delete from unread where instance_id = ?1 and database_id = ?2 and until_tick <= (
-         select min(tick) from samples where instance_id = ?1 and database_id = ?2)",
 ];
 
 /// Deletes relations that are gone and that no sample shows any more.

@@ -10,58 +10,76 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::SqliteStore;
 use super::error::Wrong;
 use super::file::{Access, connect};
-use super::forecast;
 use super::read::keys;
-use crate::transfer::line::{Destination, Line, Write, batch_json, by_table};
-use crate::transfer::row::{DatabaseRow, Row};
-use crate::transfer::splice::{Existing, Splice};
-use crate::transfer::{BATCH, Moved, NotMoved};
-use crate::{DatabaseKey, StoreError};
+use super::rows::{SqliteTransaction, wait};
+use crate::moving::kinds::{self, Formers};
+use crate::moving::line::{Destination, Line, Write, batch_json, by_table};
+use crate::moving::row::{DatabaseRow, Row};
+use crate::moving::splice::{Existing, Splice};
+use crate::moving::{BATCH, Moved, NotMoved};
+use crate::{DatabaseKey, StoreError, forecast, unread};
 
 /// Pages copied at a time; between two steps others may write.
 const STEP_PAGES: i32 = 1024;
 
-const READS: [&str; 6] = [
+const READS: [&str; 4] = [
     include_str!("transfer/read_relations.sql"),
     include_str!("transfer/read_samples.sql"),
     include_str!("transfer/read_table_values.sql"),
     include_str!("transfer/read_index_values.sql"),
-    include_str!("transfer/read_unread.sql"),
-    include_str!("transfer/read_events.sql"),
 ];
 
 /// Sends every row of a database, as one read transaction sees them, until nobody listens any more.
 pub(super) fn read(
-    connection: &Connection,
+    work: &SqliteTransaction,
     of: &DatabaseKey,
     to: &Sender<Vec<Row>>,
 ) -> Result<(), Wrong> {
-    let Some(keys) = keys(connection, of)? else {
+    let Some(keys) = keys(&work.connection(), of)? else {
         return Ok(());
     };
-    let Some(database) = database(connection, keys)? else {
+    let Some(database) = database(&work.connection(), keys)? else {
         return Ok(());
     };
     if to.blocking_send(vec![Row::Database(database)]).is_err() {
         return Ok(());
     }
+    let mut formers = wait(Formers::read(work, keys))?;
     for sql in READS {
-        let mut statement = connection.prepare(sql)?;
-        let mut rows = statement.query(keys)?;
-        let mut batch = Vec::with_capacity(BATCH);
-        while let Some(row) = rows.next()? {
-            batch.push(parsed(
-                row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
-            )?);
-            if batch.len() == BATCH && to.blocking_send(std::mem::take(&mut batch)).is_err() {
-                return Ok(());
-            }
+        if !read_all(&work.connection(), sql, keys, &mut formers, to)? {
+            return Ok(());
         }
-        if !batch.is_empty() && to.blocking_send(batch).is_err() {
+    }
+    for batch in wait(kinds::rows(work, keys))?.chunks(BATCH) {
+        if to.blocking_send(batch.to_vec()).is_err() {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// Sends the rows that a statement answers; false when nobody listens any more.
+fn read_all(
+    connection: &Connection,
+    sql: &str,
+    keys: (i32, i32),
+    formers: &mut Formers,
+    to: &Sender<Vec<Row>>,
+) -> Result<bool, Wrong> {
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query(keys)?;
+    let mut batch = Vec::with_capacity(BATCH);
+    while let Some(row) = rows.next()? {
+        let mut row = parsed(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        if let Row::Relation(relation) = &mut row {
+            formers.give(relation);
+        }
+        batch.push(row);
+        if batch.len() == BATCH && to.blocking_send(std::mem::take(&mut batch)).is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(batch.is_empty() || to.blocking_send(batch).is_ok())
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Wrong> {
@@ -87,20 +105,23 @@ fn database(connection: &Connection, keys: (i32, i32)) -> Result<Option<Database
     .transpose()
 }
 
-fn existing(connection: &Connection, of: &DatabaseKey) -> Result<Option<Existing>, Wrong> {
-    let Some(keys) = keys(connection, of)? else {
+fn existing(work: &SqliteTransaction, of: &DatabaseKey) -> Result<Option<Existing>, Wrong> {
+    let Some(keys) = keys(&work.connection(), of)? else {
         return Ok(None);
     };
-    let Some(database) = database(connection, keys)? else {
+    let Some(database) = database(&work.connection(), keys)? else {
         return Ok(None);
     };
+    let mut formers = wait(Formers::read(work, keys))?;
     let mut relations = Vec::new();
+    let connection = work.connection();
     let mut statement = connection.prepare(include_str!("transfer/read_relations.sql"))?;
     let mut rows = statement.query(keys)?;
     while let Some(row) = rows.next()? {
-        if let Row::Relation(relation) =
+        if let Row::Relation(mut relation) =
             parsed(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?
         {
+            formers.give(&mut relation);
             relations.push(relation);
         }
     }
@@ -112,7 +133,7 @@ fn existing(connection: &Connection, of: &DatabaseKey) -> Result<Option<Existing
 
 /// Takes one database's rows; the transaction is the caller's, to be rolled back on any error.
 pub(super) fn write(
-    connection: &Connection,
+    work: &SqliteTransaction,
     mut from: Receiver<Vec<Row>>,
 ) -> Result<Result<Moved, NotMoved>, Wrong> {
     let mut rows = std::iter::from_fn(|| from.blocking_recv()).flatten();
@@ -120,8 +141,8 @@ pub(super) fn write(
         return Ok(Err(NotMoved::CutShort));
     };
     let of = file.key();
-    let mut splice = Splice::new(&file, existing(connection, &of)?);
-    let mut keys = keys(connection, &of)?;
+    let mut splice = Splice::new(&file, existing(work, &of)?);
+    let mut keys = keys(&work.connection(), &of)?;
     let mut buffers = Vec::new();
     for row in rows {
         let row = match row {
@@ -134,7 +155,7 @@ pub(super) fn write(
         match splice.place_relations() {
             Ok(writes) => {
                 for write in writes {
-                    apply(connection, &of, &mut keys, &write)?;
+                    apply(work, &of, &mut keys, &write)?;
                 }
             }
             Err(reason) => return Ok(Err(NotMoved::Rows(reason))),
@@ -144,12 +165,13 @@ pub(super) fn write(
         if (is_end || buffers.len() >= BATCH)
             && let Some(keys) = keys
         {
-            flush(connection, keys, &mut buffers)?;
+            flush(work, keys, &mut buffers)?;
         }
         if is_end {
             if let Some(keys) = keys {
-                connection.execute(include_str!("thin/recount.sql"), keys)?;
-                forecast::forget(connection, keys)?;
+                work.connection()
+                    .execute(include_str!("thin/recount.sql"), keys)?;
+                wait(forecast::forget(work, keys))?;
             }
             return Ok(Ok(splice.moved(of)));
         }
@@ -158,23 +180,19 @@ pub(super) fn write(
 }
 
 fn apply(
-    connection: &Connection,
+    work: &SqliteTransaction,
     of: &DatabaseKey,
     keys: &mut Option<(i32, i32)>,
     write: &Write,
 ) -> Result<(), Wrong> {
     match (write, *keys) {
-        (Write::Database(row), _) => *keys = Some(keep_database(connection, of, row)?),
+        (Write::Database(row), _) => *keys = Some(keep_database(&work.connection(), of, row)?),
         (Write::CloseUnread(tick), Some(keys)) => {
-            connection.execute(
-                "update unread set until_tick = ?3
-                 where instance_id = ?1 and database_id = ?2 and until_tick is null",
-                (keys.0, keys.1, tick),
-            )?;
+            wait(unread::close(work, keys, *tick))?;
         }
         (Write::Rows(table, lines), Some(keys)) => {
             for lines in lines.chunks(BATCH) {
-                insert(connection, keys, *table, lines)?;
+                insert(work, keys, *table, lines)?;
             }
         }
         (_, None) => {}
@@ -183,18 +201,18 @@ fn apply(
 }
 
 fn flush(
-    connection: &Connection,
+    work: &SqliteTransaction,
     keys: (i32, i32),
     buffers: &mut Vec<(Destination, Line)>,
 ) -> Result<(), Wrong> {
     for (table, lines) in by_table(buffers) {
-        insert(connection, keys, table, &lines)?;
+        insert(work, keys, table, &lines)?;
     }
     Ok(())
 }
 
 fn insert(
-    connection: &Connection,
+    work: &SqliteTransaction,
     (instance_id, database_id): (i32, i32),
     table: Destination,
     lines: &[Line],
@@ -204,16 +222,18 @@ fn insert(
         Destination::Replaced => include_str!("transfer/replace_relations.sql"),
         Destination::Earlier => include_str!("transfer/earlier_relations.sql"),
         Destination::Gone => include_str!("transfer/gone_relations.sql"),
-        Destination::FormerNames => include_str!("transfer/add_former_names.sql"),
         Destination::Samples => include_str!("transfer/add_samples.sql"),
         Destination::TableValues => include_str!("transfer/add_table_values.sql"),
         Destination::IndexValues => include_str!("transfer/add_index_values.sql"),
-        Destination::Unread => include_str!("transfer/add_unread.sql"),
-        Destination::Events => include_str!("transfer/add_events.sql"),
+        Destination::FormerNames | Destination::Unread | Destination::Events => {
+            return wait(kinds::take(work, (instance_id, database_id), table, lines));
+        }
     };
-    connection
-        .prepare_cached(sql)?
-        .execute((instance_id, database_id, batch_json(lines)))?;
+    work.connection().prepare_cached(sql)?.execute((
+        instance_id,
+        database_id,
+        batch_json(lines),
+    ))?;
     Ok(())
 }
 

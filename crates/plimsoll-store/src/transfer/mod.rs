@@ -1,52 +1,22 @@
 //! Moves histories: out of a store, into a store, and into it what other tools measured.
 //!
 //! A history travels as rows ([`row::Row`]), database by database. A database's rows are taken as a
-//! whole or not at all, and never twice: `splice` takes from them only what the store lacks.
+//! whole or not at all, and never twice: `moving` takes from them only what the store lacks.
 
 pub mod csv;
-pub(crate) mod line;
 pub mod ndjson;
 pub mod pghero;
-pub mod row;
-pub(crate) mod splice;
 mod staging;
 
 use tokio::sync::mpsc;
 
-use self::row::{DatabaseRow, Row};
-pub use self::splice::Fit;
-use self::splice::Splice;
-use crate::{DatabaseKey, Store, StoreError};
-
-/// How many rows travel together.
-pub(crate) const BATCH: usize = 1000;
+use self::row::Row;
+pub(crate) use crate::moving::BATCH;
+pub use crate::moving::{Fit, Moved, NotMoved, row};
+use crate::{Store, StoreError};
 
 /// How many batches wait to be written.
 pub(crate) const WAITING: usize = 4;
-
-/// What became of one database's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
-    /// Whose.
-    pub of: DatabaseKey,
-    /// Which part of it was taken.
-    pub fit: Fit,
-    /// How many samples were taken.
-    pub samples: u64,
-    /// How many were not, because the store has samples of that time.
-    pub left_out: u64,
-}
-
-/// Why a database's rows were not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotMoved {
-    /// The rows ended before the database's end.
-    #[error("the rows end before the database's end")]
-    CutShort,
-    /// The rows contradict each other.
-    #[error("{0}")]
-    Rows(String),
-}
 
 /// Why a history could not be moved. Nothing is kept of the database at which it happened.
 #[derive(Debug, thiserror::Error)]
@@ -125,25 +95,5 @@ pub(crate) async fn take(
         Ok(moved) => Ok(moved),
         Err(NotMoved::CutShort) => Err(TransferError::Rows(NotMoved::CutShort.to_string())),
         Err(NotMoved::Rows(reason)) => Err(TransferError::Rows(reason)),
-    }
-}
-
-impl DatabaseRow {
-    pub(crate) fn key(&self) -> DatabaseKey {
-        DatabaseKey {
-            instance: self.instance.clone(),
-            database: self.database.clone(),
-        }
-    }
-}
-
-impl Splice {
-    pub(crate) fn moved(&self, of: DatabaseKey) -> Moved {
-        Moved {
-            of,
-            fit: self.fit(),
-            samples: self.samples,
-            left_out: self.left_out,
-        }
     }
 }

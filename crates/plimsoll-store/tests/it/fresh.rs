@@ -61,6 +61,27 @@ impl Fresh {
         server
             .sql("postgres", &format!("create database {database}"))
             .unwrap();
+        Self::in_database(server, database).await
+    }
+
+    /// On a Citus coordinator that keeps the shards itself.
+    pub(crate) async fn citus(server: &'static Server, database: &str) -> Self {
+        server
+            .sql("postgres", &format!("create database {database}"))
+            .unwrap();
+        // it reaches itself through the socket
+        let here = "select citus_set_coordinator_host(
+            current_setting('unix_socket_directories'), current_setting('port')::integer)";
+        let keeps_shards = "select citus_set_node_property(
+            current_setting('unix_socket_directories'), current_setting('port')::integer,
+            'shouldhaveshards', true)";
+        for sql in ["create extension citus", here, keeps_shards] {
+            server.sql(database, sql).unwrap();
+        }
+        Self::in_database(server, database).await
+    }
+
+    async fn in_database(server: &'static Server, database: &str) -> Self {
         let url = server.url(database);
         let store = plimsoll_store::open(&url).unwrap();
         store.migrate().await.unwrap();

@@ -2,16 +2,13 @@
 
 use std::pin::pin;
 
-use jiff::Timestamp;
 use plimsoll_core::change::{Changes, Known, Sizes};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::super::error::Wrong;
 use super::super::pool::Work;
-use crate::sample::{
-    RelationRow, SampleRow, columns, former_key, from_millis, signed, status_name, value_count,
-};
+use crate::sample::{RelationRow, SampleRow, columns, from_millis, signed, value_count};
 
 /// One sample being written: where its rows belong, and the transaction that they are part of.
 pub(super) struct Writer<'a> {
@@ -51,7 +48,7 @@ impl Writer<'_> {
                 ],
             )
             .await?;
-        Ok(row.get(0))
+        Ok(row.try_get(0)?)
     }
 
     pub(super) async fn added(&self, added: &[Known]) -> Result<(), Wrong> {
@@ -202,25 +199,6 @@ impl Writer<'_> {
                 )
                 .await?;
         }
-        for former in &changes.former {
-            self.work
-                .execute(
-                    "insert into plimsoll.former_names (instance_id, database_id, relation_id,
-                         until_tick, schema_name, relation_name, table_key, parent_id)
-                     values ($1, $2, $3, $4, $5, $6, $7, $8)",
-                    &[
-                        &self.instance_id,
-                        &self.database_id,
-                        &former.id,
-                        &self.tick,
-                        &&*former.schema_name,
-                        &&*former.relation_name,
-                        &former_key(former, self.major),
-                        &former.parent,
-                    ],
-                )
-                .await?;
-        }
         Ok(())
     }
 
@@ -293,92 +271,6 @@ impl Writer<'_> {
                 .await?;
         }
         rows.finish().await?;
-        Ok(())
-    }
-
-    pub(super) async fn unread(&self, changes: &Changes) -> Result<(), Wrong> {
-        if !changes.unread.is_empty() {
-            let ids: Vec<i32> = changes.unread.iter().map(|part| part.0).collect();
-            let parts: Vec<&str> = changes.unread.iter().map(|part| part.1.letter()).collect();
-            let states: Vec<&str> = changes
-                .unread
-                .iter()
-                .map(|part| status_name(part.2))
-                .collect();
-            self.work
-                .execute(
-                    include_str!("begin_unread.sql"),
-                    &[
-                        &self.instance_id,
-                        &self.database_id,
-                        &self.tick,
-                        &ids,
-                        &parts,
-                        &states,
-                    ],
-                )
-                .await?;
-        }
-        if !changes.read_again.is_empty() {
-            let ids: Vec<i32> = changes.read_again.iter().map(|part| part.0).collect();
-            let parts: Vec<&str> = changes
-                .read_again
-                .iter()
-                .map(|part| part.1.letter())
-                .collect();
-            self.work
-                .execute(
-                    "update plimsoll.unread as u set until_tick = $3
-                     from unnest($4::integer[], $5::text[]) as n (relation_id, part)
-                     where u.instance_id = $1 and u.database_id = $2
-                         and u.relation_id = n.relation_id and u.part = n.part
-                         and u.until_tick is null",
-                    &[
-                        &self.instance_id,
-                        &self.database_id,
-                        &self.tick,
-                        &ids,
-                        &parts,
-                    ],
-                )
-                .await?;
-        }
-        Ok(())
-    }
-
-    pub(super) async fn events(&self, changes: &Changes) -> Result<(), Wrong> {
-        let events = &changes.events;
-        if events.is_empty() {
-            return Ok(());
-        }
-        let relations: Vec<Option<i32>> = events.iter().map(|e| e.relation).collect();
-        let kinds: Vec<&str> = events.iter().map(|e| e.kind.as_str()).collect();
-        let from: Vec<Timestamp> = events.iter().map(|e| e.from).collect();
-        let to: Vec<Timestamp> = events.iter().map(|e| e.to).collect();
-        let before: Vec<Option<i64>> = events.iter().map(|e| e.bytes_before.map(signed)).collect();
-        let after: Vec<Option<i64>> = events.iter().map(|e| e.bytes_after.map(signed)).collect();
-        let details: Vec<Option<&str>> = events.iter().map(|e| e.detail.as_deref()).collect();
-        self.work
-            .execute(
-                "insert into plimsoll.events (instance_id, database_id, tick, relation_id, kind, from_at,
-                     to_at, bytes_before, bytes_after, detail)
-                 select $1, $2, $3, n.*
-                 from unnest($4::integer[], $5::text[], $6::timestamptz[], $7::timestamptz[],
-                     $8::bigint[], $9::bigint[], $10::text[]) as n",
-                &[
-                    &self.instance_id,
-                    &self.database_id,
-                    &self.tick,
-                    &relations,
-                    &kinds,
-                    &from,
-                    &to,
-                    &before,
-                    &after,
-                    &details,
-                ],
-            )
-            .await?;
         Ok(())
     }
 }

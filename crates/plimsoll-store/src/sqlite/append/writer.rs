@@ -4,7 +4,7 @@ use plimsoll_core::change::Changes;
 use rusqlite::{Connection, params};
 
 use super::super::error::Wrong;
-use crate::sample::{RelationRow, columns, former_key, millis, signed, status_name};
+use crate::sample::{RelationRow, columns, signed};
 
 /// What a sample's changes are written with.
 pub(super) struct Writer<'a> {
@@ -76,23 +76,6 @@ impl Writer<'_> {
         for id in &changes.gone {
             end.execute((self.instance_id, self.database_id, id, self.tick))?;
         }
-        let mut remember = self.connection.prepare_cached(
-            "insert into former_names (instance_id, database_id, relation_id, until_tick,
-                 schema_name, relation_name, table_key, parent_id)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?;
-        for former in &changes.former {
-            remember.execute(params![
-                self.instance_id,
-                self.database_id,
-                former.id,
-                self.tick,
-                former.schema_name,
-                former.relation_name,
-                former_key(former, self.major),
-                former.parent,
-            ])?;
-        }
         Ok(())
     }
 
@@ -128,72 +111,6 @@ impl Writer<'_> {
                 self.tick,
                 signed(*bytes),
             ))?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn unread(&self, changes: &Changes) -> Result<(), Wrong> {
-        // The last good value is of the sample before, if the relation was there; it was measured
-        // then, or the part would have been unread already.
-        let mut begin = self.connection.prepare_cached(
-            "insert into unread (instance_id, database_id, relation_id, part, from_tick, status,
-                 last_good_at)
-             select ?1, ?2, ?3, ?4, ?5, ?6,
-                 (select max(s.sampled_at) from samples as s
-                  join relations as r on r.instance_id = s.instance_id
-                      and r.database_id = s.database_id and r.relation_id = ?3
-                      and r.first_tick <= s.tick
-                  where s.instance_id = ?1 and s.database_id = ?2 and s.tick = (
-                      select max(tick) from samples
-                      where instance_id = ?1 and database_id = ?2 and tick < ?5))",
-        )?;
-        for (id, part, status) in &changes.unread {
-            begin.execute((
-                self.instance_id,
-                self.database_id,
-                id,
-                part.letter(),
-                self.tick,
-                status_name(*status),
-            ))?;
-        }
-        let mut end = self.connection.prepare_cached(
-            "update unread set until_tick = ?5
-             where instance_id = ?1 and database_id = ?2 and relation_id = ?3 and part = ?4
-                 and until_tick is null",
-        )?;
-        for (id, part) in &changes.read_again {
-            end.execute((
-                self.instance_id,
-                self.database_id,
-                id,
-                part.letter(),
-                self.tick,
-            ))?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn events(&self, changes: &Changes) -> Result<(), Wrong> {
-        let mut add = self.connection.prepare_cached(
-            "insert into events (instance_id, database_id, event_id, relation_id, kind, tick, from_at,
-                 to_at, bytes_before, bytes_after, detail)
-             select ?1, ?2, coalesce(max(event_id), 0) + 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
-             from events where instance_id = ?1 and database_id = ?2",
-        )?;
-        for event in &changes.events {
-            add.execute(params![
-                self.instance_id,
-                self.database_id,
-                event.relation,
-                event.kind.as_str(),
-                self.tick,
-                millis(event.from),
-                millis(event.to),
-                event.bytes_before.map(signed),
-                event.bytes_after.map(signed),
-                event.detail,
-            ])?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
--- a database's relations in the order of their numbers, with what they were called before
+-- a database's relations in the order of their numbers
 select json_object(
     'row', 'relation',
     'relation', r.relation_id,
@@ -20,15 +20,7 @@ select json_object(
     'toast_bytes', r.toast_bytes,
     'toast_index_bytes', r.toast_index_bytes,
     'index_bytes', r.index_bytes,
-    'row_count', r.row_count,
-    'former', json((
-        select json_group_array(json_object(
-            'until_tick', f.until_tick, 'schema', f.schema_name, 'name', f.relation_name, 'table_key', f.table_key, 'parent', f.parent_id
-        ) order by f.until_tick)
-        from former_names as f
-        where f.instance_id = r.instance_id and f.database_id = r.database_id
-            and f.relation_id = r.relation_id
-    ))
+    'row_count', r.row_count
 )
 from relations as r
 where r.instance_id = ?1 and r.database_id = ?2

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::transfer::row::RelationRow;
+use crate::moving::row::RelationRow;
 
 /// Which relations are indexes, and of which table: as the store knows, or else as names tell.
 pub(super) fn owners<'a>(

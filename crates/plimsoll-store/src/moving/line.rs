@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::row::{
     DatabaseRow, EventRow, IndexValueRow, RelationRow, SampleRow, TableValueRow, UnreadRow,
 };
+pub(crate) use crate::former_names::FormerLine;
 
 /// What a store has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,17 +55,6 @@ pub(crate) enum Line {
 pub(crate) struct AtTick {
     pub(super) relation: i32,
     pub(super) tick: i64,
-}
-
-/// A former name with the relation that had it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct FormerLine {
-    pub(super) relation: i32,
-    pub(super) until_tick: i64,
-    pub(super) schema: String,
-    pub(super) name: String,
-    pub(super) table_key: Option<String>,
-    pub(super) parent: Option<i32>,
 }
 
 impl Line {

@@ -5,6 +5,10 @@ use plimsoll_core::change::{EventKind, Part, RelationKind};
 use plimsoll_core::sample::SampleKind;
 use serde::{Deserialize, Serialize};
 
+pub use crate::events::EventRow;
+pub use crate::former_names::FormerRow;
+pub use crate::unread::UnreadRow;
+
 /// The format that this program writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
 
@@ -115,21 +119,6 @@ pub struct SizesRow {
     pub row_count: Option<i64>,
 }
 
-/// What a relation was called, and belonged to, until a tick.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FormerRow {
-    /// The first sample with the next name.
-    pub until_tick: i64,
-    /// Its schema then.
-    pub schema: String,
-    /// Its name then.
-    pub name: String,
-    /// Its key then, where that was not simply the names.
-    pub table_key: Option<String>,
-    /// Its parent then.
-    pub parent: Option<i32>,
-}
-
 /// A sample without its tables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SampleRow {
@@ -188,44 +177,6 @@ pub struct IndexValueRow {
     pub tick: i64,
     /// Its size.
     pub bytes: i64,
-}
-
-/// A part that could not be measured for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnreadRow {
-    /// Of which relation.
-    pub relation: i32,
-    /// The letter of the part.
-    pub part: String,
-    /// From this sample on.
-    pub from_tick: i64,
-    /// Until this one, which measured it again.
-    pub until_tick: Option<i64>,
-    /// Why not.
-    pub status: String,
-    /// When it was last measured.
-    pub last_good_at: Option<Timestamp>,
-}
-
-/// What happened that is not growth.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventRow {
-    /// To which relation; to the database as a whole where there is none.
-    pub relation: Option<i32>,
-    /// What.
-    pub kind: String,
-    /// The sample that noticed it.
-    pub tick: i64,
-    /// Not before this.
-    pub from_at: Timestamp,
-    /// Not after this.
-    pub to_at: Timestamp,
-    /// Bytes before it.
-    pub bytes_before: Option<i64>,
-    /// Bytes after it.
-    pub bytes_after: Option<i64>,
-    /// More about it.
-    pub detail: Option<String>,
 }
 
 /// How many rows there were, with `Database` and without this one: tells a file that was cut short.
