@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::events::{Shape, shapes_in};
+use crate::events::{Shape, shapes};
 use crate::forecast::coherent::Adjustment;
 use crate::forecast::{Backtest, Band, InsufficientData, KnownChange, Passage, Point, forecast};
 
@@ -86,7 +86,7 @@ pub fn outlook(points: &[Point], question: Question<'_>) -> Outlook {
             .iter()
             .map(|&limit| forecast.passage(limit))
             .collect(),
-        events: shapes_in(&forecast.daily, &forecast.clean),
+        events: shapes(points, question.known),
         period_days: forecast.period_days(),
         backtest: forecast.backtest(),
         samples: forecast.samples(),

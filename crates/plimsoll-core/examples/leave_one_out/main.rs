@@ -7,6 +7,7 @@
 //! that are shipped, which were set with all series in view. One thread, some minutes.
 #![expect(clippy::print_stdout, reason = "it prints its result")]
 
+mod csv;
 mod tasks;
 
 use std::collections::HashMap;

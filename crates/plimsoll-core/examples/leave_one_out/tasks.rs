@@ -3,10 +3,9 @@
 use std::error::Error;
 use std::path::Path;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use plimsoll_core::forecast::{Point, Tuning, forecast_tuned};
+
+use crate::csv;
 
 /// Days ahead.
 pub(crate) const HORIZONS: [f64; 3] = [7.0, 30.0, 90.0];
@@ -88,19 +87,8 @@ pub(crate) fn read(folder: &Path, prefix: &str) -> Result<Vec<Series>, Box<dyn E
 }
 
 impl Series {
-    fn parse(name: String, csv: &str) -> Result<Self, Box<dyn Error>> {
-        let mut points = Vec::new();
-        for line in csv.lines().skip(1) {
-            let (at, bytes) = line.split_once(',').ok_or("a line without a comma")?;
-            let at = match at.parse::<Timestamp>() {
-                Ok(at) => at,
-                Err(_) => at.parse::<Date>()?.to_zoned(TimeZone::UTC)?.timestamp(),
-            };
-            points.push(Point {
-                at,
-                bytes: bytes.trim().parse()?,
-            });
-        }
+    fn parse(name: String, text: &str) -> Result<Self, Box<dyn Error>> {
+        let mut points = csv::points(text)?;
         points.sort_by_key(|point| point.at);
         let first = points.first().ok_or("a series without samples")?.at;
         let days = points

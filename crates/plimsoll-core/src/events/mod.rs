@@ -1,7 +1,7 @@
 //! What statistics see in a series: steps, bursts, and changes of slope, each with its onset and size.
 //!
-//! One walk over the history decides on each day with what was known on that day, so that a shape,
-//! once seen, stays: asked again a day later, the answer has the same onsets. Steps are judged in
+//! One walk over the history decides on each day with what was known on that day, and days end at the same time of the
+//! day, so that a shape, once seen, stays: asked again, the answer has the same onsets. Steps are judged in
 //! `steps`, slopes in `slopes`; steps that come back at a regular pitch are no events.
 //!
 //! `docs/FORECAST.md` shows how it scores.
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::forecast::clean::Clean;
-use crate::forecast::grid::{Daily, daily};
+use crate::forecast::grid::{Daily, anchored};
 use crate::forecast::{KnownChange, Point, Tuning};
 
 /// What happened to the series.
@@ -62,7 +62,8 @@ impl ShapeKind {
 /// A shape in a series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shape {
-    /// When it began: the end of the first day that was different.
+    /// When it began: the end of the first day that was different, or the last sample where that is under way. Days
+    /// end at the same time of the day whatever is sampled next, so that this moves by less than a day.
     pub t: Timestamp,
     /// What it is.
     pub kind: ShapeKind,
@@ -99,17 +100,17 @@ const NEWS_DAYS: usize = 60;
 /// The shapes of the last 60 days of the series that `points` sample, oldest first; those that
 /// `known` changes explain are left out. Empty where there is too little history to tell.
 pub fn shapes(points: &[Point], known: &[KnownChange]) -> Vec<Shape> {
-    let Some((daily, _)) = daily(points) else {
+    let Some((daily, _)) = anchored(points) else {
         return Vec::new();
     };
     if daily.y.iter().all(|&y| y == 0.0) {
         return Vec::new();
     }
-    shapes_in(&daily, &Clean::new(&daily, known, Tuning::default()))
+    let clean = Clean::new(&daily, known, Tuning::default());
+    shapes_in(&daily, &clean)
 }
 
-/// As [`shapes`], of a series that is cleaned already.
-pub(crate) fn shapes_in(daily: &Daily, clean: &Clean) -> Vec<Shape> {
+fn shapes_in(daily: &Daily, clean: &Clean) -> Vec<Shape> {
     let mut found = steps::find(daily, clean);
     found.extend(slopes::find(daily, clean));
     found.sort_by_key(|shape| (shape.told, shape.onset));
@@ -117,13 +118,13 @@ pub(crate) fn shapes_in(daily: &Daily, clean: &Clean) -> Vec<Shape> {
         .into_iter()
         .filter(|shape| daily.len() - shape.told < NEWS_DAYS)
         .map(|shape| Shape {
-            t: daily.moment(shape.onset + 1),
+            t: daily.moment(shape.onset + 1).min(daily.now),
             kind: shape.kind,
             alert: shape.kind.is_up(),
             delta_bytes: shape.delta_bytes,
             rate_before: shape.rate_before,
             rate_after: shape.rate_after,
-            found_at: daily.moment(shape.told + 1),
+            found_at: daily.moment(shape.told + 1).min(daily.now),
         })
         .collect()
 }

@@ -20,6 +20,13 @@ const CLEAR_UP: f64 = 7.0;
 const CLEAR_DOWN: f64 = 4.5;
 /// Standard errors by the stretch's own variance.
 const CLEAR_ITSELF: f64 = 3.5;
+/// Fewer of both are enough upwards for a stretch of so many days: few such stretches are looked at that do not overlap,
+/// so that chance has fewer tries.
+const LONG: f64 = 14.0;
+/// Standard errors that a long stretch has to be above the baseline,
+const CLEAR_UP_LONG: f64 = 6.0;
+/// and by its own variance.
+const CLEAR_ITSELF_LONG: f64 = 3.0;
 /// The share of the clear distance that must be left without the stretch's extreme day.
 const WITHOUT_EXTREME: f64 = 0.6;
 /// The smallest ratio of the slopes.
@@ -34,6 +41,8 @@ const CLEAR_OF_RISE: f64 = 4.0;
 const RATIO_OF_RISE: f64 = 1.3;
 /// A rise of the rate counts from so many standard errors.
 const RISE_IS_CLEAR: f64 = 2.0;
+/// A rate did not rise in proportion to the size when its rise is so many standard errors below that.
+const RISE_IS_MISSING: f64 = 2.0;
 /// The scale of noise is at least this share of the rate,
 const NOISE_OF_RATE: f64 = 0.1;
 /// and of the size.
@@ -117,7 +126,8 @@ pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
     let mut values = Vec::with_capacity(clean.increments.len());
     let mut since = 0;
     let mut found = Vec::new();
-    for today in 0..clean.increments.len() {
+    // a day that is under way has not grown yet
+    for today in 0..daily.whole_days() {
         let value = clean.increments[today] - weekly(&clean.increments, since, today);
         values.push(value);
         sums.push(value, daily.fresh[today + 1]);
@@ -207,12 +217,16 @@ fn change(
         .sqrt()
         .max(NOISE_OF_RATE * before.mean.abs())
         .max(NOISE_OF_SIZE * size);
-    let clear = if is_up { CLEAR_UP } else { CLEAR_DOWN };
+    let (clear, clear_itself) = match (is_up, after.fresh >= LONG) {
+        (true, true) => (CLEAR_UP_LONG, CLEAR_ITSELF_LONG),
+        (true, false) => (CLEAR_UP, CLEAR_ITSELF),
+        (false, _) => (CLEAR_DOWN, CLEAR_ITSELF),
+    };
     let clearness = (difference / (noise * (1.0 / after.fresh + 1.0 / before.fresh).sqrt())).abs();
     let own = (after.variance / after.fresh).max(noise * noise / after.fresh / 4.0)
         + noise * noise / before.fresh;
     if clearness < clear
-        || difference.abs() < CLEAR_ITSELF * own.sqrt()
+        || difference.abs() < clear_itself * own.sqrt()
         || difference.abs() * 30.0 < MATERIAL * size
     {
         return None;
@@ -285,7 +299,10 @@ fn is_steady_rise(
     let rise = sums.rise(start, onset);
     let rises = rise > RISE_IS_CLEAR * noise / around.sqrt();
     let middle_bytes = |from: usize, to: usize| daily.bytes(from.midpoint(to) + 1);
-    let in_proportion = if before.mean > 0.0 {
+    // only where the rate did rise while the size grew
+    let in_step = before.mean * before.mean / middle_bytes(start, onset).max(1.0);
+    let kept_step = rise > in_step - RISE_IS_MISSING * noise / around.sqrt();
+    let in_proportion = if before.mean > 0.0 && kept_step {
         before.mean * middle_bytes(onset, end - 1) / middle_bytes(start, onset).max(1.0)
     } else {
         before.mean

@@ -32,6 +32,12 @@ const HALF_YEAR: usize = 180;
 const BURST_RATE: f64 = 4.0;
 /// A burst is looked for on so many days from its first.
 const BURST_DAYS: usize = 5;
+/// What goes on for longer is no burst: of so many days
+const RUN_DAYS: usize = 7;
+/// so many like the first are a new slope,
+const GOES_ON: usize = 6;
+/// and so many, where the size stood still before: there is no rate to which it could return.
+const STARTS: usize = 3;
 
 /// Every step of the series, oldest first.
 pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
@@ -69,36 +75,42 @@ pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
             continue;
         }
         is_step[i] = true;
-        let (kind, delta_bytes) = if distance < 0.0 {
-            (ShapeKind::LevelDown, distance)
-        } else {
-            burst(moved, i, usual).map_or((ShapeKind::LevelUp, distance), |delta| {
-                (ShapeKind::Burst, delta)
-            })
-        };
-        found.push(Found {
+        let mut step = Found {
             onset: i,
             told: i,
-            kind,
-            delta_bytes: Some(delta_bytes),
+            kind: ShapeKind::LevelDown,
+            delta_bytes: Some(distance),
             rate_before: usual.median,
             rate_after: None,
-        });
+        };
+        if distance > 0.0 {
+            let days = &moved[i..(i + RUN_DAYS).min(moved.len())];
+            (step.kind, step.delta_bytes, step.rate_after) = upwards(days, usual);
+        }
+        found.push(step);
     }
     found
 }
 
-/// The bytes beyond the usual of a burst that begins on day `i`, if the days after were like it.
-fn burst(moved: &[f64], i: usize, usual: Usual) -> Option<f64> {
+/// What a step up is, by the days from its own on: one that stays alone is a step, one that is followed by others like
+/// it a burst, and one that goes on a change of slope, which has a rate since.
+fn upwards(days: &[f64], usual: Usual) -> (ShapeKind, Option<f64>, Option<f64>) {
     let least = (BURST_RATE * usual.mean_size).max(SPREADS * usual.spread);
-    let days = &moved[i..(i + BURST_DAYS).min(moved.len())];
-    let fast = days
-        .iter()
-        .filter(|&&day| day - usual.median > least)
-        .count();
-    (fast >= 2).then(|| {
+    let fast = |days: &[f64]| {
         days.iter()
-            .map(|day| (day - usual.median).max(0.0))
-            .sum::<f64>()
-    })
+            .filter(|&&day| day - usual.median > least)
+            .count()
+    };
+    let stood_still = usual.mean_size <= 0.0;
+    let goes_on = if stood_still { STARTS } else { GOES_ON };
+    if fast(days) >= goes_on {
+        let rate = days.iter().sum::<f64>() / days.len() as f64;
+        return (ShapeKind::SlopeUp, None, Some(rate));
+    }
+    let burst = &days[..days.len().min(BURST_DAYS)];
+    if fast(burst) >= 2 {
+        let beyond = burst.iter().map(|day| (day - usual.median).max(0.0)).sum();
+        return (ShapeKind::Burst, Some(beyond), None);
+    }
+    (ShapeKind::LevelUp, Some(days[0] - usual.median), None)
 }

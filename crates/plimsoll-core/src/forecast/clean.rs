@@ -108,10 +108,12 @@ fn neighbours(cleaned: &[f64], raw: &[f64], i: usize) -> Vec<f64> {
 
 /// Puts the usual growth of a day in the place of one-off steps.
 fn without_steps(daily: &Daily, increments: &mut [f64], spreads: f64) {
-    let largest = (0..daily.len()).map(|i| daily.bytes(i)).fold(0.0, f64::max);
-    let least = STEP_SHARE * largest;
+    let mut largest = daily.bytes(0);
     for i in 0..increments.len() {
         let moved = increments[i];
+        // what comes later makes no step of what was none
+        largest = f64::max(largest, daily.bytes(i + 1));
+        let least = STEP_SHARE * largest;
         // the distance from the median counts, and that is at most a tenth of the step
         if moved.abs() <= least * 0.9 {
             continue;

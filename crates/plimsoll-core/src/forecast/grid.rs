@@ -2,19 +2,25 @@
 
 use jiff::{Timestamp, ToSpan};
 
-use super::stats::{median, whole};
+use super::anchor;
+use super::gaps::{Rates, Relative};
+use super::stats::whole;
 use super::tuning::grid::{
-    CUT_AT_GAP, DAY, ENOUGH_AFTER_GAP, LONG_GAP, LONGEST_SEEN_GAP, MAX_DAYS,
+    CUT_AT_GAP, DAY, ENOUGH_AFTER_GAP, LONG_GAP, LONGEST_SEEN_GAP, MAX_DAYS, SAME_TIME, SHORT_GAP,
+    WHOLE_BUT,
 };
 use super::{KnownChange, Point};
 
-/// One value a day, the last one at the last sample. Day `i` of `n` lies `n - 1 - i` days before it.
+/// One value a day. Day `i` of `n` lies `n - 1 - i` days before the last one, which is at the last sample ([`daily`]) or
+/// at the first anchor not before it ([`anchored`]).
 #[derive(Debug, Clone)]
 pub(crate) struct Daily {
     /// Bytes at the last sample.
     pub(crate) last_bytes: u64,
     /// When the last sample was taken.
     pub(crate) now: Timestamp,
+    /// The moment of the last day.
+    pub(crate) end: Timestamp,
     /// Bytes minus `last_bytes`, oldest first: small numbers keep their precision near 2^62.
     pub(crate) y: Vec<f64>,
     /// Whether the value is near enough to samples to be called seen.
@@ -55,7 +61,7 @@ impl Daily {
 
     /// The moment of day `i`, which may lie in the future.
     pub(crate) fn moment(&self, i: usize) -> Timestamp {
-        after(self.now, i as f64 - (self.len() as f64 - 1.0))
+        after(self.end, i as f64 - (self.len() as f64 - 1.0))
     }
 
     /// The day of the month of day `i`, UTC.
@@ -79,6 +85,12 @@ impl Daily {
             .collect()
     }
 
+    /// How many of the increments are of whole days: the last day is still to end where its anchor lies ahead.
+    pub(crate) fn whole_days(&self) -> usize {
+        let missing = self.end.duration_since(self.now).as_secs_f64() / DAY;
+        self.len() - 1 - usize::from(missing > WHOLE_BUT)
+    }
+
     /// The increments that `known` changes lie in, each with the bytes it moved where they are known.
     ///
     /// A change between two samples shows up somewhere on the way from one to the other: the
@@ -87,7 +99,7 @@ impl Daily {
         let newest = self.len() - 1;
         let mut found = Vec::new();
         for change in known {
-            let ago = self.now.duration_since(change.at).as_secs_f64() / DAY;
+            let ago = self.end.duration_since(change.at).as_secs_f64() / DAY;
             if ago < 0.0 || ago >= newest as f64 {
                 continue;
             }
@@ -118,13 +130,6 @@ pub(crate) fn after(at: Timestamp, days: f64) -> Timestamp {
     .unwrap_or(at)
 }
 
-/// A sample relative to the last one: days (zero or negative), and bytes.
-#[derive(Debug, Clone, Copy)]
-struct Relative {
-    day: f64,
-    bytes: f64,
-}
-
 /// Samples in order of time, one a moment (of several the one given last), relative to the last.
 fn ordered(points: &[Point]) -> Option<(Point, Vec<Relative>)> {
     let mut sorted: Vec<&Point> = points.iter().collect();
@@ -152,7 +157,37 @@ fn ordered(points: &[Point]) -> Option<(Point, Vec<Relative>)> {
 /// proportion to the length of the gap stays one step, on the gap's last day: a bulk load in a gap
 /// of three days was no growth of three days.
 pub(crate) fn daily(points: &[Point]) -> Option<(Daily, Extent)> {
-    let (last, mut samples) = ordered(points)?;
+    let (last, samples) = ordered(points)?;
+    Some(days(last, samples, 0.0, LONG_GAP, 0.0))
+}
+
+/// As [`daily`], but the days begin and end at the same time of the day whenever the last sample was taken, so that what
+/// is found in them stays where it is. The last day is the one under way.
+///
+/// A jump between two samples around an anchor is not shared out between two days.
+pub(crate) fn anchored(points: &[Point]) -> Option<(Daily, Extent)> {
+    let (last, samples) = ordered(points)?;
+    let now = last.at.as_second();
+    let seconds = anchor::time_of_day(points);
+    let missing = (seconds - now).rem_euclid(86_400);
+    Some(days(
+        last,
+        samples,
+        missing as f64 / DAY,
+        SHORT_GAP,
+        SAME_TIME,
+    ))
+}
+
+/// The days up to `ahead` of the last sample. A jump in a gap that is longer than `long_gap` days is one step; a sample
+/// up to `same_time` after a day still counts as that day's.
+fn days(
+    last: Point,
+    mut samples: Vec<Relative>,
+    ahead: f64,
+    long_gap: f64,
+    same_time: f64,
+) -> (Daily, Extent) {
     let extent = Extent {
         samples: samples.len(),
         span_days: -samples[0].day,
@@ -164,17 +199,18 @@ pub(crate) fn daily(points: &[Point]) -> Option<(Daily, Extent)> {
     if -samples[cut].day >= ENOUGH_AFTER_GAP {
         samples.drain(..cut);
     }
-    let days = whole(-samples[0].day).min(MAX_DAYS);
-    let oldest = -(days as f64);
+    let days = whole(ahead - samples[0].day).min(MAX_DAYS);
+    let oldest = ahead - days as f64;
     let from = samples
         .partition_point(|sample| sample.day <= oldest)
         .saturating_sub(1);
     samples.drain(..from);
 
-    let usual = UsualRate::of(&samples);
+    let rates = Rates::of(&samples);
     let mut grid = Daily {
         last_bytes: last.bytes,
         now: last.at,
+        end: after(last.at, ahead),
         y: Vec::with_capacity(days + 1),
         seen: Vec::with_capacity(days + 1),
         fresh: Vec::with_capacity(days + 1),
@@ -182,7 +218,7 @@ pub(crate) fn daily(points: &[Point]) -> Option<(Daily, Extent)> {
     let mut next = 1;
     for i in 0..=days {
         let day = oldest + i as f64;
-        while next < samples.len() && samples[next].day <= day {
+        while next < samples.len() && samples[next].day <= day + same_time {
             next += 1;
         }
         let a = samples[next - 1];
@@ -192,51 +228,19 @@ pub(crate) fn daily(points: &[Point]) -> Option<(Daily, Extent)> {
             grid.seen.push(true);
             continue;
         };
-        let (gap, since) = (b.day - a.day, day - a.day);
+        let (gap, since) = (b.day - a.day, (day - a.day).max(0.0));
         let moved = b.bytes - a.bytes;
-        grid.y.push(match usual {
-            Some(usual) if gap > LONG_GAP && usual.is_step(moved, gap) => {
+        let step = (gap > long_gap && since > 0.0)
+            .then(|| rates.before(next))
+            .flatten()
+            .filter(|usual| usual.is_step(moved, gap));
+        grid.y
+            .push(step.map_or(a.bytes + moved * since / gap, |usual| {
                 a.bytes + usual.rate * since
-            }
-            _ => a.bytes + moved * since / gap,
-        });
+            }));
         grid.seen.push(gap <= LONGEST_SEEN_GAP);
     }
-    Some((grid, extent))
-}
-
-/// What the series usually does in a day.
-#[derive(Debug, Clone, Copy)]
-struct UsualRate {
-    rate: f64,
-    spread: f64,
-}
-
-impl UsualRate {
-    /// Median and spread of the rates between samples; `None` where no gap is long.
-    fn of(samples: &[Relative]) -> Option<Self> {
-        let gaps = || samples.windows(2).map(|pair| pair[1].day - pair[0].day);
-        if !gaps().any(|gap| gap > LONG_GAP) {
-            return None;
-        }
-        let mut rates: Vec<f64> = samples
-            .windows(2)
-            .filter(|pair| pair[1].day - pair[0].day > 0.5)
-            .map(|pair| (pair[1].bytes - pair[0].bytes) / (pair[1].day - pair[0].day))
-            .collect();
-        if rates.len() < 8 {
-            return None;
-        }
-        let rate = median(&mut rates);
-        let mut distances: Vec<f64> = rates.iter().map(|r| (r - rate).abs()).collect();
-        let spread = 1.4826 * median(&mut distances);
-        Some(Self { rate, spread })
-    }
-
-    fn is_step(self, moved: f64, gap: f64) -> bool {
-        let excess = (moved - self.rate * gap).abs();
-        excess > 10.0 * self.spread * gap.sqrt() && excess > 5.0 * self.rate.abs() * gap
-    }
+    (grid, extent)
 }
 
 #[cfg(test)]

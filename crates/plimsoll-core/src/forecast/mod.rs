@@ -12,11 +12,13 @@
 //! bounds from rolling-origin errors as in weighted conformal prediction (Barber, Candès, Ramdas,
 //! Tibshirani 2023); first passage as in Nutanix's SER (arXiv 1901.10552).
 
+mod anchor;
 mod backtest;
 mod calendar;
 pub(crate) mod clean;
 pub mod coherent;
 mod combine;
+mod gaps;
 pub(crate) mod grid;
 mod interval;
 mod judged;

@@ -62,6 +62,30 @@ pub(super) mod grid {
     pub(crate) const ENOUGH_AFTER_GAP: f64 = 60.0;
     /// Days between two samples from which a jump between them is looked at.
     pub(crate) const LONG_GAP: f64 = 1.25;
+    /// The same, where days are anchored and samples may lie on either side of an anchor.
+    pub(crate) const SHORT_GAP: f64 = 0.5;
+    /// A sample so much later than its anchor still is of that day: a daily sample is not taken to the second, and what
+    /// jumped before it must not fall on the one day now and on the next one then.
+    pub(crate) const SAME_TIME: f64 = 1.0 / 48.0;
+    /// A day is whole when less than this share of it is still to come: samples are not taken to the second.
+    pub(crate) const WHOLE_BUT: f64 = 0.05;
+    /// So many days fewer than the most sampled hour may another hour have that is taken for the anchor: the first hour
+    /// of the day among equals, whichever of them has just been sampled.
+    pub(crate) const EQUALLY_SAMPLED: usize = 2;
+}
+
+/// Constants of steps that a gap between samples hides.
+pub(super) mod gaps {
+    /// Samples nearer to each other, in days, tell no rate of a day.
+    pub(crate) const SHORTEST_DAYS: f64 = 0.5;
+    /// So many rates tell what is usual, at most
+    pub(crate) const PAIRS: usize = 60;
+    /// and at least.
+    pub(crate) const LEAST_PAIRS: usize = 8;
+    /// A step exceeds what is usual in the gap by so many spreads
+    pub(crate) const EXCESS_SPREADS: f64 = 10.0;
+    /// and by so many times the usual growth: a bulk load in a gap of three days was no growth of three days.
+    pub(crate) const EXCESS_RATES: f64 = 5.0;
 }
 
 /// Constants of what leaves the trend.
@@ -71,7 +95,7 @@ pub(super) mod clean {
     pub(crate) const STEP_MEANS: f64 = 10.0;
     /// and by this many times their mean square over mean size (`Usual::tail`),
     pub(crate) const STEP_TAILS: f64 = 7.0;
-    /// and is at least this share of the largest size.
+    /// and is at least this share of the largest size so far.
     pub(crate) const STEP_SHARE: f64 = 0.01;
     /// So many increments before a day tell what is usual.
     pub(crate) const WINDOW: usize = 60;
