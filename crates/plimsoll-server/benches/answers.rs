@@ -16,8 +16,8 @@ use plimsoll_core::snapshot::{
     Cost, Index, Method, Persistence, RowCountSource, Rows, Server, Snapshot, Storage, Table,
     TableKind, Toast,
 };
-use plimsoll_server::answer::ask::{Kinds, Sort};
 use plimsoll_server::answer::sizes::{SizesQuery, sizes};
+use plimsoll_server::ask::{Kinds, Sort};
 
 const TABLES: u32 = 100_000;
 const LONGEST: Duration = Duration::from_millis(50);

@@ -4,6 +4,7 @@
 //! [`answer`] turns both into what is printed, for the API and the command line alike.
 
 pub mod answer;
+pub mod ask;
 pub mod clock;
 pub mod followers;
 pub mod forecasting;

@@ -7,8 +7,14 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use plimsoll_input::{Ask, DateOrder, Decimal, Unit};
+use plimsoll_server::answer::events::EventsQuery;
+use plimsoll_server::answer::growth::GrowthQuery;
+use plimsoll_server::answer::history::HistoryQuery;
+use plimsoll_server::answer::sizes::SizesQuery;
+use plimsoll_server::ask::{Forecasts, Of};
 use secrecy::SecretString;
 
+use crate::asked::Asked;
 use crate::secrets::has_password;
 
 /// A PostgreSQL storage monitor: how much disk every table uses, what grows, when the disk is full.
@@ -19,6 +25,8 @@ use crate::secrets::has_password;
     max_term_width = 100,
     propagate_version = false
 )]
+#[command(mut_arg("instance", |of| of.global(true).value_parser(name)))]
+#[command(mut_arg("database", |of| of.global(true).value_parser(name)))]
 #[command(after_help = "Exit codes: 0 fine, 1 a finding (doctor, check-config), 2 an error.")]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -51,12 +59,8 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) store: Option<SecretString>,
-    /// Of the configured instances, the one with this name
-    #[arg(long, global = true, value_name = "NAME", value_parser = name)]
-    pub(crate) instance: Option<String>,
-    /// Of the instance's databases, this one
-    #[arg(long, global = true, value_name = "NAME", value_parser = name)]
-    pub(crate) database: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: Asked<Of>,
     /// What is printed on standard output
     #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Table)]
     pub(crate) output: OutputFormat,
@@ -88,8 +92,7 @@ impl Global {
             config,
             database_url: database_url.map(SecretString::from),
             store: Some("sqlite:/nowhere/plimsoll.db".into()),
-            instance: None,
-            database: None,
+            of: Asked(Of::default()),
             output: OutputFormat::Table,
             log_format: None,
             verbose: 0,
@@ -123,11 +126,11 @@ pub(crate) enum Command {
     /// Run the schedule, the HTTP API and the page
     Serve(Serve),
     /// Measure a database now and print every table's size
-    Sizes(Sizes),
+    Sizes(Asked<SizesQuery>),
     /// Measure a database now and keep the result in the history
     Sample,
     /// Print the history of a database, or of one table
-    History(History),
+    History(Asked<HistoryQuery>),
     /// Print what grew, by how much a day, and what share of it is whose
     Growth(Growth),
     /// Say how a size will go on, how sure that is, and when the disk is full
@@ -173,93 +176,24 @@ pub(crate) struct Serve {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Sizes {
-    /// Print at most so many tables
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
-    /// Leave out the first so many
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) offset: usize,
-    /// Only tables of this schema
-    #[arg(long, value_name = "NAME")]
-    pub(crate) schema: Option<String>,
-    /// Only tables whose name contains this
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) search: Option<String>,
-    /// Order: size, name, rows or growth
-    #[arg(long, value_name = "ORDER", default_value = "size")]
-    pub(crate) sort: String,
-    /// Kinds of relations: all, or a list of table, matview, partitioned, catalog, sequence, temporary
-    #[arg(long, value_name = "KINDS")]
-    pub(crate) kind: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct History {
-    /// Print at most so many samples
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    pub(crate) limit: usize,
-    /// Kinds of samples: all, or a list of daily, manual, watch
-    #[arg(long, value_name = "KINDS", default_value = "daily,manual")]
-    pub(crate) kind: String,
-    /// One table only, drawn as a plot: `table`, or `schema.table`, quoted as in SQL
-    #[arg(long, value_name = "TABLE")]
-    pub(crate) table: Option<String>,
-    /// Not older than this: a time such as 2026-01-31T00:00:00Z, or an age such as 7d
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
-    /// One sample for each: all, hour or day
-    #[arg(long, value_name = "STEP", default_value = "all")]
-    pub(crate) step: String,
-}
-
-#[derive(Debug, Args)]
+#[command(mut_arg("limit", |limit| limit.default_value("10")))]
 pub(crate) struct Growth {
-    /// From then: a time such as 2026-01-31T00:00:00Z, a date, or an age such as 7d
-    #[arg(long, value_name = "TIME", default_value = "7d")]
-    pub(crate) since: String,
-    /// To then [default: now]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
-    /// Print at most so many rows in each list
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) limit: usize,
-    /// Kinds of relations that are listed: all, or a list of table, matview, partitioned, catalog, sequence
-    #[arg(long, value_name = "KINDS")]
-    pub(crate) kind: Option<String>,
+    #[command(flatten)]
+    pub(crate) query: Asked<GrowthQuery>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Forecast {
-    /// Of one table, with what is below it: `table`, or `schema.table`, quoted as in SQL
-    #[arg(long, value_name = "TABLE", group = "of")]
-    pub(crate) table: Option<String>,
-    /// Of all tables of this schema
-    #[arg(long, value_name = "NAME", group = "of")]
-    pub(crate) schema: Option<String>,
-    /// Of the database's part of this tablespace
-    #[arg(long, value_name = "NAME", group = "of")]
-    pub(crate) tablespace: Option<String>,
-    /// Of all watched databases of the instance, against what is free on its volume
-    #[arg(long, group = "of")]
+    #[command(flatten)]
+    pub(crate) asked: Asked<Forecasts>,
+    /// The same as `--scope instance`
+    #[arg(long, conflicts_with_all = ["table", "schema", "tablespace", "scope", "by"])]
     pub(crate) whole_instance: bool,
     /// Of the series in this file: CSV, or the JSON of Prometheus, Grafana, CloudWatch; - is standard input
-    #[arg(long, value_name = "FILE", group = "of")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "schema", "tablespace", "scope", "whole_instance", "by"])]
     pub(crate) input: Option<PathBuf>,
-    /// The size to be reached, such as 500GB (1000 apart) or 500GiB [default: the present one and what is free]
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) capacity: Option<Capacity>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// How far ahead, in days
-    #[arg(long, value_name = "DAYS", default_value = "7,30,90")]
-    pub(crate) horizons: String,
-    /// Which tables, schemas or sets of the database will grow most, and what all of it adds up to
-    #[arg(long, value_name = "table|schema|set", group = "of", conflicts_with_all = ["capacity", "horizons"])]
-    pub(crate) by: Option<String>,
-    /// With --by: print at most so many [default: 20]
-    #[arg(long, value_name = "N", requires = "by")]
-    pub(crate) limit: Option<usize>,
 }
 
 /// How the file is to be read that a command was given, where it does not say so itself.
@@ -285,11 +219,11 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    pub(crate) fn ask(&self, capacity: Option<Capacity>) -> Ask {
+    pub(crate) fn ask(&self, capacity_bytes: Option<u64>) -> Ask {
         Ask {
             column: self.column.clone(),
             is_free: self.free,
-            capacity_bytes: capacity.map(|bytes| bytes.0),
+            capacity_bytes,
             unit: self.unit,
             decimal: self.decimal,
             dates: self.dates,
@@ -311,9 +245,8 @@ impl FromStr for Capacity {
 
 #[derive(Debug, Args)]
 pub(crate) struct Events {
-    /// Of one table, with what is below it: `table`, or `schema.table`, quoted as in SQL
-    #[arg(long, value_name = "TABLE")]
-    pub(crate) table: Option<String>,
+    #[command(flatten)]
+    pub(crate) query: Asked<EventsQuery>,
     /// Of the series in this file: CSV, or the JSON of Prometheus, Grafana, CloudWatch; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "since"])]
     pub(crate) input: Option<PathBuf>,
@@ -322,15 +255,6 @@ pub(crate) struct Events {
     pub(crate) capacity: Option<Capacity>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// Kinds: all, or a list such as rewrite,truncate,level_up
-    #[arg(long, value_name = "KINDS", default_value = "all")]
-    pub(crate) kind: String,
-    /// Which ended not before this: a time such as 2026-01-31T00:00:00Z, or an age such as 7d
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
-    /// Print at most so many, newest first
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub(crate) limit: usize,
 }
 
 #[derive(Debug, Args)]

@@ -39,7 +39,8 @@ impl Context {
     /// Whether the command line means this database of the store, or names none.
     pub(crate) fn means(&self, key: &DatabaseKey) -> bool {
         let fits = |asked: &Option<String>, name: &str| asked.as_deref().is_none_or(|a| a == name);
-        fits(&self.global.instance, &key.instance) && fits(&self.global.database, &key.database)
+        fits(&self.global.of.0.instance, &key.instance)
+            && fits(&self.global.of.0.database, &key.database)
     }
 
     /// The store, as it is: not migrated.
@@ -66,7 +67,7 @@ impl Context {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        match (&self.global.instance, &**instances) {
+        match (&self.global.of.0.instance, &**instances) {
             (_, []) => bail!(plimsoll_server::settings::SettingsError::NothingToWatch),
             (None, [only]) => Ok(only),
             (None, _) => bail!(
@@ -83,7 +84,7 @@ impl Context {
     /// The one watched database that is meant, and how to visit it.
     pub(crate) fn target(&self) -> anyhow::Result<(Target, &Watched)> {
         let watched = self.instance()?;
-        let name = match (&self.global.database, &watched.databases) {
+        let name = match (&self.global.of.0.database, &watched.databases) {
             (Some(name), _) => name.clone(),
             (None, Databases::Listed(names)) => match &**names {
                 [only] => only.clone(),

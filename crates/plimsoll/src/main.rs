@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod args;
+mod asked;
 mod bytes;
 mod commands;
 mod config;
@@ -91,13 +92,13 @@ fn run(cli: Cli) -> anyhow::Result<Finding> {
         match cli.command {
             Command::Demo(args) => commands::demo::run(&context, &args).await,
             Command::Serve(args) => commands::serve::run(context, &args).await,
-            Command::Sizes(args) => commands::sizes::run(&context, args).await,
+            Command::Sizes(query) => commands::sizes::run(&context, query.0).await,
             Command::Sample => commands::sample::run(&context).await,
-            Command::History(args) => commands::history::run(&context, args).await,
+            Command::History(query) => commands::history::run(&context, query.0).await,
             Command::Store => commands::store::run(&context).await,
-            Command::Growth(args) => commands::growth::run(&context, args).await,
+            Command::Growth(args) => commands::growth::run(&context, args.query.0).await,
             Command::Forecast(args) => commands::forecast::run(&context, args).await,
-            Command::Events(args) => commands::events::run(&context, args).await,
+            Command::Events(args) => commands::events::run(&context, args.query.0).await,
             Command::Doctor(args) => commands::doctor::run(&context, &args).await,
             Command::Export(args) => commands::export::run(&context, args).await,
             Command::Import(args) => commands::import::run(&context, args).await,

@@ -7,6 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schema;
+use crate::ask::params::RUNS_LIMIT;
+use crate::ask::{Ask, Given, Param, Refused};
 
 /// Row counts of each table.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -37,6 +39,25 @@ pub struct CleanupTable {
     pub row_count_source: RowCountSource,
     /// Rows that were deleted or replaced and whose space is not free yet.
     pub dead_rows: Option<u64>,
+}
+
+/// Which past runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunsQuery {
+    /// At most so many, newest first.
+    pub limit: usize,
+}
+
+impl Ask for RunsQuery {
+    fn params() -> Vec<&'static Param> {
+        vec![&RUNS_LIMIT]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        Ok(Self {
+            limit: given.number(&RUNS_LIMIT)?.unwrap_or(usize::MAX),
+        })
+    }
 }
 
 /// Past runs, newest first.

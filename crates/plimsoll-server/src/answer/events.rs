@@ -11,9 +11,10 @@ use plimsoll_store::{DatabaseKey, EventQuery, NamedEvent, Store, TableName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ask::AskError;
 use super::schema;
 use super::shapes::ShapeAnswer;
+use crate::ask::params::{EVENT_KIND, EVENTS_LIMIT, SINCE, TABLE_AND_BELOW};
+use crate::ask::{Ask, AskError, Given, Param, Refused};
 use crate::forecasting::{ForecastError, series_of};
 
 /// What is asked of the events.
@@ -27,6 +28,21 @@ pub struct EventsQuery {
     pub since: Option<Timestamp>,
     /// At most so many, newest first.
     pub limit: usize,
+}
+
+impl Ask for EventsQuery {
+    fn params() -> Vec<&'static Param> {
+        vec![&TABLE_AND_BELOW, &EVENT_KIND, &SINCE, &EVENTS_LIMIT]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        Ok(Self {
+            table: given.table(&TABLE_AND_BELOW)?,
+            kinds: given.word(&EVENT_KIND)?,
+            since: given.time(&SINCE)?,
+            limit: given.number(&EVENTS_LIMIT)?.unwrap_or(usize::MAX),
+        })
+    }
 }
 
 /// Kinds of events and shapes; without any, all of both.

@@ -15,8 +15,9 @@ use plimsoll_store::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ask::Kinds;
 use super::schema;
+use crate::ask::params::{FROM, KIND, LIST_LIMIT, TO};
+use crate::ask::{Ask, Given, Kinds, Param, Refused};
 
 pub use sets::SetGrowth;
 
@@ -34,6 +35,21 @@ pub struct GrowthQuery {
     pub limit: usize,
     /// Tables of these kinds are listed; sums are over all.
     pub kinds: Kinds,
+}
+
+impl Ask for GrowthQuery {
+    fn params() -> Vec<&'static Param> {
+        vec![&FROM, &TO, &LIST_LIMIT, &KIND]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        Ok(Self {
+            since: given.time(&FROM)?.unwrap_or(given.now()),
+            until: given.time(&TO)?.unwrap_or(given.now()),
+            limit: given.number(&LIST_LIMIT)?.unwrap_or(usize::MAX),
+            kinds: given.word(&KIND)?,
+        })
+    }
 }
 
 /// What grew between two samples.

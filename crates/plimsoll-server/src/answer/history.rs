@@ -2,19 +2,17 @@
 
 use jiff::Timestamp;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
-use plimsoll_store::{DatabaseKey, SampleQuery, Step, Store, StoreError};
+use plimsoll_store::{DatabaseKey, SampleQuery, Step, Store, StoreError, TableName};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::ask::SampleKinds;
 use super::schema;
+use crate::ask::params::{SAMPLE_KIND, SAMPLES_LIMIT, SINCE, STEP, TABLE, TABLES};
+use crate::ask::{Ask, Given, Param, Refused, SampleKinds, step};
 
-/// How many samples are given unless asked otherwise.
-pub const DEFAULT_LIMIT: usize = 30;
-
-/// How many samples can be asked for at once.
-pub const LARGEST_LIMIT: usize = 1000;
+/// The newest major version, whose key words are quoted in keys where nobody knows the server's.
+const NEWEST_MAJOR: u32 = 18;
 
 /// What is asked of the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +25,10 @@ pub struct HistoryQuery {
     pub since: Option<Timestamp>,
     /// One sample an hour or a day only.
     pub step: Step,
-    /// Only this table in `table_sizes`, by its key.
-    pub table: Option<String>,
+    /// Only this table in `table_sizes`.
+    pub table: Option<TableName>,
+    /// The server's major version: versions differ in which words they quote in keys.
+    pub major: u32,
     /// Only the so many largest tables of each sample.
     pub tables: Option<usize>,
 }
@@ -36,13 +36,40 @@ pub struct HistoryQuery {
 impl Default for HistoryQuery {
     fn default() -> Self {
         Self {
-            limit: DEFAULT_LIMIT,
+            limit: 30,
             kinds: SampleKinds::default(),
             since: None,
             step: Step::All,
             table: None,
+            major: NEWEST_MAJOR,
             tables: None,
         }
+    }
+}
+
+impl HistoryQuery {
+    /// The key that the table has in `table_sizes`.
+    pub fn table_key(&self) -> Option<String> {
+        self.table.as_ref().map(|table| table.key(self.major))
+    }
+}
+
+impl Ask for HistoryQuery {
+    fn params() -> Vec<&'static Param> {
+        vec![&SAMPLES_LIMIT, &SAMPLE_KIND, &TABLE, &SINCE, &STEP, &TABLES]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        let default = Self::default();
+        Ok(Self {
+            limit: given.number(&SAMPLES_LIMIT)?.unwrap_or(default.limit),
+            kinds: given.word(&SAMPLE_KIND)?,
+            since: given.time(&SINCE)?,
+            step: given.read(&STEP, step)?.unwrap_or_default(),
+            table: given.table(&TABLE)?,
+            tables: given.number(&TABLES)?,
+            ..default
+        })
     }
 }
 
@@ -126,7 +153,7 @@ pub async fn history(
         of: of.clone(),
         headers: page.samples,
         total: page.total,
-        table: query.table.clone(),
+        table: query.table_key(),
         tables: query.tables,
     })
 }

@@ -2,7 +2,6 @@
 //!
 //! Fields never change their type: what is absent is null. Bytes are integers, times RFC 3339 UTC.
 
-pub mod ask;
 pub mod chunks;
 pub mod cleanup;
 pub mod databases;

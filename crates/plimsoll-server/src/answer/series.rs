@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 
 use super::events::{EventAnswer, event};
 use super::schema;
+use crate::ask::params::{SCHEMA, TABLE_AND_BELOW};
+use crate::ask::{Ask, Given, Param, Refused, table_or};
 
 /// The series of a table with what is below it, of a schema, or of a database.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -108,6 +110,16 @@ pub enum SeriesOf {
     Schema(String),
     /// All relations of the database.
     Database,
+}
+
+impl Ask for SeriesOf {
+    fn params() -> Vec<&'static Param> {
+        vec![&TABLE_AND_BELOW, &SCHEMA]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        table_or(given, Self::Table, Self::Schema, Self::Database)
+    }
 }
 
 /// Reads a series; none where no sample shows a table of that name.

@@ -12,9 +12,10 @@ use plimsoll_core::snapshot::{Cost, Method, RowCountSource, Snapshot, Table, Tab
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ask::{Kinds, Sort};
 use super::chunks;
 use super::schema;
+use crate::ask::params::{IN_SCHEMA, KIND, LIMIT, OFFSET, SEARCH, SORT};
+use crate::ask::{Ask, Given, Kinds, Param, Refused, Sort};
 
 /// What is asked of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +32,23 @@ pub struct SizesQuery {
     pub sort: Sort,
     /// Only these kinds.
     pub kinds: Kinds,
+}
+
+impl Ask for SizesQuery {
+    fn params() -> Vec<&'static Param> {
+        vec![&LIMIT, &OFFSET, &IN_SCHEMA, &SEARCH, &SORT, &KIND]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        Ok(Self {
+            limit: given.number(&LIMIT)?,
+            offset: given.number(&OFFSET)?.unwrap_or(0),
+            schema: given.owned(&IN_SCHEMA),
+            search: given.owned(&SEARCH).filter(|text| !text.is_empty()),
+            sort: given.word(&SORT)?,
+            kinds: given.word(&KIND)?,
+        })
+    }
 }
 
 /// How much tables grew since a sample.

@@ -8,8 +8,34 @@ use plimsoll_store::{DatabaseKey, State, TableState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ask::Kinds;
 use super::{chunks, schema};
+use crate::ask::params::{AT, KIND, LIMIT};
+use crate::ask::{Ask, Given, Kinds, Param, Refused};
+
+/// What is asked of a past state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateQuery {
+    /// At this time.
+    pub at: Timestamp,
+    /// At most so many tables, largest first; all of them when absent.
+    pub limit: Option<usize>,
+    /// Only these kinds.
+    pub kinds: Kinds,
+}
+
+impl Ask for StateQuery {
+    fn params() -> Vec<&'static Param> {
+        vec![&AT, &LIMIT, &KIND]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        Ok(Self {
+            at: given.time(&AT)?.unwrap_or(given.now()),
+            limit: given.number(&LIMIT)?,
+            kinds: given.word(&KIND)?,
+        })
+    }
+}
 
 /// A database's tables as one sample saw them.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -10,7 +10,7 @@ use plimsoll_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::answer::ask::AskError;
+use crate::ask::Refused;
 use crate::forecasting::ForecastError;
 use crate::watch::{SelectError, WatchError};
 
@@ -55,17 +55,6 @@ impl Problem {
         }
     }
 
-    /// A parameter's value that means nothing.
-    pub fn asked(name: &str, error: &AskError) -> Self {
-        Self::parameter(
-            name,
-            format!(
-                "`{name}` is `{}`; it must be {}",
-                error.given, error.expected
-            ),
-        )
-    }
-
     /// What should not happen.
     pub fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!(error = %error, "http.internal");
@@ -92,6 +81,12 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         self.response()
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        Self::parameter(&refused.parameter, refused.text(&refused.parameter))
     }
 }
 

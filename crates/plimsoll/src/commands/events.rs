@@ -3,9 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use jiff::Timestamp;
 use plimsoll_core::size_text;
-use plimsoll_server::answer::ask;
 use plimsoll_server::answer::events::{self, EventsAnswer, EventsQuery, HappeningAnswer};
 
 use super::{Finding, input};
@@ -13,16 +11,7 @@ use crate::args::{self, OutputFormat};
 use crate::context::Context;
 use crate::output::{self, Column};
 
-pub(crate) async fn run(context: &Context, args: args::Events) -> anyhow::Result<Finding> {
-    let query = EventsQuery {
-        table: args.table.as_deref().map(ask::table_name).transpose()?,
-        kinds: args.kind.parse()?,
-        since: args
-            .since
-            .map(|text| ask::since(&text, Timestamp::now()))
-            .transpose()?,
-        limit: args.limit,
-    };
+pub(crate) async fn run(context: &Context, query: EventsQuery) -> anyhow::Result<Finding> {
     let store = context.migrated_store().await?;
     let answer = events::events(&*store, &context.key()?, &query).await?;
     show(context.wants_json(), &answer)
@@ -34,7 +23,7 @@ pub(crate) fn run_on_file(
     args: &args::Events,
     output: OutputFormat,
 ) -> anyhow::Result<Finding> {
-    let (series, read) = input::read(path, &args.reading.ask(args.capacity))?;
+    let (series, read) = input::read(path, &args.reading.ask(args.capacity.map(|bytes| bytes.0)))?;
     let answer = events::of_points(&series.points);
     if output == OutputFormat::Json {
         output::json(&read.with(&answer))?;

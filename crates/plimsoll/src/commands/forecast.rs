@@ -5,9 +5,9 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::size_text;
-use plimsoll_server::answer::ask;
 use plimsoll_server::answer::forecast::{Drawn, ForecastAnswer, drawn};
 use plimsoll_server::answer::shapes::FullOnAnswer;
+use plimsoll_server::ask::Forecasts;
 use plimsoll_server::forecasting::{self, ForecastOf, ForecastQuery, of_points};
 
 use super::{Finding, input};
@@ -16,20 +16,10 @@ use crate::context::Context;
 use crate::output::{self, Column, plot};
 
 pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Result<Finding> {
-    if let Some(by) = &args.by {
-        return super::ranking::run(context, by.parse()?, args.limit).await;
-    }
-    let query = query(&args)?;
-    let what = if let Some(table) = &args.table {
-        ForecastOf::Table(ask::table_name(table)?)
-    } else if let Some(schema) = args.schema {
-        ForecastOf::Schema(schema)
-    } else if let Some(tablespace) = args.tablespace {
-        ForecastOf::Tablespace(tablespace)
-    } else if args.whole_instance {
-        ForecastOf::Instance
-    } else {
-        ForecastOf::Database
+    let (what, query) = match args.asked.0 {
+        Forecasts::Ranked(by, limit) => return super::ranking::run(context, by, limit).await,
+        Forecasts::One(_, query) if args.whole_instance => (ForecastOf::Instance, query),
+        Forecasts::One(what, query) => (what, query),
     };
     let store = context.migrated_store().await?;
     let key = context.key()?;
@@ -51,8 +41,11 @@ pub(crate) fn run_on_file(
     args: &args::Forecast,
     output: OutputFormat,
 ) -> anyhow::Result<Finding> {
-    let query = query(args)?;
-    let (series, read) = input::read(path, &args.reading.ask(args.capacity))?;
+    let query = match &args.asked.0 {
+        Forecasts::One(_, query) => query.clone(),
+        Forecasts::Ranked(..) => ForecastQuery::default(),
+    };
+    let (series, read) = input::read(path, &args.reading.ask(query.capacity_bytes))?;
     let drawn = drawn(of_points(series.points, &query));
     if output == OutputFormat::Json {
         output::json(&read.with(&drawn.answer))?;
@@ -63,13 +56,6 @@ pub(crate) fn run_on_file(
         })?;
     }
     Ok(Finding::None)
-}
-
-fn query(args: &args::Forecast) -> anyhow::Result<ForecastQuery> {
-    Ok(ForecastQuery {
-        horizons_days: ask::horizons(&args.horizons)?,
-        capacity_bytes: args.capacity.map(|bytes| bytes.0),
-    })
 }
 
 fn show(as_json: bool, drawn: &Drawn) -> anyhow::Result<Finding> {

@@ -4,26 +4,13 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use plimsoll_core::size_text;
-use plimsoll_server::answer::ask;
 use plimsoll_server::answer::growth::{GrowthAnswer, GrowthQuery, TableGrowth, growth};
 
 use super::Finding;
-use crate::args;
 use crate::context::Context;
 use crate::output::{self, Column};
 
-pub(crate) async fn run(context: &Context, args: args::Growth) -> anyhow::Result<Finding> {
-    let now = Timestamp::now();
-    let query = GrowthQuery {
-        since: ask::since(&args.since, now)?,
-        until: args.until.map_or(Ok(now), |text| ask::since(&text, now))?,
-        limit: args.limit,
-        kinds: args
-            .kind
-            .map(|kinds| kinds.parse())
-            .transpose()?
-            .unwrap_or_default(),
-    };
+pub(crate) async fn run(context: &Context, query: GrowthQuery) -> anyhow::Result<Finding> {
     let store = context.migrated_store().await?;
     let answer = growth(&*store, &context.key()?, &query).await?;
     if context.wants_json() {

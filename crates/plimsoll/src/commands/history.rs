@@ -2,45 +2,15 @@
 
 use std::io::{self, Write};
 
-use anyhow::bail;
 use jiff::Timestamp;
 use plimsoll_core::size_text;
-use plimsoll_server::answer::ask;
-use plimsoll_server::answer::history::{
-    HistoryAnswer, HistoryQuery, LARGEST_LIMIT, SampleAnswer, history,
-};
+use plimsoll_server::answer::history::{HistoryAnswer, HistoryQuery, SampleAnswer, history};
 
 use super::Finding;
-use crate::args;
 use crate::context::Context;
 use crate::output::{self, Column, plot, thousands};
 
-/// The newest major whose key words are quoted in keys; the store's keys follow the server's own.
-const NEWEST_MAJOR: u32 = 18;
-
-pub(crate) async fn run(context: &Context, args: args::History) -> anyhow::Result<Finding> {
-    if !(1..=LARGEST_LIMIT).contains(&args.limit) {
-        bail!(
-            "--limit is a number from 1 to {LARGEST_LIMIT}, not {}",
-            args.limit
-        );
-    }
-    let table = args
-        .table
-        .as_deref()
-        .map(|name| ask::table_key(name, NEWEST_MAJOR))
-        .transpose()?;
-    let query = HistoryQuery {
-        limit: args.limit,
-        kinds: args.kind.parse()?,
-        since: args
-            .since
-            .map(|text| ask::since(&text, Timestamp::now()))
-            .transpose()?,
-        step: ask::step(&args.step)?,
-        table: table.clone(),
-        tables: None,
-    };
+pub(crate) async fn run(context: &Context, query: HistoryQuery) -> anyhow::Result<Finding> {
     let store = context.migrated_store().await?;
     let answer = history(&*store, &context.key()?, &query)
         .await?
@@ -49,8 +19,8 @@ pub(crate) async fn run(context: &Context, args: args::History) -> anyhow::Resul
     if context.wants_json() {
         output::json(&answer)?;
     } else {
-        output::print(|out| match &table {
-            Some(key) => print_table(out, &answer, key),
+        output::print(|out| match query.table_key() {
+            Some(key) => print_table(out, &answer, &key),
             None => print_samples(out, &answer),
         })?;
     }

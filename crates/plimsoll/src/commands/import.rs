@@ -44,7 +44,7 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
     let options = Options {
         source_database: args.source_database,
         skip_bad_samples: args.skip_bad_samples,
-        ask: args.reading.ask(args.capacity),
+        ask: args.reading.ask(args.capacity.map(|bytes| bytes.0)),
     };
     let counter = Counter::new();
     let path = match &args.from {

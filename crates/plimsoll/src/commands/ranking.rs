@@ -5,20 +5,15 @@ use std::io::{self, Write};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::ranking::{RankingAnswer, RankingRow, ranking};
 use plimsoll_server::clock::SystemClock;
-use plimsoll_server::forecasting::{self, By, DEFAULT_ROWS};
+use plimsoll_server::forecasting::{self, By};
 use tokio::sync::Mutex;
 
 use super::Finding;
 use crate::context::Context;
 use crate::output::{self, Column, thousands};
 
-pub(crate) async fn run(
-    context: &Context,
-    by: By,
-    limit: Option<usize>,
-) -> anyhow::Result<Finding> {
+pub(crate) async fn run(context: &Context, by: By, limit: usize) -> anyhow::Result<Finding> {
     let store = context.migrated_store().await?;
-    let limit = limit.unwrap_or(DEFAULT_ROWS);
     // nobody else asks in this process
     let turn = Mutex::default();
     let key = context.key()?;

@@ -24,11 +24,13 @@ pub(crate) async fn run(context: Context, args: &args::Serve) -> anyhow::Result<
     settings.validate()?;
     let store = context.store()?;
     let listener = listen(settings.listen).await?;
+    // Before anybody learns that it runs, and may end it.
+    let stop = Stop::listen()?;
     output::complain(&format!(
         "Plimsoll answers at http://{}/",
         listener.local_addr()?
     ))?;
-    until_signal(settings, store, listener).await?;
+    until_signal(stop, settings, store, listener).await?;
     Ok(Finding::None)
 }
 
@@ -41,12 +43,12 @@ pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Serves until a signal ends it.
 pub(crate) async fn until_signal(
+    mut stop: Stop,
     settings: Settings,
     store: Arc<dyn Store>,
     listener: TcpListener,
 ) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
-    let mut stop = Stop::listen()?;
     let on_signal = shutdown.clone();
     tokio::spawn(async move {
         let name = stop.received().await;

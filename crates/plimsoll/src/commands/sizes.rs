@@ -7,28 +7,15 @@ use jiff::Timestamp;
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::TableKind;
-use plimsoll_server::answer::ask::Sort;
 use plimsoll_server::answer::growth_base::growth_base;
 use plimsoll_server::answer::sizes::{SizesAnswer, SizesQuery, TableAnswer, sizes};
+use plimsoll_server::ask::Sort;
 
 use super::Finding;
-use crate::args;
 use crate::context::Context;
 use crate::output::{self, Column, thousands};
 
-pub(crate) async fn run(context: &Context, args: args::Sizes) -> anyhow::Result<Finding> {
-    let query = SizesQuery {
-        limit: args.limit,
-        offset: args.offset,
-        schema: args.schema,
-        search: args.search,
-        sort: args.sort.parse()?,
-        kinds: args
-            .kind
-            .map(|kinds| kinds.parse())
-            .transpose()?
-            .unwrap_or_default(),
-    };
+pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<Finding> {
     let growth = match query.sort {
         Sort::Growth => growth_base(&*context.store()?, &context.key()?, Timestamp::now()).await?,
         _ => None,

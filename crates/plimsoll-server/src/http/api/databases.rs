@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::super::params::{Nothing, Query};
+use super::super::params::Query;
 use super::super::{Problem, Shared};
 use crate::answer::databases::{self, DatabasesAnswer};
 
@@ -17,7 +17,7 @@ use crate::answer::databases::{self, DatabasesAnswer};
 )]
 pub(super) async fn databases(
     State(app): State<Shared>,
-    Query(Nothing): Query<Nothing>,
+    Query(()): Query<()>,
 ) -> Json<DatabasesAnswer> {
     Json(databases::databases(&app.watch))
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::super::params::{Nothing, Query};
+use super::super::params::Query;
 use super::super::{Problem, Shared};
 use crate::answer::jobs::{self as answer, JobsAnswer};
 use crate::jobs::states;
@@ -18,7 +18,7 @@ use crate::jobs::states;
 )]
 pub(super) async fn jobs(
     State(app): State<Shared>,
-    Query(Nothing): Query<Nothing>,
+    Query(()): Query<()>,
 ) -> Result<Json<JobsAnswer>, Problem> {
     let states = states(&app.watch, &app.settings.schedule).await?;
     Ok(Json(answer::jobs(&states)))

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 
-use super::super::params::{Nothing, Query};
+use super::super::params::Query;
 use super::super::{Problem, Shared};
 use crate::answer::store::{self, StoreAnswer};
 
@@ -17,7 +17,7 @@ use crate::answer::store::{self, StoreAnswer};
 )]
 pub(super) async fn store(
     State(app): State<Shared>,
-    Query(Nothing): Query<Nothing>,
+    Query(()): Query<()>,
 ) -> Result<Json<StoreAnswer>, Problem> {
     let settings = &app.settings;
     let now = app.watch.clock().now();

@@ -5,11 +5,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use plimsoll_store::{SeriesQuery, TableName};
 
-use super::super::params::{FreshOf, Query};
+use super::super::params::Query;
 use super::super::{Problem, Shared};
-use super::series::SeriesParams;
 use crate::answer::series::{SeriesOf, series};
 use crate::answer::table::{TableBreakdown, breakdown};
+use crate::ask::{Fresh, Of};
 
 /// Where a table's bytes are: heap, toast, each index, what is below it, and its series.
 #[utoipa::path(
@@ -17,7 +17,7 @@ use crate::answer::table::{TableBreakdown, breakdown};
     params(
         ("schema" = String, Path, description = "The schema's name, raw, percent-encoded"),
         ("table" = String, Path, description = "The table's name, raw, percent-encoded"),
-        FreshOf, SeriesParams,
+        Query::<((Of, Fresh), SeriesQuery)>,
     ),
     responses(
         (status = 200, body = TableBreakdown, description = "The table's parts and history"),
@@ -27,12 +27,12 @@ use crate::answer::table::{TableBreakdown, breakdown};
 pub(super) async fn table(
     State(app): State<Shared>,
     Path((schema, table)): Path<(String, String)>,
-    Query((of, query)): Query<(FreshOf, SeriesQuery)>,
+    Query(((of, fresh), query)): Query<((Of, Fresh), SeriesQuery)>,
 ) -> Result<Json<TableBreakdown>, Problem> {
     let database = app
         .watch
         .select(of.instance.as_deref(), of.database.as_deref())?;
-    let snapshot = app.watch.snapshot(&database, of.max_age()).await?;
+    let snapshot = app.watch.snapshot(&database, fresh.max_age).await?;
     let mut answer = breakdown(&snapshot, &schema, &table).ok_or_else(|| {
         let detail = format!(
             "\"{}\" has no table \"{table}\" in schema \"{schema}\"; /api/storage/sizes?kind=all lists those there are",

@@ -10,16 +10,16 @@ use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse};
 use plimsoll_core::snapshot::Snapshot;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::params::{FromParams, Of, Params, Query, names_of};
+use super::params::Query;
 use super::{Problem, Shared};
 use crate::answer;
-use crate::answer::ask::Sort;
 use crate::answer::history::{HistoryQuery, history};
 use crate::answer::sizes::{SizesQuery, sizes};
+use crate::ask::params::{PAGE, PAGE_SORT, SEARCH};
+use crate::ask::{Ask, Given, Of, Param, Refused, Sort};
 use crate::jobs::states;
 use crate::watch::WatchedDatabase;
 
@@ -39,31 +39,26 @@ const SAMPLES_DRAWN: usize = 90;
 /// How long the page waits for a visit; it shows what is known by then.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Which tables the page shows.
-#[derive(Debug, Clone, Default, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct PageParams {
+/// Which tables the page shows, and how.
+#[derive(Debug, Clone)]
+pub(super) struct PageQuery {
     /// Only tables in whose `schema.table` this text occurs.
     search: Option<String>,
-    /// `size` (the default), `name` or `rows`.
-    #[param(pattern = "^(size|name|rows)$")]
-    sort: Option<String>,
+    sort: Sort,
     /// Which page of tables, from 1.
-    #[param(minimum = 1, maximum = 100_000)]
-    page: Option<usize>,
+    page: usize,
 }
 
-impl FromParams for PageParams {
-    fn names() -> Vec<String> {
-        names_of::<Self>()
+impl Ask for PageQuery {
+    fn params() -> Vec<&'static Param> {
+        vec![&SEARCH, &PAGE_SORT, &PAGE]
     }
 
-    fn read(params: &Params) -> Result<Self, Problem> {
-        params.word::<Sort>("sort")?;
+    fn read(given: &Given) -> Result<Self, Refused> {
         Ok(Self {
-            search: params.owned("search").filter(|text| !text.is_empty()),
-            sort: params.owned("sort"),
-            page: params.number("page", 1, 100_000)?,
+            search: given.owned(&SEARCH).filter(|text| !text.is_empty()),
+            sort: given.word(&PAGE_SORT)?,
+            page: given.number(&PAGE)?.unwrap_or(1),
         })
     }
 }
@@ -71,7 +66,7 @@ impl FromParams for PageParams {
 /// The page: sizes of a database's tables, its recent history, and the jobs.
 #[utoipa::path(
     get, path = "/", tag = "page", operation_id = "page",
-    params(Of, PageParams),
+    params(Query::<(Of, PageQuery)>),
     responses(
         (status = 200, description = "A page for people", content_type = "text/html", body = String),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -79,7 +74,7 @@ impl FromParams for PageParams {
 )]
 pub(super) async fn page(
     State(app): State<Shared>,
-    Query((of, asked)): Query<(Of, PageParams)>,
+    Query((of, asked)): Query<(Of, PageQuery)>,
 ) -> Result<Html<String>, Problem> {
     let all = app.watch.databases();
     let asks_for_one = of.instance.is_some() || of.database.is_some();
@@ -99,19 +94,15 @@ pub(super) async fn page(
 async fn database_page(
     app: &Shared,
     database: &Arc<WatchedDatabase>,
-    asked: &PageParams,
+    asked: &PageQuery,
 ) -> Result<maud::Markup, Problem> {
     let (snapshot, trouble) = look(app, database).await;
-    let offset = (asked.page.unwrap_or(1) - 1) * TABLES_A_PAGE;
+    let offset = (asked.page - 1) * TABLES_A_PAGE;
     let query = SizesQuery {
         limit: Some(TABLES_A_PAGE),
         offset,
         search: asked.search.clone(),
-        sort: asked
-            .sort
-            .as_deref()
-            .and_then(|sort| sort.parse().ok())
-            .unwrap_or_default(),
+        sort: asked.sort,
         ..SizesQuery::default()
     };
     let past = HistoryQuery {

@@ -8,7 +8,7 @@ use plimsoll_core::size_text;
 use plimsoll_core::snapshot::{RowCountSource, TableKind};
 use plimsoll_store::DatabaseKey;
 
-use super::{PageParams, TABLES_A_PAGE, chart};
+use super::{PageQuery, TABLES_A_PAGE, chart};
 use crate::answer::databases::{DatabaseAnswer, DatabasesAnswer};
 use crate::answer::history::HistoryPage;
 use crate::answer::jobs::JobsAnswer;
@@ -24,7 +24,7 @@ pub(super) struct Page<'a> {
     pub(super) largest_bytes: u64,
     /// Why the sizes are missing or old.
     pub(super) trouble: Option<String>,
-    pub(super) asked: &'a PageParams,
+    pub(super) asked: &'a PageQuery,
     pub(super) offset: usize,
     pub(super) history: HistoryPage,
     pub(super) jobs: JobsAnswer,
@@ -170,7 +170,7 @@ fn past(page: &Page<'_>) -> Markup {
 
 fn tables(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
     let shown = sizes.tables.len();
-    let sort = page.asked.sort.as_deref().unwrap_or("size");
+    let sort = page.asked.sort.as_str();
     html! {
         section {
             h2 { "Tables" }
@@ -255,7 +255,7 @@ fn pages(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
         let number = number.to_string();
         let mut extra = vec![("page", number.as_str())];
         extra.extend(page.asked.search.as_deref().map(|text| ("search", text)));
-        extra.extend(page.asked.sort.as_deref().map(|text| ("sort", text)));
+        extra.push(("sort", page.asked.sort.as_str()));
         address(&page.key.instance, &page.key.database, &extra)
     };
     html! {

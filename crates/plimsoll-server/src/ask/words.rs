@@ -1,4 +1,4 @@
-//! What can be asked: words and times as people write them, parsed once.
+//! Words, times, names and numbers as people write them, parsed once.
 
 use std::fmt;
 use std::str::FromStr;
@@ -59,6 +59,18 @@ impl AskError {
         Self {
             given: given.to_owned(),
             expected: expected.to_string(),
+        }
+    }
+}
+
+impl Sort {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Name => "name",
+            Self::Rows => "rows",
+            Self::Growth => "growth",
         }
     }
 }
@@ -224,11 +236,6 @@ pub fn table_name(text: &str) -> Result<TableName, AskError> {
     Ok(TableName::new(schema, table))
 }
 
-/// The key in `table_sizes` of a table as SQL would name it, on a server of this major version.
-pub fn table_key(text: &str, major: u32) -> Result<String, AskError> {
-    table_name(text).map(|name| name.key(major))
-}
-
 /// One identifier as SQL reads it, and what follows it.
 fn identifier(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
@@ -270,7 +277,8 @@ mod tests {
             ("\"open", None),
             ("\"a\"b", None),
         ] {
-            assert_eq!(table_key(text, 15).ok().as_deref(), key, "{text}");
+            let read = table_name(text).ok().map(|name| name.key(15));
+            assert_eq!(read.as_deref(), key, "{text}");
         }
     }
 

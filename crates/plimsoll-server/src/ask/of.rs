@@ -1,0 +1,106 @@
+//! Which instance and database are asked about, how fresh, and which part of them.
+
+use jiff::SignedDuration;
+use plimsoll_store::{SeriesQuery, TableName};
+
+use super::params::{
+    DATABASE, INSTANCE, MAX_AGE, SAMPLE_KIND, SCHEMA, SINCE, STEP, TABLE_AND_BELOW, UNTIL,
+};
+use super::words::{SampleKinds, step};
+use super::{Ask, Given, Param, Refused};
+
+/// Which database is asked about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Of {
+    /// The configured name of its instance.
+    pub instance: Option<String>,
+    /// Its name.
+    pub database: Option<String>,
+}
+
+impl Ask for Of {
+    fn params() -> Vec<&'static Param> {
+        vec![&INSTANCE, &DATABASE]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        Ok(Self {
+            instance: given.owned(&INSTANCE),
+            database: given.owned(&DATABASE),
+        })
+    }
+}
+
+/// Which instance is asked about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfInstance {
+    /// Its configured name.
+    pub instance: Option<String>,
+}
+
+impl Ask for OfInstance {
+    fn params() -> Vec<&'static Param> {
+        vec![&INSTANCE]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        Ok(Self {
+            instance: given.owned(&INSTANCE),
+        })
+    }
+}
+
+/// How old the snapshot may be that an answer comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fresh {
+    /// At most so old; without it, as its cost says.
+    pub max_age: Option<SignedDuration>,
+}
+
+impl Ask for Fresh {
+    fn params() -> Vec<&'static Param> {
+        vec![&MAX_AGE]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        let seconds = given.number(&MAX_AGE)?;
+        Ok(Self {
+            max_age: seconds
+                .and_then(|seconds| i64::try_from(seconds).ok())
+                .map(SignedDuration::from_secs),
+        })
+    }
+}
+
+/// A table or a schema, or else what `otherwise` is; both are one too many.
+pub fn table_or<T>(
+    given: &Given,
+    table: impl Fn(TableName) -> T,
+    schema: impl Fn(String) -> T,
+    otherwise: T,
+) -> Result<T, Refused> {
+    match (given.table(&TABLE_AND_BELOW)?, given.owned(&SCHEMA)) {
+        (Some(_), Some(_)) => Err(Refused::beside(
+            &SCHEMA,
+            "`table` and `schema` are both given; a table's schema is part of its name: sales.orders",
+        )),
+        (Some(name), None) => Ok(table(name)),
+        (None, Some(name)) => Ok(schema(name)),
+        (None, None) => Ok(otherwise),
+    }
+}
+
+impl Ask for SeriesQuery {
+    fn params() -> Vec<&'static Param> {
+        vec![&SINCE, &UNTIL, &STEP, &SAMPLE_KIND]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        Ok(Self {
+            kinds: given.word::<SampleKinds>(&SAMPLE_KIND)?.0,
+            since: given.time(&SINCE)?,
+            until: given.time(&UNTIL)?,
+            step: given.read(&STEP, step)?.unwrap_or_default(),
+        })
+    }
+}

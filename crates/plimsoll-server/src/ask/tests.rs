@@ -1,0 +1,143 @@
+//! What is declared of each parameter is what is read.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use plimsoll_core::change::EventKind;
+use plimsoll_core::events::ShapeKind;
+use plimsoll_store::SeriesQuery;
+
+use super::*;
+use crate::answer::cleanup::RunsQuery;
+use crate::answer::events::EventsQuery;
+use crate::answer::growth::GrowthQuery;
+use crate::answer::history::HistoryQuery;
+use crate::answer::series::SeriesOf;
+use crate::answer::sizes::SizesQuery;
+use crate::answer::state::StateQuery;
+
+fn read<T: Ask>(name: &str, value: &str) -> Result<T, Refused> {
+    let pairs = vec![(name.to_owned(), value.to_owned())];
+    T::read(&Given::new(pairs, Timestamp::UNIX_EPOCH))
+}
+
+/// Values that the declaration allows, and some that it does not.
+fn values(param: &Param) -> (Vec<String>, Vec<String>) {
+    let (allowed, refused): (Vec<String>, Vec<String>) = match param.accepts {
+        Accepts::Text(_) => (vec!["a".to_owned()], Vec::new()),
+        Accepts::Number { least, most } => {
+            let refused = (u64::from(most) + 1).to_string();
+            let below = i64::from(least) - 1;
+            (
+                vec![least.to_string(), most.to_string()],
+                vec![refused, below.to_string(), "x".to_owned(), String::new()],
+            )
+        }
+        Accepts::OneOf(words) => (
+            words.iter().map(|&word| word.to_owned()).collect(),
+            vec!["colour".to_owned(), String::new()],
+        ),
+        Accepts::Several(words) => (
+            [words.join(","), "all".to_owned()]
+                .into_iter()
+                .chain(words.iter().map(|&word| word.to_owned()))
+                .collect(),
+            vec!["colour".to_owned(), format!("{},colour", words[0])],
+        ),
+        Accepts::Table => (
+            vec!["sales.orders".to_owned(), "\"Sales\".\"a\"\"b\"".to_owned()],
+            vec!["a.b.c".to_owned()],
+        ),
+        Accepts::Time => (
+            vec![
+                "7d".to_owned(),
+                "2026-01-31".to_owned(),
+                "2026-01-31T00:00:00Z".to_owned(),
+            ],
+            vec!["yesterday".to_owned()],
+        ),
+        Accepts::Days => (
+            vec!["7,30.5".to_owned()],
+            vec!["week".to_owned(), "0".to_owned()],
+        ),
+        Accepts::Bytes => (
+            vec!["1048576".to_owned(), "500GB".to_owned()],
+            vec!["0".to_owned(), "5 parsecs".to_owned()],
+        ),
+    };
+    (allowed, refused)
+}
+
+fn check<T: Ask>() {
+    let names: BTreeSet<_> = T::params().iter().map(|param| param.name).collect();
+    assert_eq!(names.len(), T::params().len(), "a name is declared twice");
+    assert!(T::read(&Given::new(Vec::new(), Timestamp::UNIX_EPOCH)).is_ok());
+    for param in T::params() {
+        let (allowed, refused) = values(param);
+        for value in allowed.iter().map(String::as_str).chain(param.default) {
+            // A limit of a ranking goes with `by` only.
+            let is_bound = param.name == params::RANKING_LIMIT.name && names.contains("by");
+            if let Err(error) = read::<T>(param.name, value)
+                && !is_bound
+            {
+                panic!("{} = {value}: {error:?}", param.name);
+            }
+        }
+        for value in refused {
+            let Err(error) = read::<T>(param.name, &value) else {
+                panic!("{} = {value} is read", param.name);
+            };
+            assert_eq!(error.parameter, param.name);
+            assert!(error.text("--it").contains("--it"), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn every_declared_value_is_read_and_no_other() {
+    check::<(Of, Fresh)>();
+    check::<OfInstance>();
+    check::<(Of, SizesQuery)>();
+    check::<(Of, HistoryQuery)>();
+    check::<(Of, (SeriesOf, SeriesQuery))>();
+    check::<(Of, GrowthQuery)>();
+    check::<(Of, Forecasts)>();
+    check::<(Of, StateQuery)>();
+    check::<(Of, EventsQuery)>();
+    check::<(Of, RunsQuery)>();
+}
+
+#[test]
+fn every_kind_of_event_can_be_asked_for() {
+    let kinds = EventKind::ALL.map(EventKind::as_str);
+    for kind in kinds
+        .into_iter()
+        .chain(ShapeKind::ALL.map(ShapeKind::as_str))
+    {
+        let Accepts::Several(words) = params::EVENT_KIND.accepts else {
+            panic!("kinds of events are a list");
+        };
+        assert!(words.contains(&kind), "{kind}");
+        assert!(params::EVENT_KIND.text.contains(kind), "{kind}");
+    }
+}
+
+#[test]
+fn what_excludes_each_other_is_refused() {
+    let given = |pairs: &[(&str, &str)]| {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Forecasts::read(&Given::new(pairs.collect(), Timestamp::UNIX_EPOCH))
+    };
+    for (pairs, parameter) in [
+        (&[("table", "a"), ("schema", "b")] as &[_], "table"),
+        (&[("scope", "instance"), ("tablespace", "b")], "table"),
+        (&[("limit", "5")], "limit"),
+        (&[("by", "table"), ("horizons", "7")], "by"),
+        (&[("by", "table"), ("table", "a")], "by"),
+    ] {
+        assert_eq!(given(pairs).unwrap_err().parameter, parameter, "{pairs:?}");
+    }
+    assert!(given(&[("by", "table"), ("limit", "5")]).is_ok());
+}
