@@ -1,18 +1,24 @@
 //! Opens connections: hosts in turn, TLS as asked, an end to waiting, and what broke a connection.
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use plimsoll_core::name;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::config::{SslMode as ClientSslMode, SslNegotiation, TargetSessionAttrs};
+use tokio_postgres::config::{SslMode as ClientSslMode, SslNegotiation};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{CancelToken, Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::error::{ConnectError, Peer};
+use crate::socket::{Address, Socket};
+use crate::startup::{Startup, StartupTls};
 use crate::tls;
 use crate::url::{DatabaseUrl, Host, Place, SessionKind, SslMode, TlsChoice};
+
+/// How long a request to cancel may take to reach the server.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An open connection.
 pub struct Connected {
@@ -26,8 +32,17 @@ pub struct Connected {
     pub is_unix_socket: bool,
     /// `server_version`, as the server announced it.
     pub version: Option<String>,
-    tls: Option<MakeRustlsConnect>,
+    /// `server_encoding`: the encoding of the database, as the server announced it.
+    pub encoding: Option<String>,
+    way: Way,
     broken_by: BrokenBy,
+}
+
+/// How the server was reached, for requests to cancel.
+#[derive(Clone)]
+struct Way {
+    address: Address,
+    tls: Option<StartupTls>,
 }
 
 impl std::fmt::Debug for Connected {
@@ -42,26 +57,16 @@ type BrokenBy = Arc<Mutex<Option<tokio_postgres::Error>>>;
 
 impl Connected {
     /// Asks the server to stop what runs on this connection, over TLS where the connection uses it.
-    pub async fn cancel(&self) -> Result<(), tokio_postgres::Error> {
-        let token = self.client.cancel_token();
-        match &self.tls {
-            Some(tls) => token.cancel_query(tls.clone()).await,
-            None => token.cancel_query(NoTls).await,
-        }
+    pub async fn cancel(&self) -> io::Result<()> {
+        self.way.cancel(self.client.cancel_token()).await
     }
 
     /// As [`Connected::cancel`], for when the connection itself is about to go.
     pub fn cancel_in_background(&self, runtime: &tokio::runtime::Handle) {
-        let (token, tls) = (self.client.cancel_token(), self.tls.clone());
+        let (token, way) = (self.client.cancel_token(), self.way.clone());
         runtime.spawn(async move {
-            let sent = async {
-                match tls {
-                    Some(tls) => token.cancel_query(tls).await,
-                    None => token.cancel_query(NoTls).await,
-                }
-            };
             // Best effort: `statement_timeout` ends the statement anyway.
-            let _ = tokio::time::timeout(Duration::from_secs(2), sent).await;
+            let _ = way.cancel(token).await;
         });
     }
 
@@ -74,6 +79,22 @@ impl Connected {
     }
 }
 
+impl Way {
+    async fn cancel(&self, token: CancelToken) -> io::Result<()> {
+        let sent = async {
+            let socket = self.address.open(CANCEL_TIMEOUT).await?;
+            match &self.tls {
+                Some(tls) => token.cancel_query_raw(socket, tls.clone()).await,
+                None => token.cancel_query_raw(socket, NoTls).await,
+            }
+            .map_err(io::Error::other)
+        };
+        tokio::time::timeout(CANCEL_TIMEOUT, sent)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
 impl DatabaseUrl {
     /// Tries the hosts of the URL in turn, until one answers.
     ///
@@ -83,22 +104,21 @@ impl DatabaseUrl {
         application_name: &str,
         connect_timeout: Duration,
     ) -> Result<Connected, ConnectError> {
-        let connect_timeout = self.connect_timeout().unwrap_or(connect_timeout);
-        let kinds: &[TargetSessionAttrs] = match self.session() {
-            SessionKind::Any => &[TargetSessionAttrs::Any],
-            SessionKind::ReadWrite => &[TargetSessionAttrs::ReadWrite],
-            SessionKind::ReadOnly => &[TargetSessionAttrs::ReadOnly],
-            SessionKind::PreferStandby => &[TargetSessionAttrs::ReadOnly, TargetSessionAttrs::Any],
+        let timeout = self.connect_timeout().unwrap_or(connect_timeout);
+        let rounds: &[SessionKind] = match self.session() {
+            SessionKind::PreferStandby => &[SessionKind::Standby, SessionKind::Any],
+            kind => &[kind],
         };
         let mut last = None;
-        for kind in kinds {
+        for kind in rounds {
             for host in self.hosts() {
-                let mut config = self.config(host, application_name);
-                config.target_session_attrs(*kind);
-                // A name may have several addresses: one that does not answer must not use up the
-                // time of the next one.
-                config.connect_timeout(connect_timeout / 2);
-                match open_host(self, host, config, connect_timeout).await {
+                let reaching = Reaching {
+                    url: self,
+                    host,
+                    application_name,
+                    timeout,
+                };
+                match reaching.host(*kind).await {
                     Ok(connected) => return Ok(connected),
                     Err(error) if error.another_host_may_answer() => last = Some(error),
                     Err(error) => return Err(error),
@@ -112,88 +132,223 @@ impl DatabaseUrl {
     }
 }
 
-async fn open_host(
-    url: &DatabaseUrl,
-    host: &Host,
-    mut config: Config,
-    connect_timeout: Duration,
-) -> Result<Connected, ConnectError> {
-    let server = host.text();
-    let choice = url.tls();
-    // libpq: sockets carry no TLS, whatever sslmode says. `allow` begins in plain text, `prefer`
-    // with TLS, and both try the other way when the server turns the first one down.
-    let attempts: &[ClientSslMode] = match (&host.place, choice.mode) {
-        (Place::Unix(_), _) | (_, SslMode::Disable) => &[ClientSslMode::Disable],
-        (_, SslMode::Allow) => &[ClientSslMode::Disable, ClientSslMode::Require],
-        (_, SslMode::Prefer) => &[ClientSslMode::Prefer, ClientSslMode::Disable],
-        _ => &[ClientSslMode::Require],
-    };
-    let peer = Peer {
-        server: &server,
-        user: url.user(),
-        database: url.database(),
-    };
-    if choice.direct {
-        config.ssl_negotiation(SslNegotiation::Direct);
+/// One host of a URL, and as whom it is asked.
+struct Reaching<'a> {
+    url: &'a DatabaseUrl,
+    host: &'a Host,
+    application_name: &'a str,
+    timeout: Duration,
+}
+
+impl Reaching<'_> {
+    /// Tries each address of the host: one that does not answer does not use up the time of the next one.
+    async fn host(&self, kind: SessionKind) -> Result<Connected, ConnectError> {
+        let addresses = self.in_time(Address::all(self.host)).await?;
+        let addresses = addresses.map_err(|error| self.unreachable(&error))?;
+        let mut last = None;
+        for address in addresses {
+            match self.address(&address).await {
+                Ok(connected) => {
+                    self.in_time(self.check(&connected.client, kind)).await??;
+                    return Ok(connected);
+                }
+                Err(error) if error.another_host_may_answer() => last = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| self.unreachable(&"the name has no address")))
     }
-    let mut first: Option<ConnectError> = None;
-    for (at, mode) in attempts.iter().enumerate() {
-        config.ssl_mode(*mode);
-        let tls = match mode {
-            ClientSslMode::Disable => None,
-            _ => Some(
-                tls::connector(choice).map_err(|reason| ConnectError::TlsFailed {
-                    server: server.clone(),
-                    reason,
-                })?,
-            ),
+
+    async fn address(&self, address: &Address) -> Result<Connected, ConnectError> {
+        let choice = self.url.tls();
+        let mut config = self.url.config(self.host, self.application_name);
+        if choice.direct {
+            config.ssl_negotiation(SslNegotiation::Direct);
+        }
+        // A name that the client library cannot write is put in on its way.
+        let database = self.url.database().map(name::bytes_of);
+        let database = database.filter(|bytes| std::str::from_utf8(bytes).is_err());
+        // libpq: sockets carry no TLS, whatever sslmode says. `allow` begins in plain text, `prefer`
+        // with TLS, and both try the other way when the server turns the first one down.
+        let attempts: &[ClientSslMode] = match (&self.host.place, choice.mode) {
+            (Place::Unix(_), _) | (_, SslMode::Disable) => &[ClientSslMode::Disable],
+            (_, SslMode::Allow) => &[ClientSslMode::Disable, ClientSslMode::Require],
+            // Whether TLS came about must be known beforehand to know where the name is put in.
+            (_, SslMode::Prefer) if database.is_some() => {
+                &[ClientSslMode::Require, ClientSslMode::Disable]
+            }
+            (_, SslMode::Prefer) => &[ClientSslMode::Prefer, ClientSslMode::Disable],
+            _ => &[ClientSslMode::Require],
         };
-        let attempt = async {
-            match &tls {
-                Some(tls) => {
-                    let (client, connection) = config.connect(tls.clone()).await?;
-                    Ok(drive(client, connection))
-                }
-                None => {
-                    let (client, connection) = config.connect(NoTls).await?;
-                    Ok(drive(client, connection))
-                }
+        let mut first: Option<ConnectError> = None;
+        for (at, mode) in attempts.iter().enumerate() {
+            config.ssl_mode(*mode);
+            let database = database.as_deref().map(<[u8]>::to_vec);
+            let tls = match mode {
+                ClientSslMode::Disable => None,
+                _ => Some(self.tls(database.clone())?),
+            };
+            let way = Way {
+                address: address.clone(),
+                tls,
+            };
+            let (error, is_refused) =
+                match self.in_time(self.attempt(&config, way, database)).await? {
+                    Ok(connected) => return Ok(connected),
+                    Err(refused) => refused,
+                };
+            let is_tls = matches!(error, ConnectError::TlsFailed { .. });
+            if at + 1 == attempts.len() || !(is_refused || is_tls) {
+                // The server's own words about the first try say more than "it has no TLS" about the second.
+                return Err(match first {
+                    Some(first) if is_tls => first,
+                    _ => error,
+                });
+            }
+            first = Some(error);
+        }
+        Err(first.unwrap_or_else(|| self.unreachable(&"no way to connect was left")))
+    }
+
+    /// One try; a failure says whether `pg_hba.conf` turned this way of connecting down.
+    async fn attempt(
+        &self,
+        config: &Config,
+        way: Way,
+        database: Option<Vec<u8>>,
+    ) -> Result<Connected, (ConnectError, bool)> {
+        // A name may have several addresses: one that does not answer must not use up the time of the next one.
+        let socket = way.address.open(self.timeout / 2).await;
+        let socket = socket.map_err(|error| (self.unreachable(&error), false))?;
+        let opened = match &way.tls {
+            Some(tls) => {
+                let socket = Startup::new(socket, None);
+                let opened = config.connect_raw(socket, tls.clone()).await;
+                opened.map(|(client, connection)| self.drive(client, connection, way.clone()))
+            }
+            None => {
+                let socket = Startup::new(socket, database);
+                let opened = config.connect_raw(socket, NoTls).await;
+                opened.map(|(client, connection)| self.drive(client, connection, way.clone()))
             }
         };
-        let error: tokio_postgres::Error =
-            match tokio::time::timeout(connect_timeout, attempt).await {
-                Ok(Ok((client, task, version, broken_by))) => {
-                    return Ok(Connected {
-                        client,
-                        task,
-                        server,
-                        is_unix_socket: matches!(host.place, Place::Unix(_)),
-                        version,
-                        tls,
-                        broken_by,
-                    });
-                }
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    return Err(ConnectError::TimedOut { server });
-                }
-            };
-        let is_refused = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
-        let error = with_advice(peer.refusal(&error), choice);
-        let is_tls = matches!(error, ConnectError::TlsFailed { .. });
-        if at + 1 == attempts.len() || !(is_refused || is_tls) {
-            // The server's own words about the first try say more than "it has no TLS" about the second.
-            return Err(match first {
-                Some(first) if is_tls => first,
-                _ => error,
-            });
-        }
-        first = Some(error);
+        opened.map_err(|error| {
+            let is_refused = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+            (
+                with_advice(self.peer(&self.host.text()).refusal(&error), self.url.tls()),
+                is_refused,
+            )
+        })
     }
-    Err(first.unwrap_or(ConnectError::Unreachable {
-        server,
-        reason: "no way to connect was left".to_owned(),
-    }))
+
+    fn drive<T>(
+        &self,
+        client: Client,
+        connection: tokio_postgres::Connection<Startup<Socket>, T>,
+        way: Way,
+    ) -> Connected
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let announced = |parameter| connection.parameter(parameter).map(str::to_owned);
+        let (version, encoding) = (announced("server_version"), announced("server_encoding"));
+        let broken_by = BrokenBy::default();
+        let noticed = Arc::clone(&broken_by);
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                *noticed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
+        });
+        Connected {
+            client,
+            task,
+            server: self.host.text(),
+            is_unix_socket: matches!(self.host.place, Place::Unix(_)),
+            version,
+            encoding,
+            way,
+            broken_by,
+        }
+    }
+
+    /// Whether the server is of the kind that `target_session_attrs` asks for.
+    async fn check(&self, client: &Client, kind: SessionKind) -> Result<(), ConnectError> {
+        let (sql, wanted, otherwise) = match kind {
+            SessionKind::Any | SessionKind::PreferStandby => return Ok(()),
+            SessionKind::ReadWrite => (
+                "show transaction_read_only",
+                "off",
+                "the session is read-only",
+            ),
+            SessionKind::ReadOnly => (
+                "show transaction_read_only",
+                "on",
+                "the session is not read-only",
+            ),
+            SessionKind::Primary => (
+                "select pg_catalog.pg_is_in_recovery()",
+                "f",
+                "it is a standby",
+            ),
+            SessionKind::Standby => (
+                "select pg_catalog.pg_is_in_recovery()",
+                "t",
+                "it is no standby",
+            ),
+        };
+        let server = self.host.text();
+        let answer = client.simple_query(sql).await;
+        let answer = answer.map_err(|error| self.peer(&server).refusal(&error))?;
+        let is_wanted = answer.iter().any(|message| match message {
+            SimpleQueryMessage::Row(row) => row.try_get(0).is_ok_and(|found| found == Some(wanted)),
+            _ => false,
+        });
+        if is_wanted {
+            return Ok(());
+        }
+        Err(self.unreachable(&format!(
+            "{otherwise}, and target_session_attrs asks for another"
+        )))
+    }
+
+    fn tls(&self, database: Option<Vec<u8>>) -> Result<StartupTls, ConnectError> {
+        let tls = tls::connector(self.url.tls()).map_err(|reason| ConnectError::TlsFailed {
+            server: self.host.text(),
+            reason,
+        })?;
+        let host = match &self.host.place {
+            Place::Tcp(name, _) => name.clone(),
+            Place::Unix(_) => String::new(),
+        };
+        Ok(StartupTls {
+            tls,
+            host,
+            database,
+        })
+    }
+
+    fn peer<'a>(&'a self, server: &'a str) -> Peer<'a> {
+        Peer {
+            server,
+            user: self.url.user(),
+            database: self.url.database(),
+        }
+    }
+
+    fn unreachable(&self, reason: &dyn std::fmt::Display) -> ConnectError {
+        ConnectError::Unreachable {
+            server: self.host.text(),
+            reason: reason.to_string(),
+        }
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, ConnectError> {
+        tokio::time::timeout(self.timeout, work)
+            .await
+            .map_err(|_| ConnectError::TimedOut {
+                server: self.host.text(),
+            })
+    }
 }
 
 /// With TLS 1.3 the server's verdict on the client certificate comes after the handshake.
@@ -211,23 +366,4 @@ fn with_advice(error: ConnectError, choice: &TlsChoice) -> ConnectError {
         },
         error => error,
     }
-}
-
-fn drive<S, T>(
-    client: Client,
-    connection: tokio_postgres::Connection<S, T>,
-) -> (Client, JoinHandle<()>, Option<String>, BrokenBy)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let version = connection.parameter("server_version").map(str::to_owned);
-    let broken_by = BrokenBy::default();
-    let noticed = Arc::clone(&broken_by);
-    let task = tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            *noticed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        }
-    });
-    (client, task, version, broken_by)
 }

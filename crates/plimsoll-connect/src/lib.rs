@@ -4,6 +4,8 @@
 
 mod connect;
 mod error;
+mod socket;
+mod startup;
 mod tls;
 mod url;
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use plimsoll_core::name;
 use secrecy::{ExposeSecret, SecretString};
 
 /// A connection string of libpq's two forms, `postgres://...` and `host=... dbname=...`.
@@ -116,6 +117,8 @@ pub(crate) enum SessionKind {
     Any,
     ReadWrite,
     ReadOnly,
+    Primary,
+    Standby,
     PreferStandby,
 }
 
@@ -129,12 +132,13 @@ pub(crate) enum ChannelBinding {
 }
 
 impl DatabaseUrl {
-    /// The database that the URL names; without one the server takes the role's name.
+    /// The database that the URL names; without one the server takes the role's name. Of a name that is not
+    /// UTF-8, the bytes as [`name::of_bytes`] writes them.
     pub fn database(&self) -> Option<&str> {
         self.database.as_deref()
     }
 
-    /// The same server and credentials, another database.
+    /// The same server and credentials, another database, written as [`Self::database`] writes it.
     #[must_use]
     pub fn with_database(&self, name: &str) -> Self {
         Self {
@@ -194,23 +198,12 @@ impl DatabaseUrl {
     /// What the client library needs to know for one host; TLS is set by the caller.
     pub(crate) fn config(&self, host: &Host, application_name: &str) -> tokio_postgres::Config {
         let mut config = tokio_postgres::Config::new();
-        match &host.place {
-            Place::Tcp(name, address) => {
-                config.host(name);
-                if let Some(address) = address {
-                    config.hostaddr(*address);
-                }
-            }
-            Place::Unix(dir) => {
-                config.host_path(dir);
-            }
-        }
-        config.port(host.port);
         if let Some(user) = &self.user {
             config.user(user);
         }
         if let Some(database) = &self.database {
-            config.dbname(database);
+            // A name that is not UTF-8 is put in while the message is sent.
+            config.dbname(String::from_utf8_lossy(&name::bytes_of(database)));
         }
         if let Some(options) = &self.options {
             config.options(options);
@@ -224,10 +217,6 @@ impl DatabaseUrl {
         if let Some(password) = self.password_for(host) {
             config.password(password.expose_secret());
         }
-        // A peer that vanished without a word is noticed within a minute, not after two hours.
-        config.keepalives_idle(Duration::from_secs(30));
-        config.keepalives_interval(Duration::from_secs(10));
-        config.keepalives_retries(3);
         config
     }
 
@@ -272,7 +261,7 @@ impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("postgres://")?;
         if let Some(user) = &self.user {
-            write!(f, "{}@", parse::encode(user))?;
+            write!(f, "{}@", parse::encode(user.as_bytes()))?;
         }
         let hosts: Vec<String> = self
             .hosts
@@ -280,13 +269,17 @@ impl fmt::Display for DatabaseUrl {
             .map(|host| match &host.place {
                 Place::Tcp(..) => host.text(),
                 Place::Unix(dir) => {
-                    format!("{}:{}", parse::encode(&dir.to_string_lossy()), host.port)
+                    format!(
+                        "{}:{}",
+                        parse::encode(dir.as_os_str().as_encoded_bytes()),
+                        host.port
+                    )
                 }
             })
             .collect();
         f.write_str(&hosts.join(","))?;
         if let Some(database) = &self.database {
-            write!(f, "/{}", parse::encode(database))?;
+            write!(f, "/{}", parse::encode(&name::bytes_of(database)))?;
         }
         if !self.is_unix_socket() {
             let slash = if self.database.is_some() { "" } else { "/" };

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use plimsoll_core::name;
 use secrecy::SecretString;
 
 use super::{
@@ -107,6 +108,10 @@ pub(super) fn parse(
         if !pairs.contains_key(*key)
             && let Some(value) = env(variable).filter(|value| !value.is_empty())
         {
+            let value = match *key {
+                "dbname" => name::escaped(value.into()).into_owned(),
+                _ => value,
+            };
             pairs.insert((*key).to_owned(), value);
         }
     }
@@ -160,7 +165,7 @@ fn url_pairs(rest: &str) -> Result<Pairs, UrlError> {
     put(
         &mut pairs,
         "dbname",
-        &decode(path.strip_prefix('/').unwrap_or(""), "database")?,
+        &name::of_bytes(&decoded(path.strip_prefix('/').unwrap_or(""), "database")?),
     );
     for pair in query.into_iter().flat_map(|query| query.split('&')) {
         if pair.is_empty() {
@@ -168,7 +173,11 @@ fn url_pairs(rest: &str) -> Result<Pairs, UrlError> {
         }
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key = decode(key, "a parameter's name")?;
-        let value = decode(value, "a parameter's value")?;
+        let value = if key == "dbname" {
+            name::of_bytes(&decoded(value, "database")?).into_owned()
+        } else {
+            decode(value, "a parameter's value")?
+        };
         put(&mut pairs, &key, &value);
         if value.is_empty() && !KEYS.iter().any(|(known, _)| *known == key) {
             // Kept, so that an unknown key is an error even without a value.
@@ -234,6 +243,9 @@ fn keyword_pairs(text: &str) -> Result<Pairs, UrlError> {
                 Some('\\') => value.extend(characters.next()),
                 Some(c) => value.push(c),
             }
+        }
+        if key == "dbname" {
+            value = name::escaped(value.into()).into_owned();
         }
         pairs.insert(key, value);
     }
@@ -307,8 +319,10 @@ fn build(mut pairs: Pairs, env: &dyn Fn(&str) -> Option<String>) -> Result<Datab
     };
     let session = match take("target_session_attrs").as_deref() {
         None | Some("any") => SessionKind::Any,
-        Some("read-write" | "primary") => SessionKind::ReadWrite,
-        Some("read-only" | "standby") => SessionKind::ReadOnly,
+        Some("read-write") => SessionKind::ReadWrite,
+        Some("read-only") => SessionKind::ReadOnly,
+        Some("primary") => SessionKind::Primary,
+        Some("standby") => SessionKind::Standby,
         Some("prefer-standby") => SessionKind::PreferStandby,
         Some(_) => {
             return Err(UrlError(
@@ -441,11 +455,17 @@ fn put(pairs: &mut Pairs, key: &str, value: &str) {
 
 /// Undoes percent-encoding. `what` names the part in errors; its text may be secret.
 fn decode(text: &str, what: &str) -> Result<String, UrlError> {
-    let bad = |why: &str| {
-        UrlError(format!(
-            "{what} in the database URL {why}; a bare `%` is written `%25`"
-        ))
-    };
+    String::from_utf8(decoded(text, what)?).map_err(|_| undecoded(what, "is not UTF-8"))
+}
+
+fn undecoded(what: &str, why: &str) -> UrlError {
+    UrlError(format!(
+        "{what} in the database URL {why}; a bare `%` is written `%25`"
+    ))
+}
+
+fn decoded(text: &str, what: &str) -> Result<Vec<u8>, UrlError> {
+    let bad = |why| undecoded(what, why);
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -466,12 +486,12 @@ fn decode(text: &str, what: &str) -> Result<String, UrlError> {
         bytes.push(code);
         rest = &tail[2..];
     }
-    String::from_utf8(bytes).map_err(|_| bad("is not UTF-8"))
+    Ok(bytes)
 }
 
 /// Percent-encodes what is not plain.
-pub(super) fn encode(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
+pub(super) fn encode(text: &[u8]) -> String {
+    text.iter().fold(String::new(), |mut out, &byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {

@@ -103,7 +103,7 @@ async fn refusals(installation: &Installation) {
                 "postgres://monitor:hunter2@127.0.0.1:{port}/postgres?target_session_attrs=read-only"
             ),
             "server_unreachable",
-            "not read only",
+            "not read-only",
         ),
         (
             format!(
