@@ -1,5 +1,6 @@
 //! What can go wrong with a connection, each with a stable code and a text that says what to do.
 
+use plimsoll_core::name::visible;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use crate::url::UrlError;
@@ -214,19 +215,19 @@ impl Peer<'_> {
             return ConnectError::PermissionDenied {
                 server,
                 user: self.user_text(),
-                reason: answer.message().to_owned(),
+                reason: said(answer),
             };
         }
         ConnectError::Refused {
             server,
-            reason: format!("{} (SQLSTATE {})", answer.message(), answer.code().code()),
+            reason: format!("{} (SQLSTATE {})", said(answer), answer.code().code()),
         }
     }
 
     /// What the server answered, in our words.
     fn answered(&self, answer: &DbError) -> Option<ConnectError> {
         let server = self.server.to_owned();
-        let reason = answer.message().to_owned();
+        let reason = said(answer);
         let code = answer.code();
         if *code == SqlState::INVALID_PASSWORD
             || *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
@@ -272,15 +273,23 @@ impl Peer<'_> {
     }
 }
 
+/// What a server said, in one line: it may hold any name.
+fn said(answer: &DbError) -> String {
+    visible(answer.message()).into_owned()
+}
+
 /// The innermost cause: the outer ones only say which layer noticed.
 fn deepest(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    visible(&cause.to_string()).into_owned()
 }
 
 fn quoted(name: Option<&str>, otherwise: &str) -> String {
-    name.map_or_else(|| otherwise.to_owned(), |name| format!("\"{name}\""))
+    name.map_or_else(
+        || otherwise.to_owned(),
+        |name| format!("\"{}\"", visible(name)),
+    )
 }

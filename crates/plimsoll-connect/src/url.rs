@@ -236,8 +236,12 @@ impl Host {
     pub(crate) fn text(&self) -> String {
         match &self.place {
             Place::Tcp(name, _) if name.contains(':') => format!("[{name}]:{}", self.port),
-            Place::Tcp(name, _) => format!("{name}:{}", self.port),
-            Place::Unix(dir) => format!("{}/.s.PGSQL.{}", dir.display(), self.port),
+            Place::Tcp(name, _) => format!("{}:{}", name::visible(name), self.port),
+            Place::Unix(dir) => format!(
+                "{}/.s.PGSQL.{}",
+                name::visible(&dir.to_string_lossy()),
+                self.port
+            ),
         }
     }
 }

@@ -33,6 +33,21 @@ impl<T> Figure<T> {
     }
 }
 
+impl<T> Figure<Vec<T>> {
+    /// What is known of a list: all of it, or nothing.
+    pub fn each(&self) -> &[T] {
+        self.known().map_or(&[], Vec::as_slice)
+    }
+
+    /// As [`Self::each`], to change them.
+    pub fn each_mut(&mut self) -> &mut [T] {
+        match self {
+            Self::Known(list) => list,
+            Self::Absent(_) => &mut [],
+        }
+    }
+}
+
 impl<T> Default for Figure<T> {
     fn default() -> Self {
         Self::Absent("not looked at".to_owned())
@@ -43,9 +58,9 @@ impl<T> Default for Figure<T> {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct InstanceFacts {
     /// Every database of the server, largest first, unknown sizes last.
-    pub databases: Vec<DatabaseTotal>,
+    pub databases: Figure<Vec<DatabaseTotal>>,
     /// Every tablespace.
-    pub tablespaces: Vec<Tablespace>,
+    pub tablespaces: Figure<Vec<Tablespace>>,
     /// The write-ahead log.
     pub wal: Wal,
     /// Bytes in temporary files of running statements (`pg_ls_tmpdir`, all tablespaces).
@@ -61,8 +76,10 @@ pub struct InstanceFacts {
 pub struct DatabaseTotal {
     /// `pg_database.oid`.
     pub oid: Oid,
-    /// `pg_database.datname`, raw.
+    /// `pg_database.datname`, as it is shown.
     pub name: String,
+    /// The same in bytes, as `name::of_bytes` writes them: what to ask for when connecting.
+    pub connect_name: String,
     /// `pg_database_size`.
     pub bytes: Figure<u64>,
     /// Whether it takes connections (`datallowconn`).
@@ -76,10 +93,10 @@ pub struct DatabaseTotal {
 pub struct Tablespace {
     /// `pg_tablespace.oid`.
     pub oid: Oid,
-    /// `pg_tablespace.spcname`, raw.
+    /// `pg_tablespace.spcname`, as it is shown.
     pub name: String,
     /// Where it lies; empty for `pg_default` and `pg_global`.
-    pub location: String,
+    pub location: Figure<String>,
     /// `pg_tablespace_size`.
     pub bytes: Figure<u64>,
     /// How many bytes may be used on its volume.
@@ -92,7 +109,7 @@ pub struct Wal {
     /// Bytes in `pg_wal`, recycled segments included (`pg_ls_waldir`).
     pub bytes: Figure<u64>,
     /// What keeps segments from being removed, most bytes first.
-    pub retained_by: Vec<WalRetention>,
+    pub retained_by: Figure<Vec<WalRetention>>,
     /// `wal_keep_size` in bytes.
     pub keep_size_bytes: Figure<u64>,
     /// `max_wal_size` in bytes: up to here `pg_wal` grows on its own.
@@ -108,8 +125,8 @@ pub struct WalRetention {
     pub holder: WalHolder,
     /// The slot's name, or the holder again.
     pub name: String,
-    /// Bytes of WAL from what it keeps to the present position.
-    pub bytes: u64,
+    /// Bytes of WAL from what it keeps to the present position; null where a standby knows no position.
+    pub bytes: Option<u64>,
     /// Whether a consumer is connected (slots only).
     pub is_active: Option<bool>,
     /// `pg_replication_slots.wal_status` (slots only).

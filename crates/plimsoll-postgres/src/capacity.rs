@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_core::capacity::{Capacity, CapacitySource};
 use plimsoll_core::instance::{Figure, InstanceFacts, Tablespace};
+use plimsoll_core::name;
 
 use crate::ground::Ground;
 use crate::session::Session;
@@ -27,7 +28,7 @@ impl ConfiguredCapacity {
         if let Some(bytes) = self.instance_bytes {
             facts.capacity = configured(bytes);
         }
-        for tablespace in &mut facts.tablespaces {
+        for tablespace in facts.tablespaces.each_mut() {
             let own = self.tablespace_bytes.get(&tablespace.name).copied();
             let is_unknown = tablespace.capacity.known().is_none();
             let shared = self
@@ -51,15 +52,25 @@ const fn configured(bytes: u64) -> Figure<Capacity> {
 }
 
 fn is_in_data_directory(tablespace: &Tablespace) -> bool {
-    tablespace.location.is_empty()
+    tablespace.location.known().is_some_and(String::is_empty)
 }
 
 /// Asks the file systems under the data directory and each tablespace, where they are this host's.
-pub(crate) fn look(session: &Session, data_directory: Option<PathBuf>, facts: &mut InstanceFacts) {
-    let data = match Ground::of(session).data_directory(data_directory) {
+pub(crate) fn look(
+    session: &Session,
+    data_directory: Result<PathBuf, String>,
+    facts: &mut InstanceFacts,
+) {
+    let ground = Ground::of(session);
+    let data = match data_directory {
+        Ok(named) => ground.data_directory(Some(named)),
+        Err(reason) if session.is_unix_socket() => Err(reason),
+        Err(_) => ground.data_directory(None),
+    };
+    let data = match data {
         Ok(data) => data,
         Err(reason) => {
-            for tablespace in &mut facts.tablespaces {
+            for tablespace in facts.tablespaces.each_mut() {
                 tablespace.capacity = Figure::Absent(reason.clone());
             }
             facts.capacity = Figure::Absent(reason);
@@ -67,14 +78,26 @@ pub(crate) fn look(session: &Session, data_directory: Option<PathBuf>, facts: &m
         }
     };
     facts.capacity = volume(&data);
-    for tablespace in &mut facts.tablespaces {
-        tablespace.capacity = if is_in_data_directory(tablespace) {
-            facts.capacity.clone()
-        } else {
+    for tablespace in facts.tablespaces.each_mut() {
+        tablespace.capacity = match &tablespace.location {
+            Figure::Known(location) if location.is_empty() => facts.capacity.clone(),
             // Relative where the tablespace was made inside the data directory.
-            volume(&data.join(&tablespace.location))
+            Figure::Known(location) => volume(&data.join(path_of(location))),
+            Figure::Absent(reason) => Figure::Absent(reason.clone()),
         };
     }
+}
+
+/// The path that [`name::of_bytes`] wrote.
+#[cfg(unix)]
+pub(crate) fn path_of(text: &str) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    std::ffi::OsStr::from_bytes(&name::bytes_of(text)).into()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn path_of(text: &str) -> PathBuf {
+    text.into()
 }
 
 fn volume(path: &Path) -> Figure<Capacity> {

@@ -16,7 +16,7 @@ use tokio_postgres::types::Type;
 use crate::catalog::names::Names;
 use crate::counters::{Counting, RowCounts};
 use crate::error::VisitError;
-use crate::raw_text::{Char, RawText};
+use crate::raw_text::Char;
 use crate::session::Session;
 
 /// How often a catalog that somebody rewrites (`vacuum full pg_class`) is asked again, and how long
@@ -237,7 +237,7 @@ impl Catalog {
             _ => session.read::<Option<Oid>, _>(row, 5)?.unwrap_or(0),
         };
         let tablespace = self.tablespace(filenode, session.read(row, 6)?);
-        let (name_at, name_len) = self.keep_name(&session.read::<RawText<'_>, _>(row, 1)?.text());
+        let (name_at, name_len) = self.keep_name(&session.text(row, 1)?);
         let relation = Relation {
             oid,
             kind,

@@ -18,9 +18,14 @@ pub async fn databases(
     known: &[(Oid, u64)],
 ) -> Result<Vec<DatabaseTotal>, VisitError> {
     let sql = include_str!("databases/databases.sql");
+    let names = session.database_names().await?;
     let mut databases = Vec::new();
     for row in session.rows(sql, &[]).await? {
         let oid: Oid = session.read(&row, "oid")?;
+        // One that was created between the two statements is seen by the next visit.
+        let Some((_, bytes_of_name, name)) = names.iter().find(|(named, ..)| *named == oid) else {
+            continue;
+        };
         let may_size: bool = session.read(&row, "may_size")?;
         let is_invalid: bool = session.read(&row, "is_invalid")?;
         let bytes = match known.iter().find(|(known, _)| *known == oid) {
@@ -32,7 +37,8 @@ pub async fn databases(
         };
         databases.push(DatabaseTotal {
             oid,
-            name: session.read(&row, "name")?,
+            name: name.clone(),
+            connect_name: plimsoll_core::name::of_bytes(bytes_of_name).into_owned(),
             bytes,
             allows_connections: session.read(&row, "allows_connections")?,
             is_template: session.read(&row, "is_template")?,
@@ -49,17 +55,20 @@ pub async fn databases(
 
 async fn size(session: &Session, oid: Oid, is_invalid: bool) -> Result<Figure<u64>, VisitError> {
     let sql = include_str!("databases/size.sql");
-    let answer = match session.one(sql, &[(&oid, Type::OID)]).await {
-        Ok(row) => session.read::<Option<i64>, _>(&row, "bytes")?,
+    let read = async {
+        let row = session.one(sql, &[(&oid, Type::OID)]).await?;
+        session.read::<Option<i64>, _>(&row, "bytes")
+    };
+    let answer = match read.await {
+        Ok(answer) => answer,
+        Err(error @ VisitError::Cancelled { .. }) => return Err(error),
         // A database that went away is an error on some versions, and null on others.
-        Err(error) if error.session_lives() => {
-            return Ok(Figure::Absent(if is_invalid {
-                "it is invalid: its DROP DATABASE did not finish; drop it again".to_owned()
-            } else {
-                error.to_string()
-            }));
+        Err(_) if is_invalid => {
+            return Ok(Figure::Absent(
+                "it is invalid: its DROP DATABASE did not finish; drop it again".to_owned(),
+            ));
         }
-        Err(error) => return Err(error),
+        Err(error) => return Ok(Figure::Absent(error.to_string())),
     };
     Ok(answer
         .and_then(|bytes| u64::try_from(bytes).ok())

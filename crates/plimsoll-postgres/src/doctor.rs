@@ -3,6 +3,7 @@
 mod grants;
 
 use plimsoll_connect::{ConnectError, DatabaseUrl};
+use plimsoll_core::Oid;
 use plimsoll_core::name::quote_ident;
 use plimsoll_core::snapshot::Method;
 use serde::{Deserialize, Serialize};
@@ -122,7 +123,11 @@ pub async fn doctor(
         Session::open(url, &limits, cancel).await
     };
     let mut first = None;
-    let mut names = names.to_vec();
+    // Each as it is shown, and as it is asked for.
+    let mut names: Vec<_> = names
+        .iter()
+        .map(|name| (name.clone(), name.clone()))
+        .collect();
     if names.is_empty() {
         let session = open(&target.url).await?;
         names = databases_to_visit(&session).await?;
@@ -130,10 +135,10 @@ pub async fn doctor(
     }
     let (mut about, mut found) = (None, Vec::with_capacity(names.len()));
     let mut refusal = None;
-    for name in names {
+    for (name, connect_name) in names {
         let session = match first.take_if(|session| session.database() == name) {
             Some(session) => Ok(session),
-            None => open(&target.url.with_database(&name)).await,
+            None => open(&target.url.with_database(&connect_name)).await,
         };
         match session {
             Ok(session) => {
@@ -200,11 +205,25 @@ pub async fn doctor(
     })
 }
 
-/// Names of the databases that take connections and are no templates, in alphabetical order.
-pub async fn databases_to_visit(session: &Session) -> Result<Vec<String>, VisitError> {
-    let sql = include_str!("doctor/databases.sql");
-    let rows = session.rows(sql, &[]).await?;
-    rows.iter().map(|row| session.read(row, "name")).collect()
+/// The databases that take connections and are no templates, in alphabetical order: each name as it is shown,
+/// and as it is asked for.
+async fn databases_to_visit(session: &Session) -> Result<Vec<(String, String)>, VisitError> {
+    let names = session.database_names().await?;
+    let rows = session
+        .rows(include_str!("doctor/databases.sql"), &[])
+        .await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let oid: Oid = session.read(row, "oid")?;
+        // One that was created between the two statements is not looked at.
+        if let Some((_, bytes, shown)) = names.iter().find(|(named, ..)| *named == oid) {
+            found.push((
+                shown.clone(),
+                plimsoll_core::name::of_bytes(bytes).into_owned(),
+            ));
+        }
+    }
+    Ok(found)
 }
 
 const fn is_about_the_database(error: &VisitError) -> bool {

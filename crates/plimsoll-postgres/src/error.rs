@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use plimsoll_connect::{ConnectError, Peer};
+use plimsoll_core::name::visible;
 use tokio_postgres::error::{DbError, SqlState};
 
 /// Why a visit, or one statement of it, failed.
@@ -177,7 +178,7 @@ impl Scene<'_> {
             server: self.peer.server.to_owned(),
             attempted: self.attempted.to_owned(),
             sqlstate: "-".to_owned(),
-            reason: format!("{error}{cause}"),
+            reason: visible(&format!("{error}{cause}")).into_owned(),
         }
     }
 
@@ -185,7 +186,8 @@ impl Scene<'_> {
     fn answered(&self, answer: &DbError) -> VisitError {
         let server = self.peer.server.to_owned();
         let attempted = self.attempted.to_owned();
-        let reason = answer.message().to_owned();
+        // It may hold any name.
+        let reason = visible(answer.message()).into_owned();
         match *answer.code() {
             SqlState::INSUFFICIENT_PRIVILEGE => VisitError::PermissionDenied {
                 server,

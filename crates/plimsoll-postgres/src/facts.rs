@@ -1,9 +1,9 @@
 //! The rest of a server's disk: databases, tablespaces, WAL and what keeps it, temporary files, logs.
+//!
+//! What cannot be read costs itself only, and says why.
 
+mod settings;
 mod wal;
-
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use plimsoll_core::Oid;
 use plimsoll_core::instance::{DatabaseTotal, Figure, InstanceFacts, Tablespace};
@@ -11,9 +11,13 @@ use tokio_postgres::types::Type;
 
 use crate::capacity;
 use crate::databases::databases;
+use crate::encoding::shown_apart;
 use crate::error::VisitError;
 use crate::privileges::Privileges;
+use crate::raw_text::RawText;
 use crate::session::{Param, Session};
+
+use self::settings::Settings;
 
 const PG_DEFAULT: Oid = 1663;
 const PG_GLOBAL: Oid = 1664;
@@ -24,123 +28,109 @@ const PG_GLOBAL: Oid = 1664;
 /// `known` are database totals that the caller has already. Every file is walked once: on a server
 /// without further tablespaces the size of `pg_default` is the sum of its databases (and temporary
 /// files), not another walk.
+///
+/// # Errors
+/// When somebody asks to stop. Whatever else happens is the reason of what was not read because of it.
 pub async fn facts(session: &Session, known: &[(Oid, u64)]) -> Result<InstanceFacts, VisitError> {
-    let may = Privileges::read(session).await?;
+    let may = &figure(Privileges::read(session).await)?;
     let settings = Settings::read(session).await?;
-    let databases = databases(session, known).await?;
-    let places = places(session).await?;
-    let temporary = temporary(session, &may, &places).await?;
-    let mut tablespaces = Vec::with_capacity(places.len());
-    let only_builtin = places.len() == 2;
-    for place in places {
-        let bytes = match (place.oid, only_builtin, sum(&databases)) {
-            (PG_DEFAULT, true, Some(total)) if place.may_size => {
-                Figure::Known(total + temporary.known().copied().unwrap_or(0))
-            }
-            _ => place.size(session).await?,
-        };
-        tablespaces.push(Tablespace {
-            oid: place.oid,
-            name: place.name,
-            location: place.location,
-            bytes,
-            capacity: Figure::default(),
-        });
-    }
+    let databases = figure(databases(session, known).await)?;
+    let places = figure(places(session).await)?;
+    let temporary = temporary(session, may, &places).await?;
+    let tablespaces = match places {
+        Figure::Absent(reason) => Figure::Absent(reason),
+        Figure::Known(places) => {
+            Figure::Known(tablespaces(session, places, &databases, &temporary).await?)
+        }
+    };
     let mut facts = InstanceFacts {
         databases,
         tablespaces,
-        wal: wal::wal(session, &may, &settings).await?,
+        wal: wal::wal(session, may, &settings).await?,
         temporary_bytes: temporary,
-        log_bytes: logs(session, &may, &settings).await?,
+        log_bytes: logs(session, may, &settings).await?,
         capacity: Figure::default(),
     };
     capacity::look(session, settings.data_directory(), &mut facts);
     Ok(facts)
 }
 
-/// Settings by name, with their units; those that the role may not see are missing.
-pub(crate) struct Settings(BTreeMap<String, (String, Option<String>)>);
-
-impl Settings {
-    async fn read(session: &Session) -> Result<Self, VisitError> {
-        let mut settings = BTreeMap::new();
-        for row in session
-            .rows(include_str!("facts/settings.sql"), &[])
-            .await?
-        {
-            settings.insert(
-                session.read(&row, "name")?,
-                (session.read(&row, "setting")?, session.read(&row, "unit")?),
-            );
-        }
-        Ok(Self(settings))
-    }
-
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|(text, _)| text.as_str())
-    }
-
-    pub(crate) fn bytes(&self, name: &str) -> Option<u64> {
-        let (text, unit) = self.0.get(name)?;
-        let unit = match unit.as_deref()? {
-            "B" => 1,
-            "kB" => 1 << 10,
-            "8kB" => 8 << 10,
-            "MB" => 1 << 20,
-            _ => return None,
-        };
-        text.parse::<u64>().ok()?.checked_mul(unit)
-    }
-
-    fn data_directory(&self) -> Option<PathBuf> {
-        self.text("data_directory").map(PathBuf::from)
+/// What was read, or why not. Only a request to stop goes through.
+pub(crate) fn figure<T>(read: Result<T, VisitError>) -> Result<Figure<T>, VisitError> {
+    match read {
+        Ok(value) => Ok(Figure::Known(value)),
+        Err(error @ VisitError::Cancelled { .. }) => Err(error),
+        Err(error) => Ok(Figure::Absent(error.to_string())),
     }
 }
 
-/// A number of bytes that one statement reads, or why not. Only what ends the session is an error.
-pub(crate) async fn bytes(
-    session: &Session,
-    may: bool,
+/// Why something is not even tried: the grant that it needs, or why it is not known what the role may do.
+pub(super) fn refusal(
+    may: &Figure<Privileges>,
+    allows: impl Fn(&Privileges) -> bool,
     grant: &str,
+) -> Option<String> {
+    match may {
+        Figure::Known(may) if allows(may) => None,
+        Figure::Known(_) => Some(grant.to_owned()),
+        Figure::Absent(reason) => Some(reason.clone()),
+    }
+}
+
+/// A number of bytes that one statement reads, or why not: because of `refusal`, or what happened.
+pub(super) async fn bytes(
+    session: &Session,
+    refusal: Option<String>,
     sql: &str,
     params: &[Param<'_>],
 ) -> Result<Figure<u64>, VisitError> {
-    if !may {
-        return Ok(Figure::Absent(grant.to_owned()));
+    if let Some(reason) = refusal {
+        return Ok(Figure::Absent(reason));
     }
-    match session.one(sql, params).await {
-        Ok(row) => {
-            let bytes: Option<i64> = session.read(&row, 0)?;
-            Ok(bytes
-                .and_then(|bytes| u64::try_from(bytes).ok())
-                .map_or_else(
-                    || Figure::Absent("it went away while it was looked at".to_owned()),
-                    Figure::Known,
-                ))
-        }
-        Err(error) if error.session_lives() => Ok(Figure::Absent(error.to_string())),
-        Err(error) => Err(error),
-    }
+    let read = async {
+        let row = session.one(sql, params).await?;
+        session.read::<Option<i64>, _>(&row, 0)
+    };
+    Ok(match figure(read.await)? {
+        Figure::Known(bytes) => bytes
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .map_or_else(
+                || Figure::Absent("it went away while it was looked at".to_owned()),
+                Figure::Known,
+            ),
+        Figure::Absent(reason) => Figure::Absent(reason),
+    })
 }
 
 struct Place {
     oid: Oid,
     name: String,
-    location: String,
     may_size: bool,
 }
 
 impl Place {
     async fn size(&self, session: &Session) -> Result<Figure<u64>, VisitError> {
+        let grant = "the role needs pg_read_all_stats, or CREATE on this tablespace";
         bytes(
             session,
-            self.may_size,
-            "the role needs pg_read_all_stats, or CREATE on this tablespace",
+            (!self.may_size).then(|| grant.to_owned()),
             include_str!("facts/tablespace_size.sql"),
             &[(&self.oid, Type::OID)],
         )
         .await
+    }
+
+    /// Empty for the two that lie in the data directory. The link of another may be gone.
+    async fn location(&self, session: &Session) -> Result<Figure<String>, VisitError> {
+        if matches!(self.oid, PG_DEFAULT | PG_GLOBAL) {
+            return Ok(Figure::Known(String::new()));
+        }
+        let sql = include_str!("facts/tablespace_location.sql");
+        let read = async {
+            let row = session.one(sql, &[(&self.oid, Type::OID)]).await?;
+            session.shared_text(&row, "location")
+        };
+        figure(read.await)
     }
 }
 
@@ -148,20 +138,52 @@ async fn places(session: &Session) -> Result<Vec<Place>, VisitError> {
     let rows = session
         .rows(include_str!("facts/tablespaces.sql"), &[])
         .await?;
+    let names = rows.iter().map(|row| {
+        let RawText(name) = session.read(row, "name")?;
+        Ok((name.to_vec(), session.server_encoding()))
+    });
+    let names = shown_apart(&names.collect::<Result<Vec<_>, VisitError>>()?);
     rows.iter()
-        .map(|row| {
+        .zip(names)
+        .map(|(row, name)| {
             Ok(Place {
                 oid: session.read(row, "oid")?,
-                name: session.read(row, "name")?,
-                location: session.read(row, "location")?,
+                name,
                 may_size: session.read(row, "may_size")?,
             })
         })
         .collect()
 }
 
-fn sum(databases: &[DatabaseTotal]) -> Option<u64> {
+async fn tablespaces(
+    session: &Session,
+    places: Vec<Place>,
+    databases: &Figure<Vec<DatabaseTotal>>,
+    temporary: &Figure<u64>,
+) -> Result<Vec<Tablespace>, VisitError> {
+    let only_builtin = places.len() == 2;
+    let mut tablespaces = Vec::with_capacity(places.len());
+    for place in places {
+        let bytes = match (place.oid, only_builtin, sum(databases), temporary.known()) {
+            (PG_DEFAULT, true, Some(total), Some(temporary)) if place.may_size => {
+                Figure::Known(total + temporary)
+            }
+            _ => place.size(session).await?,
+        };
+        tablespaces.push(Tablespace {
+            oid: place.oid,
+            location: place.location(session).await?,
+            name: place.name,
+            bytes,
+            capacity: Figure::default(),
+        });
+    }
+    Ok(tablespaces)
+}
+
+fn sum(databases: &Figure<Vec<DatabaseTotal>>) -> Option<u64> {
     databases
+        .known()?
         .iter()
         .map(|database| database.bytes.known().copied())
         .sum()
@@ -169,18 +191,20 @@ fn sum(databases: &[DatabaseTotal]) -> Option<u64> {
 
 async fn temporary(
     session: &Session,
-    may: &Privileges,
-    places: &[Place],
+    may: &Figure<Privileges>,
+    places: &Figure<Vec<Place>>,
 ) -> Result<Figure<u64>, VisitError> {
+    let places = match places {
+        Figure::Known(places) => places,
+        Figure::Absent(reason) => return Ok(Figure::Absent(reason.clone())),
+    };
     let mut total = 0;
     for place in places.iter().filter(|place| place.oid != PG_GLOBAL) {
         let grant = "the role needs pg_monitor, for pg_ls_tmpdir";
-        let sql = include_str!("facts/tmpdir.sql");
         let figure = bytes(
             session,
-            may.ls_tmpdir,
-            grant,
-            sql,
+            refusal(may, |may| may.ls_tmpdir, grant),
+            include_str!("facts/tmpdir.sql"),
             &[(&place.oid, Type::OID)],
         )
         .await?;
@@ -194,10 +218,15 @@ async fn temporary(
 
 async fn logs(
     session: &Session,
-    may: &Privileges,
+    may: &Figure<Privileges>,
     settings: &Settings,
 ) -> Result<Figure<u64>, VisitError> {
-    if settings.text("logging_collector") == Some("off") {
+    if settings
+        .text("logging_collector")
+        .known()
+        .map(String::as_str)
+        == Some("off")
+    {
         return Ok(Figure::Absent(
             "logging_collector is off: whatever takes the server's log keeps the files".to_owned(),
         ));
@@ -205,8 +234,7 @@ async fn logs(
     let grant = "the role needs pg_monitor, for pg_ls_logdir";
     bytes(
         session,
-        may.ls_logdir,
-        grant,
+        refusal(may, |may| may.ls_logdir, grant),
         include_str!("facts/logdir.sql"),
         &[],
     )

@@ -10,6 +10,7 @@ mod cost;
 mod counters;
 mod databases;
 pub mod doctor;
+mod encoding;
 mod error;
 mod facts;
 mod files;

@@ -53,7 +53,7 @@ impl Privileges {
         let row = session.one(sql, &[]).await?;
         let is = |column: &str| session.read::<bool, _>(&row, column);
         Ok(Self {
-            role: session.read(&row, "role")?,
+            role: session.shared_text(&row, "role")?,
             is_superuser: is("is_superuser")?,
             monitor: is("monitor")?,
             read_all_stats: is("read_all_stats")?,

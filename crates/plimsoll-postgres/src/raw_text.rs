@@ -1,4 +1,4 @@
-//! Catalog values as they are: names of databases without an encoding need not be UTF-8.
+//! Values as the server sends them: its text need not be UTF-8.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -10,7 +10,7 @@ use tokio_postgres::types::{FromSql, Type};
 pub(crate) struct RawText<'a>(pub &'a [u8]);
 
 impl<'a> RawText<'a> {
-    /// As text; what is not UTF-8 (a database in `SQL_ASCII`) shows as replacement characters.
+    /// As text, where it is ASCII by its nature; what is not shows as replacement characters.
     pub(crate) fn text(self) -> Cow<'a, str> {
         String::from_utf8_lossy(self.0)
     }

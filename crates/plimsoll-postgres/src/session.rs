@@ -2,6 +2,7 @@
 
 mod exchange;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,8 +15,10 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
+use crate::encoding::{Encoding, shown_apart};
 use crate::error::{Scene, VisitError};
 use crate::options::VisitOptions;
+use crate::raw_text::RawText;
 
 /// The oldest major version that is visited.
 const OLDEST_MAJOR: u32 = 13;
@@ -68,6 +71,10 @@ pub struct Session {
     server: Server,
     database: String,
     database_oid: Oid,
+    /// Of this database's text.
+    encoding: Encoding,
+    /// Of the whole server's, as far as anybody can tell: that of its untouched template.
+    server_encoding: Encoding,
     statements: AtomicU64,
     server_us: AtomicU64,
     bytes_received: AtomicU64,
@@ -107,7 +114,6 @@ impl Session {
             });
         }
         let mut session = Self {
-            connected,
             limits: *limits,
             cancel: cancel.clone(),
             server: Server {
@@ -121,10 +127,16 @@ impl Session {
             },
             database: String::new(),
             database_oid: 0,
+            encoding: connected
+                .encoding
+                .as_deref()
+                .map_or(Encoding::Unknown, Encoding::named),
+            server_encoding: Encoding::Unknown,
             statements: AtomicU64::new(0),
             server_us: AtomicU64::new(0),
             bytes_received: AtomicU64::new(0),
             is_running: AtomicBool::new(false),
+            connected,
         };
         session.introduce().await?;
         Ok(session)
@@ -138,8 +150,11 @@ impl Session {
         self.server.started_at = self.read(&row, "started_at")?;
         self.server.stats_reset_at = self.read(&row, "stats_reset_at")?;
         self.server.block_size = unsigned(self.read(&row, "block_size")?);
-        self.database = self.read(&row, "database")?;
         self.database_oid = self.read(&row, "database_oid")?;
+        self.encoding = Encoding::named(&self.shared_text(&row, "encoding")?);
+        let server_encoding: Option<&str> = self.read(&row, "server_encoding")?;
+        self.server_encoding = server_encoding.map_or(Encoding::Unknown, Encoding::named);
+        self.database = self.database_name(self.read(&row, "database")?).await?;
         if self.server.major() < OLDEST_MAJOR {
             return Err(VisitError::UnsupportedServer {
                 server: self.connected.server.clone(),
@@ -166,7 +181,7 @@ impl Session {
         self.database_oid
     }
 
-    /// The database's name, raw.
+    /// The database's name, as it is shown.
     pub fn database(&self) -> &str {
         &self.database
     }
@@ -269,6 +284,62 @@ impl Session {
     {
         row.try_get(column)
             .map_err(|error| self.scene("reading an answer").error(&error))
+    }
+
+    /// A column with text of this database's own, such as a relation's name.
+    pub(crate) fn text<'a, I>(&self, row: &'a Row, column: I) -> Result<Cow<'a, str>, VisitError>
+    where
+        I: tokio_postgres::row::RowIndex + std::fmt::Display,
+    {
+        let RawText(bytes) = self.read(row, column)?;
+        Ok(self.encoding.text(bytes))
+    }
+
+    /// A column with text that all databases share, such as a role's name or a setting.
+    pub(crate) fn shared_text<I>(&self, row: &Row, column: I) -> Result<String, VisitError>
+    where
+        I: tokio_postgres::row::RowIndex + std::fmt::Display,
+    {
+        let RawText(bytes) = self.read(row, column)?;
+        Ok(self.server_encoding.shared(bytes).into_owned())
+    }
+
+    /// Of names that all databases share, that of the server's encoding where no other is known.
+    pub(crate) const fn server_encoding(&self) -> Encoding {
+        self.server_encoding
+    }
+
+    /// Every database's OID, with its name in bytes and as it is shown.
+    pub(crate) async fn database_names(&self) -> Result<Vec<(Oid, Vec<u8>, String)>, VisitError> {
+        let (mut oids, mut names) = (Vec::new(), Vec::new());
+        for row in self
+            .rows(include_str!("session/databases.sql"), &[])
+            .await?
+        {
+            let RawText(name) = self.read(&row, "name")?;
+            oids.push(self.read(&row, "oid")?);
+            let encoding = Encoding::named(&self.shared_text(&row, "encoding")?);
+            names.push((name.to_vec(), encoding));
+        }
+        let shown = shown_apart(&names);
+        let names = oids.into_iter().zip(names).zip(shown);
+        Ok(names
+            .map(|((oid, (bytes, _)), shown)| (oid, bytes, shown))
+            .collect())
+    }
+
+    /// As [`Self::database_names`] shows it; the others are asked for only where they may matter.
+    async fn database_name(&self, RawText(bytes): RawText<'_>) -> Result<String, VisitError> {
+        if std::str::from_utf8(bytes).is_err() {
+            let names = self.database_names().await?;
+            if let Some((_, _, shown)) = names
+                .into_iter()
+                .find(|(oid, ..)| *oid == self.database_oid)
+            {
+                return Ok(shown);
+            }
+        }
+        Ok(plimsoll_core::name::of_bytes(bytes).into_owned())
     }
 
     /// What this session has cost the server so far.

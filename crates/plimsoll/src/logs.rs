@@ -2,8 +2,11 @@
 
 use std::io::{self, IsTerminal};
 
+use plimsoll_core::name::visible;
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::format::{FmtSpan, Writer, debug_fn};
 use tracing_subscriber::fmt::time::SystemTime;
 
 use crate::args::LogFormat;
@@ -39,11 +42,21 @@ pub(crate) fn start(format: Option<LogFormat>, verbose: u8, is_service: bool) {
         .with_ansi(is_terminal)
         .with_target(false);
     match format {
-        LogFormat::Text => builder.init(),
+        LogFormat::Text => builder.fmt_fields(debug_fn(field).delimited(" ")).init(),
         LogFormat::Json => builder
             .json()
             .flatten_event(true)
             .with_current_span(false)
             .init(),
+    }
+}
+
+/// A field of an event as text. What a name, a URL or a server's message holds stays in its line.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn std::fmt::Debug) -> std::fmt::Result {
+    let text = format!("{value:?}");
+    if field.name() == "message" {
+        write!(writer, "{}", visible(&text))
+    } else {
+        write!(writer, "{field}={}", visible(&text))
     }
 }

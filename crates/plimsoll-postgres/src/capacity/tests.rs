@@ -6,7 +6,7 @@ fn tablespace(name: &str, location: &str, capacity: Figure<Capacity>) -> Tablesp
     Tablespace {
         oid: 1,
         name: name.to_owned(),
-        location: location.to_owned(),
+        location: Figure::Known(location.to_owned()),
         bytes: Figure::Known(1),
         capacity,
     }
@@ -22,11 +22,11 @@ fn the_configuration_goes_before_the_file_system() {
     let (size, source) = bytes(&seen).unwrap();
     assert_eq!(source, CapacitySource::Statvfs);
     let facts = || InstanceFacts {
-        tablespaces: vec![
+        tablespaces: Figure::Known(vec![
             tablespace("pg_default", "", seen.clone()),
             tablespace("fast", "/fast", seen.clone()),
             tablespace("slow", "/slow", Figure::default()),
-        ],
+        ]),
         capacity: seen.clone(),
         ..InstanceFacts::default()
     };
@@ -56,7 +56,13 @@ fn the_configuration_goes_before_the_file_system() {
         }
         .apply(&mut facts);
         let mut found = vec![bytes(&facts.capacity)];
-        found.extend(facts.tablespaces.iter().map(|it| bytes(&it.capacity)));
+        found.extend(
+            facts
+                .tablespaces
+                .each()
+                .iter()
+                .map(|it| bytes(&it.capacity)),
+        );
         assert_eq!(found, expected, "{instance:?} {own:?}");
     }
 }

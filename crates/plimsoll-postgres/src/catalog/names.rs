@@ -7,7 +7,7 @@ use plimsoll_core::Oid;
 
 use crate::catalog::PERMANENT;
 use crate::error::VisitError;
-use crate::raw_text::{Char, RawText};
+use crate::raw_text::Char;
 use crate::session::Session;
 
 /// What relations refer to by number.
@@ -31,7 +31,7 @@ impl Names {
             .stream(include_str!("names.sql"), &[], |row| {
                 let Char(what) = session.read(&row, 0)?;
                 let oid = session.read(&row, 1)?;
-                let name: Arc<str> = session.read::<RawText<'_>, _>(&row, 2)?.text().into();
+                let name: Arc<str> = session.text(&row, 2)?.into();
                 if what == b'a' {
                     names.access_methods.insert(oid, name);
                 } else {

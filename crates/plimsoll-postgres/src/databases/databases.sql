@@ -1,7 +1,6 @@
 -- listing the server's databases: no locks; one pass over pg_database
 select
     d.oid,
-    d.datname::text as name,
     d.datallowconn and d.datconnlimit <> -2 as allows_connections,
     d.datistemplate as is_template,
     d.datconnlimit = -2 as is_invalid,

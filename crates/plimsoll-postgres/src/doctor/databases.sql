@@ -1,5 +1,5 @@
 -- listing the databases to look at: no locks; one pass over pg_database
-select d.datname::text as name
+select d.oid
 from pg_database d
 where d.datallowconn and not d.datistemplate and d.datconnlimit <> -2
 order by d.datname

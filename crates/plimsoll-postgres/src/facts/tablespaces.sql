@@ -1,8 +1,7 @@
--- listing tablespaces: no locks; one pass over pg_tablespace and a link read for each
+-- listing tablespaces: no locks; one pass over pg_tablespace
 select
     t.oid,
-    t.spcname::text as name,
-    coalesce(pg_tablespace_location(t.oid), '') as location,
+    t.spcname as name,
     has_function_privilege('pg_tablespace_size(oid)', 'execute')
         and (
             pg_has_role('pg_read_all_stats', 'usage')

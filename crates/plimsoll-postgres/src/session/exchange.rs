@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use super::{GRACE, Param, Session, title};
+use crate::encoding::Encoding;
 use crate::error::VisitError;
 
 impl Session {
@@ -170,6 +171,12 @@ impl Session {
         } else {
             ""
         };
+        // UTF-8 is sent as it is. Of anything else the server would convert each name, and one byte that it
+        // cannot convert costs the whole answer: we convert.
+        let encoding = match self.encoding {
+            Encoding::Utf8 => "",
+            _ => "set local client_encoding = sql_ascii; ",
+        };
         // pg_temp last, or somebody's temporary table on a shared backend would be found before a
         // catalog of that name. work_mem keeps long answers out of temporary files on the server.
         format!(
@@ -182,6 +189,7 @@ impl Session {
              set local jit = off; \
              set local max_parallel_workers_per_gather = 0; \
              {statistics}\
+             {encoding}\
              set local client_min_messages = error"
         )
     }

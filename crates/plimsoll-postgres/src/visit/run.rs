@@ -119,14 +119,12 @@ async fn choose(session: &Session, choice: MethodChoice) -> Result<Choice, Visit
 
 /// The rest of the server's disk. Sizes are what the visit is for: this may be missing.
 async fn around_it(session: &Session, total_bytes: u64) -> Result<InstanceFacts, VisitError> {
-    match facts(session, &[(session.database_oid(), total_bytes)]).await {
-        Err(error @ VisitError::Cancelled { .. }) => Err(error),
-        Err(error) => {
-            tracing::warn!(reason = %error, "storage.facts.not_read");
-            Ok(InstanceFacts::default())
-        }
-        facts => facts,
+    let known = [(session.database_oid(), total_bytes)];
+    let facts = facts(session, &known).await?;
+    if let Some(reason) = facts.databases.reason() {
+        tracing::warn!(reason, "storage.facts.not_read");
     }
+    Ok(facts)
 }
 
 /// The total where the database's is not known.

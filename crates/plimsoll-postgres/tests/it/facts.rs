@@ -64,11 +64,11 @@ on_every_major! {
         server.sql("postgres", "create database app").unwrap();
         let session = open(&server.url("app")).await.unwrap();
         let found = facts(&session, &[]).await.unwrap();
-        let total: u64 = found.databases.iter().map(|it| *it.bytes.known().unwrap()).sum();
-        let default = found.tablespaces.iter().find(|it| it.name == "pg_default").unwrap();
+        let total: u64 = found.databases.each().iter().map(|it| *it.bytes.known().unwrap()).sum();
+        let default = found.tablespaces.each().iter().find(|it| it.name == "pg_default").unwrap();
         assert_eq!(default.bytes, Figure::Known(total));
-        assert_eq!(default.location, "");
-        let global = found.tablespaces.iter().find(|it| it.name == "pg_global").unwrap();
+        assert_eq!(default.location, Figure::Known(String::new()));
+        let global = found.tablespaces.each().iter().find(|it| it.name == "pg_global").unwrap();
         assert_eq!(
             *global.bytes.known().unwrap(),
             number(server, "app", "select pg_tablespace_size('pg_global')")
@@ -94,12 +94,12 @@ on_every_major! {
             .unwrap();
         server.sql("app", "create table t tablespace fast as select generate_series(1, 10000) a").unwrap();
         let found = facts(&session, &[]).await.unwrap();
-        let fast = found.tablespaces.iter().find(|it| it.name == "fast").unwrap();
-        assert_eq!(fast.location, folder.to_str().unwrap());
+        let fast = found.tablespaces.each().iter().find(|it| it.name == "fast").unwrap();
+        assert_eq!(fast.location, Figure::Known(folder.display().to_string()));
         assert_eq!(*fast.bytes.known().unwrap(), number(server, "app", "select pg_tablespace_size('fast')"));
         assert!(*fast.bytes.known().unwrap() > 300_000);
         assert_eq!(fast.capacity.known().unwrap().path.as_deref(), folder.to_str());
-        let default = found.tablespaces.iter().find(|it| it.name == "pg_default").unwrap();
+        let default = found.tablespaces.each().iter().find(|it| it.name == "pg_default").unwrap();
         assert_eq!(*default.bytes.known().unwrap(), number(server, "app", "select pg_tablespace_size('pg_default')"));
     }
 
@@ -108,7 +108,7 @@ on_every_major! {
         let session = open(&as_role(&server.url("postgres"), "plain")).await.unwrap();
         let found = facts(&session, &[]).await.unwrap();
         let reasons = |found: &InstanceFacts| {
-            let global = found.tablespaces.iter().find(|it| it.name == "pg_global").unwrap();
+            let global = found.tablespaces.each().iter().find(|it| it.name == "pg_global").unwrap();
             [
                 global.bytes.reason().map(str::to_owned),
                 found.wal.bytes.reason().map(str::to_owned),
@@ -145,16 +145,16 @@ on_every_major! {
         }
         let session = open(&server.url("postgres")).await.unwrap();
         let found = facts(&session, &[]).await.unwrap();
-        let slot = |name: &str| found.wal.retained_by.iter().find(|it| it.name == name).unwrap();
+        let slot = |name: &str| found.wal.retained_by.each().iter().find(|it| it.name == name).unwrap();
         let idle = slot("idle");
         assert_eq!((idle.holder, idle.is_active), (WalHolder::Slot, Some(false)));
-        assert!(idle.bytes > 5_000_000, "{idle:?}");
+        assert!(idle.bytes > Some(5_000_000), "{idle:?}");
         assert_eq!(idle.wal_status.as_deref(), Some("reserved"));
         // Unlimited: max_slot_wal_keep_size is -1.
         assert_eq!(idle.safe_wal_bytes, None);
         let unused = slot("unused");
-        assert_eq!((unused.bytes, unused.wal_status.as_deref()), (0, None));
-        assert_eq!(found.wal.retained_by[0].name, "idle");
+        assert_eq!((unused.bytes, unused.wal_status.as_deref()), (Some(0), None));
+        assert_eq!(found.wal.retained_by.each()[0].name, "idle");
     }
 }
 
@@ -178,13 +178,14 @@ async fn standby(installation: &throwaway_postgres::Installation) {
     assert!(session.server().in_recovery);
     let found = facts(&session, &[]).await.unwrap();
     assert_eq!(
-        *named(&found.databases, "app").bytes.known().unwrap(),
+        *named(found.databases.each(), "app").bytes.known().unwrap(),
         number(&standby, "app", "select pg_database_size('app')")
     );
     assert!(*found.wal.bytes.known().unwrap() > 0);
     let slot = found
         .wal
         .retained_by
+        .each()
         .iter()
         .find(|it| it.name == "below")
         .unwrap();
@@ -192,9 +193,10 @@ async fn standby(installation: &throwaway_postgres::Installation) {
     let kept = found
         .wal
         .retained_by
+        .each()
         .iter()
         .find(|it| it.holder == WalHolder::WalKeepSize);
-    assert_eq!(kept.map(|it| it.bytes), Some(256 << 20),);
+    assert_eq!(kept.and_then(|it| it.bytes), Some(256 << 20),);
     assert_eq!(found.temporary_bytes, Figure::Known(0));
     assert!(found.capacity.known().is_some());
     assert!(!standby.log().contains("ERROR"), "{}", standby.log());
@@ -221,14 +223,15 @@ async fn archiving(installation: &throwaway_postgres::Installation) {
     let holders: Vec<_> = found
         .wal
         .retained_by
+        .each()
         .iter()
         .map(|it| (it.holder, it.bytes))
         .collect();
     assert_eq!(
         holders,
         [
-            (WalHolder::Archiving, 32 << 20),
-            (WalHolder::WalKeepSize, 32 << 20)
+            (WalHolder::Archiving, Some(32 << 20)),
+            (WalHolder::WalKeepSize, Some(32 << 20))
         ]
     );
     assert!(

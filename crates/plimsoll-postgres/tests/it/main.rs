@@ -31,6 +31,7 @@ mod session;
 mod sizing;
 mod sizing_whole;
 mod traps_changes;
+mod traps_encodings;
 mod traps_locks;
 mod traps_meanwhile;
 mod traps_names;

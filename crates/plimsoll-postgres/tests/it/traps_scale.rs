@@ -115,7 +115,7 @@ on_every_major! {
             assert_exact(server, "trap_35", &snapshot);
             assert_eq!(snapshot.server.major(), major);
             // What every supported version has.
-            let kept = &snapshot.facts.wal.retained_by;
+            let kept = snapshot.facts.wal.retained_by.each();
             let slot = kept.iter().find(|kept| kept.name == "trap_35").unwrap();
             assert!(slot.wal_status.is_some(), "{slot:?}");
             // Since 14 a backend's memory can be read; before, the reason stands in its place.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use plimsoll_core::capacity::{Capacity, CapacitySource};
-use plimsoll_core::instance::{Figure, WalHolder};
+use plimsoll_core::instance::{DatabaseTotal, Figure, WalHolder};
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::{Server, Snapshot};
 use serde::Serialize;
@@ -19,11 +19,15 @@ pub struct InstanceAnswer {
     /// The server.
     pub server: ServerAnswer,
     /// Every database, largest first, unknown sizes last.
-    pub databases: Vec<DatabaseTotalAnswer>,
-    /// The sum of the databases whose size is known.
-    pub databases_bytes: u64,
+    pub databases: Option<Vec<DatabaseTotalAnswer>>,
+    /// Why `databases` is null.
+    pub databases_unknown: Option<String>,
+    /// The sum of the databases whose size is known; null where none is.
+    pub databases_bytes: Option<u64>,
     /// Every tablespace.
-    pub tablespaces: Vec<TablespaceAnswer>,
+    pub tablespaces: Option<Vec<TablespaceAnswer>>,
+    /// Why `tablespaces` is null.
+    pub tablespaces_unknown: Option<String>,
     /// The write-ahead log.
     pub wal: WalAnswer,
     /// Bytes in temporary files of running statements.
@@ -88,7 +92,9 @@ pub struct TablespaceAnswer {
     /// Its name, raw.
     pub name: String,
     /// Where it lies; empty within the data directory.
-    pub location: String,
+    pub location: Option<String>,
+    /// Why `location` is null.
+    pub location_unknown: Option<String>,
     /// `pg_tablespace_size`.
     pub size_bytes: Option<u64>,
     /// `size_bytes` as `pg_size_pretty` prints it.
@@ -125,7 +131,9 @@ pub struct WalAnswer {
     /// Why `wal_bytes` is null.
     pub wal_unknown: Option<String>,
     /// What keeps segments from being removed, most bytes first.
-    pub retained_by: Vec<WalRetentionAnswer>,
+    pub retained_by: Option<Vec<WalRetentionAnswer>>,
+    /// Why `retained_by` is null.
+    pub retained_by_unknown: Option<String>,
     /// `wal_keep_size` in bytes.
     pub keep_size_bytes: Option<u64>,
     /// Why `keep_size_bytes` is null.
@@ -148,8 +156,8 @@ pub struct WalRetentionAnswer {
     pub holder: WalHolder,
     /// The slot's name, or the holder again.
     pub name: String,
-    /// Bytes of WAL from what it keeps to the present position.
-    pub retained_bytes: u64,
+    /// Bytes of WAL from what it keeps to the present position; null where a standby knows no position.
+    pub retained_bytes: Option<u64>,
     /// Whether a consumer is connected (slots only).
     pub is_active: Option<bool>,
     /// `pg_replication_slots.wal_status` (slots only).
@@ -161,35 +169,29 @@ pub struct WalRetentionAnswer {
 /// What a snapshot says of a server's disk.
 pub fn instance(snapshot: &Snapshot) -> InstanceAnswer {
     let facts = &snapshot.facts;
-    let databases: Vec<_> = facts
-        .databases
-        .iter()
-        .map(|db| DatabaseTotalAnswer {
-            name: db.name.clone(),
-            total_bytes: value(&db.bytes),
-            total_human: value(&db.bytes).map(size_text::pretty),
-            total_unknown: reason(&db.bytes),
-            allows_connections: db.allows_connections,
-            is_template: db.is_template,
-        })
-        .collect();
-    let tablespaces: Vec<_> = facts
-        .tablespaces
-        .iter()
-        .map(|space| TablespaceAnswer {
-            name: space.name.clone(),
-            location: space.location.clone(),
-            size_bytes: value(&space.bytes),
-            size_human: value(&space.bytes).map(size_text::pretty),
-            size_unknown: reason(&space.bytes),
-            capacity: seen(&space.capacity),
-        })
-        .collect();
+    let databases = list(&facts.databases, |db| DatabaseTotalAnswer {
+        name: db.name.clone(),
+        total_bytes: value(&db.bytes),
+        total_human: value(&db.bytes).map(size_text::pretty),
+        total_unknown: reason(&db.bytes),
+        allows_connections: db.allows_connections,
+        is_template: db.is_template,
+    });
+    let tablespaces = list(&facts.tablespaces, |space| TablespaceAnswer {
+        name: space.name.clone(),
+        location: space.location.known().cloned(),
+        location_unknown: reason(&space.location),
+        size_bytes: value(&space.bytes),
+        size_human: value(&space.bytes).map(size_text::pretty),
+        size_unknown: reason(&space.bytes),
+        capacity: seen(&space.capacity),
+    });
     InstanceAnswer {
         instance: snapshot.instance.to_string(),
         server: server(&snapshot.server),
-        databases_bytes: databases.iter().filter_map(|db| db.total_bytes).sum(),
+        databases_bytes: known_sum(facts.databases.each()),
         databases,
+        databases_unknown: reason(&facts.databases),
         wal: wal(&facts.wal),
         temporary_bytes: value(&facts.temporary_bytes),
         temporary_unknown: reason(&facts.temporary_bytes),
@@ -197,6 +199,7 @@ pub fn instance(snapshot: &Snapshot) -> InstanceAnswer {
         log_unknown: reason(&facts.log_bytes),
         capacity: seen(&facts.capacity),
         tablespaces,
+        tablespaces_unknown: reason(&facts.tablespaces),
         seen_through: snapshot.database.to_string(),
         measured_at: snapshot.measured_at,
         took_ms: snapshot.took_ms,
@@ -206,6 +209,18 @@ pub fn instance(snapshot: &Snapshot) -> InstanceAnswer {
 
 fn value(figure: &Figure<u64>) -> Option<u64> {
     figure.known().copied()
+}
+
+fn list<T, A>(figure: &Figure<Vec<T>>, answer: impl Fn(&T) -> A) -> Option<Vec<A>> {
+    Some(figure.known()?.iter().map(answer).collect())
+}
+
+/// Of nothing that is known there is no sum.
+fn known_sum(databases: &[DatabaseTotal]) -> Option<u64> {
+    let known = databases
+        .iter()
+        .filter_map(|database| database.bytes.known());
+    known.copied().reduce(|sum, bytes| sum + bytes)
 }
 
 fn reason<T>(figure: &Figure<T>) -> Option<String> {
@@ -227,22 +242,19 @@ fn server(server: &Server) -> ServerAnswer {
 }
 
 fn wal(wal: &plimsoll_core::instance::Wal) -> WalAnswer {
-    let retained_by = wal
-        .retained_by
-        .iter()
-        .map(|holder| WalRetentionAnswer {
-            holder: holder.holder,
-            name: holder.name.clone(),
-            retained_bytes: holder.bytes,
-            is_active: holder.is_active,
-            wal_status: holder.wal_status.clone(),
-            safe_wal_bytes: holder.safe_wal_bytes,
-        })
-        .collect();
+    let retained_by = list(&wal.retained_by, |holder| WalRetentionAnswer {
+        holder: holder.holder,
+        name: holder.name.clone(),
+        retained_bytes: holder.bytes,
+        is_active: holder.is_active,
+        wal_status: holder.wal_status.clone(),
+        safe_wal_bytes: holder.safe_wal_bytes,
+    });
     WalAnswer {
         wal_bytes: value(&wal.bytes),
         wal_unknown: reason(&wal.bytes),
         retained_by,
+        retained_by_unknown: reason(&wal.retained_by),
         keep_size_bytes: value(&wal.keep_size_bytes),
         keep_size_unknown: reason(&wal.keep_size_bytes),
         max_size_bytes: value(&wal.max_size_bytes),

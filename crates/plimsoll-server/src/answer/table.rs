@@ -166,6 +166,7 @@ pub fn breakdown(snapshot: &Snapshot, schema: &str, name: &str) -> Option<TableB
     let tablespace = snapshot
         .facts
         .tablespaces
+        .each()
         .iter()
         .find(|space| space.oid == table.heap.tablespace)
         .map(|space| space.name.clone());

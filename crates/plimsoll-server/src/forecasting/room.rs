@@ -76,6 +76,7 @@ impl Room {
 pub fn in_use(facts: &InstanceFacts) -> u64 {
     let databases: u64 = facts
         .databases
+        .each()
         .iter()
         .filter_map(|database| database.bytes.known())
         .sum();

@@ -155,7 +155,7 @@ pub(super) fn part(subject: &Subject) -> Option<(PartKind, TableName)> {
 }
 
 fn tablespace<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Tablespace> {
-    let mut spaces = snapshot.facts.tablespaces.iter();
+    let mut spaces = snapshot.facts.tablespaces.each().iter();
     spaces.find(|space| space.name == name)
 }
 
@@ -170,7 +170,7 @@ fn table_capacity<'a>(
         .iter()
         .find(|t| *t.schema_name == *schema && *t.table_name == *table)?;
     let oid = table.heap.tablespace;
-    let mut spaces = snapshot.facts.tablespaces.iter();
+    let mut spaces = snapshot.facts.tablespaces.each().iter();
     spaces
         .find(|space| space.oid == oid)
         .map(|space| &space.capacity)

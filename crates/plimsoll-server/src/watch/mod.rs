@@ -294,7 +294,7 @@ impl Watch {
             .iter()
             .find(|i| *i.settings.instance == *snapshot.instance);
         if let Some(instance) = instance {
-            instance.learn(&snapshot.facts.databases);
+            instance.learn(snapshot.facts.databases.each());
         }
     }
 }
@@ -315,7 +315,7 @@ impl WatchedInstance {
         };
         let databases = names
             .into_iter()
-            .map(|name| (name.clone(), instance.watched(&name)))
+            .map(|name| (name.clone(), instance.watched(&name, &name)))
             .collect();
         Self {
             databases: RwLock::new(databases),
@@ -353,14 +353,15 @@ impl WatchedInstance {
             .to_owned()
     }
 
-    fn watched(&self, name: &str) -> Arc<WatchedDatabase> {
+    /// A database by its name as it is shown, and as it is asked for.
+    fn watched(&self, name: &str, connect_name: &str) -> Arc<WatchedDatabase> {
         let key = DatabaseKey {
             instance: self.settings.instance.to_string(),
             database: name.to_owned(),
         };
         let target = Target {
             instance: Arc::clone(&self.settings.instance),
-            url: self.settings.url.with_database(name),
+            url: self.settings.url.with_database(connect_name),
         };
         Arc::new(WatchedDatabase::new(key, target, &self.settings))
     }
@@ -370,11 +371,11 @@ impl WatchedInstance {
         if self.settings.databases != Databases::All || seen.is_empty() {
             return;
         }
-        let wanted: Vec<&str> = seen
+        let wanted: Vec<(&str, &str)> = seen
             .iter()
             .filter(|db| db.allows_connections && !db.is_template)
-            .map(|db| db.name.as_str())
-            .filter(|name| !self.settings.exclude.contains(*name))
+            .map(|db| (db.name.as_str(), db.connect_name.as_str()))
+            .filter(|(name, _)| !self.settings.exclude.contains(*name))
             .collect();
         if wanted.is_empty() {
             return;
@@ -384,16 +385,16 @@ impl WatchedInstance {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         databases.retain(|name, _| {
-            let stays = wanted.contains(&name.as_str());
+            let stays = wanted.iter().any(|(wanted, _)| wanted == name);
             if !stays {
                 tracing::info!(instance = %self.settings.instance, database = %name, "storage.database.gone");
             }
             stays
         });
-        for name in wanted {
+        for (name, connect_name) in wanted {
             if !databases.contains_key(name) {
                 tracing::info!(instance = %self.settings.instance, database = %name, "storage.database.found");
-                databases.insert(name.to_owned(), self.watched(name));
+                databases.insert(name.to_owned(), self.watched(name, connect_name));
             }
         }
     }

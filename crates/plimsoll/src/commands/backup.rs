@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
+use plimsoll_core::name::visible;
 use plimsoll_core::size_text;
 use serde::Serialize;
 
@@ -42,7 +43,7 @@ pub(crate) async fn run(context: &Context, args: &args::Backup) -> anyhow::Resul
             writeln!(
                 out,
                 "{}: {}",
-                output::printable(&masked(&file.display().to_string())),
+                visible(&masked(&file.display().to_string())),
                 size_text::pretty(size_bytes)
             )
         })?;

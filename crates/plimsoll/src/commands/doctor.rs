@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use plimsoll_core::name::{shown, visible};
 use plimsoll_core::snapshot::Method;
 use plimsoll_postgres::doctor::{Diagnosis, Item, Level, doctor, grants};
 use plimsoll_server::settings::{Databases, Watched};
@@ -10,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Finding;
 use crate::args;
 use crate::context::Context;
-use crate::output::{self, printable};
+use crate::output;
 
 const LEVELS: [Level; 3] = [Level::ReadOnly, Level::Monitor, Level::LockFree];
 
@@ -76,9 +77,9 @@ fn print(out: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
     writeln!(
         out,
         "{} (PostgreSQL {}), as {}{superuser}",
-        printable(&diagnosis.server),
+        visible(&diagnosis.server),
         diagnosis.version_num / 10_000,
-        printable(&diagnosis.role),
+        shown(&diagnosis.role),
     )?;
     writeln!(out, "\nOn the whole server")?;
     items(out, &diagnosis.items)?;
@@ -90,11 +91,7 @@ fn print(out: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
                 Method::Functions => "sized by functions: a table locked by others is skipped",
                 Method::Changes => "sized by changes",
             });
-        writeln!(
-            out,
-            "\nDatabase {}: {method}",
-            printable(&database.database)
-        )?;
+        writeln!(out, "\nDatabase {}: {method}", shown(&database.database))?;
         items(out, &database.items)?;
     }
     writeln!(out)?;
@@ -120,14 +117,14 @@ fn items(out: &mut dyn Write, items: &[Item]) -> io::Result<()> {
         let detail = item
             .detail
             .as_ref()
-            .map_or_else(String::new, |text| format!(" ({})", printable(text)));
+            .map_or_else(String::new, |text| format!(" ({})", visible(text)));
         writeln!(
             out,
             "  {mark}  {:width$}  {}{detail}",
             item.name, item.gives
         )?;
         if let Some(grant) = item.grant.as_ref().filter(|_| !item.ok) {
-            writeln!(out, "       {:width$}  {}", "", printable(grant))?;
+            writeln!(out, "       {:width$}  {}", "", visible(grant))?;
         }
     }
     Ok(())

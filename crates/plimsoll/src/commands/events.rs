@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use plimsoll_core::name::{shown, shown_table};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::events::{self, EventsAnswer, EventsQuery, HappeningAnswer};
 
@@ -74,8 +75,8 @@ fn print(out: &mut dyn Write, answer: &EventsAnswer) -> io::Result<()> {
 
 fn of(event: &HappeningAnswer) -> String {
     match (&event.schema_name, &event.table_name, &event.index_name) {
-        (_, _, Some(index)) => index.clone(),
-        (Some(schema), Some(table), None) => output::table_name(schema, table),
+        (_, _, Some(index)) => shown(index).into_owned(),
+        (Some(schema), Some(table), None) => shown_table(schema, table),
         _ => "the whole series".to_owned(),
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anyhow::bail;
+use plimsoll_core::name::visible;
 use plimsoll_store::transfer::ndjson;
 use plimsoll_store::{DatabaseKey, SeriesQuery, TableName};
 
@@ -11,7 +12,7 @@ use super::Finding;
 use crate::args;
 use crate::context::Context;
 use crate::new_file::{Existing, Sink};
-use crate::output::{self, thousands};
+use crate::output::thousands;
 use crate::progress::Counter;
 
 pub(crate) async fn run(context: &Context, args: args::Export) -> anyhow::Result<Finding> {
@@ -114,7 +115,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         cause
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    }) || output::printable(&error.to_string()).contains("Broken pipe")
+    }) || visible(&error.to_string()).contains("Broken pipe")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::name::{shown, shown_table, visible};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::forecast::{Drawn, ForecastAnswer, drawn};
 use plimsoll_server::answer::shapes::FullOnAnswer;
@@ -160,7 +161,7 @@ fn limit(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
             out,
             "in all, of which {} is free now (the volume of {}, {} large)",
             size_text::pretty(free),
-            output::printable(room.path.as_deref().unwrap_or("the data directory")),
+            visible(room.path.as_deref().unwrap_or("the data directory")),
             size_text::pretty(capacity)
         )?,
         (Some("config"), Some(capacity), Some(free)) => writeln!(
@@ -223,21 +224,23 @@ fn notes(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
 }
 
 fn name(answer: &ForecastAnswer) -> String {
-    let text = match (answer.of, &answer.schema_name, &answer.table_name) {
-        ("table", Some(schema), Some(table)) => output::table_name(schema, table),
+    match (answer.of, &answer.schema_name, &answer.table_name) {
+        ("table", Some(schema), Some(table)) => shown_table(schema, table),
         ("set", Some(schema), Some(table)) => {
-            format!("{} (set)", output::table_name(schema, table))
+            format!("{} (set)", shown_table(schema, table))
         }
-        ("schema", Some(schema), _) => format!("schema {schema}"),
+        ("schema", Some(schema), _) => format!("schema {}", shown(schema)),
         ("tablespace", ..) => format!(
             "tablespace {}",
-            answer.tablespace.as_deref().unwrap_or_default()
+            shown(answer.tablespace.as_deref().unwrap_or_default())
         ),
-        ("instance", ..) => format!("all of {}", answer.instance.as_deref().unwrap_or_default()),
-        ("database", ..) => answer.database.clone().unwrap_or_default(),
+        ("instance", ..) => {
+            let instance = answer.instance.as_deref().unwrap_or_default();
+            format!("all of {}", visible(instance))
+        }
+        ("database", ..) => shown(answer.database.as_deref().unwrap_or_default()).into_owned(),
         _ => "the series".to_owned(),
-    };
-    output::printable(&text)
+    }
 }
 
 fn after(now: Timestamp, days: f64) -> Timestamp {

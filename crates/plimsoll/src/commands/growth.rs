@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use jiff::Timestamp;
+use plimsoll_core::name::{shown, shown_table, visible};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::growth::{GrowthAnswer, GrowthQuery, TableGrowth, growth};
 
@@ -24,8 +25,8 @@ pub(crate) async fn run(context: &Context, query: GrowthQuery) -> anyhow::Result
 fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
     let name = format!(
         "{} on {}",
-        output::printable(&answer.database),
-        output::printable(&answer.instance)
+        shown(&answer.database),
+        visible(&answer.instance)
     );
     let (Some(from), Some(to)) = (&answer.from, &answer.to) else {
         let reason = answer.insufficient_data.as_deref().unwrap_or_default();
@@ -77,7 +78,7 @@ fn groups(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
     if answer.schemas.len() > 1 {
         let rows = answer.schemas.iter().map(|schema| {
             row(
-                schema.schema_name.clone(),
+                shown(&schema.schema_name).into_owned(),
                 &schema.grown_human,
                 schema.per_day_bytes,
                 schema.share_percent,
@@ -87,7 +88,7 @@ fn groups(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
     }
     let rows = answer.sets.iter().map(|set| {
         row(
-            output::table_name(&set.schema_name, &set.table_name),
+            shown_table(&set.schema_name, &set.table_name),
             &set.grown_human,
             set.per_day_bytes,
             set.share_percent,
@@ -95,9 +96,9 @@ fn groups(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
     });
     section(out, "PARTITION SET", rows)?;
     let rows = answer.indexes.iter().map(|index| {
-        let table = output::table_name(&index.schema_name, &index.table_name);
+        let table = shown_table(&index.schema_name, &index.table_name);
         row(
-            format!("{} on {table}", index.index_name),
+            format!("{} on {table}", shown(&index.index_name)),
             &index.grown_human,
             index.per_day_bytes,
             index.share_percent,
@@ -150,7 +151,7 @@ fn tables(
     let rows = tables.iter().map(|table| {
         let size = table.after_bytes.or(table.before_bytes);
         vec![
-            output::table_name(&table.schema_name, &table.table_name),
+            shown_table(&table.schema_name, &table.table_name),
             table.grown_human.clone(),
             a_day(table.per_day_bytes),
             percent(table.share_percent),

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use jiff::Timestamp;
+use plimsoll_core::name::{shown, visible};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::history::{HistoryAnswer, HistoryQuery, SampleAnswer, history};
 
@@ -91,7 +92,7 @@ fn print_table(out: &mut dyn Write, answer: &HistoryAnswer, key: &str) -> io::Re
     writeln!(
         out,
         "{}: {} now, {} since {} ({} samples)",
-        output::printable(key),
+        visible(key),
         size_text::pretty(last.1),
         size_text::pretty_signed(signed(last.1) - signed(first.1)),
         first.0.strftime("%Y-%m-%d %H:%M UTC"),
@@ -107,7 +108,7 @@ fn nothing(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> {
     writeln!(
         out,
         "No samples of {} on {} match; `plimsoll sample` takes one, `plimsoll serve` one a day.",
-        output::printable(&answer.database),
-        output::printable(&answer.instance)
+        shown(&answer.database),
+        visible(&answer.instance)
     )
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 
 use anyhow::Context as _;
+use plimsoll_core::name::{shown, visible};
 use plimsoll_store::Moved;
 use plimsoll_store::transfer::csv::{self, Imported, Options};
 use plimsoll_store::transfer::{Fit, ndjson, pghero};
@@ -142,8 +143,8 @@ fn report<'a>(
             writeln!(
                 out,
                 "{} on {}: {} samples added{place}{left_out}",
-                output::printable(&moved.of.database),
-                output::printable(&moved.of.instance),
+                shown(&moved.of.database),
+                visible(&moved.of.instance),
                 thousands(moved.samples),
             )?;
         }
@@ -152,7 +153,7 @@ fn report<'a>(
                 out,
                 "{} bad lines, their samples left out: {}",
                 thousands(bad_lines_total),
-                output::printable(&bad_lines.join("; "))
+                visible(&bad_lines.join("; "))
             )?;
         }
         for note in &notes {

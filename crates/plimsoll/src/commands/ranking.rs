@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use plimsoll_core::name::{shown, shown_table};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::ranking::{RankingAnswer, RankingRow, ranking};
 use plimsoll_server::clock::SystemClock;
@@ -28,7 +29,7 @@ pub(crate) async fn run(context: &Context, by: By, limit: usize) -> anyhow::Resu
 }
 
 fn print(out: &mut dyn Write, answer: &RankingAnswer) -> io::Result<()> {
-    let name = output::printable(&answer.database);
+    let name = shown(&answer.database);
     let (None, Some(as_of), Some(total)) = (&answer.insufficient_data, answer.as_of, &answer.total)
     else {
         let reason = answer.insufficient_data.as_deref().unwrap_or_default();
@@ -98,8 +99,8 @@ fn cells(name: String, row: &RankingRow) -> Vec<String> {
 
 fn row_name(row: &RankingRow) -> String {
     let schema = row.schema_name.as_deref().unwrap_or_default();
-    output::printable(&match &row.table_name {
-        Some(table) => output::table_name(schema, table),
-        None => schema.to_owned(),
-    })
+    match &row.table_name {
+        Some(table) => shown_table(schema, table),
+        None => shown(schema).into_owned(),
+    }
 }

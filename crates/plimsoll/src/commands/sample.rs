@@ -1,5 +1,6 @@
 //! `plimsoll sample`: measures a database now and keeps the result in the history.
 
+use plimsoll_core::name::shown;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::history::sample;
@@ -37,7 +38,7 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
                 out,
                 "Sample {} of {} at {}: {} in {} tables",
                 header.id,
-                output::printable(&header.database),
+                shown(&header.database),
                 header.sampled_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
                 size_text::pretty(header.total_bytes),
                 thousands(header.table_count),

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use plimsoll_core::name::{shown, shown_table, visible};
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::TableKind;
@@ -96,16 +97,16 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
             row
         }),
     )?;
-    let shown = answer.tables.len() as u64;
-    if shown < answer.tables_total {
-        writeln!(out, "({shown} of {} tables)", answer.tables_total)?;
+    let listed = answer.tables.len() as u64;
+    if listed < answer.tables_total {
+        writeln!(out, "({listed} of {} tables)", answer.tables_total)?;
     }
     writeln!(out)?;
     writeln!(
         out,
         "Database {} on {}",
-        output::printable(&answer.database),
-        output::printable(&answer.instance)
+        shown(&answer.database),
+        visible(&answer.instance)
     )?;
     for (name, bytes, remark) in [
         ("total", answer.total_bytes, ""),
@@ -146,11 +147,10 @@ fn name(table: &TableAnswer) -> String {
     } else {
         ""
     };
-    if table.schema_name == "public" {
-        format!("{}{mark}", table.table_name)
-    } else {
-        format!("{}.{}{mark}", table.schema_name, table.table_name)
-    }
+    format!(
+        "{}{mark}",
+        shown_table(&table.schema_name, &table.table_name)
+    )
 }
 
 fn pretty(bytes: Option<u64>) -> String {

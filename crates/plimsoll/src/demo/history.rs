@@ -81,6 +81,7 @@ fn snapshot_at(present: &Snapshot, moment: &Moment, scheduled_for: Timestamp) ->
     let mut facts = present.facts.clone();
     for database in facts
         .databases
+        .each_mut()
         .iter_mut()
         .filter(|other| other.oid == present.database_oid)
     {

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table};
+use plimsoll_core::name::visible;
 use serde::Serialize;
 
 pub(crate) mod plot;
@@ -18,9 +19,13 @@ pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
     }
 }
 
-/// Says on standard error what went wrong.
+/// Says on standard error what went wrong. Only lines that we broke ourselves are broken.
 pub(crate) fn complain(text: &str) -> io::Result<()> {
-    writeln!(io::stderr(), "{text}")
+    let mut err = io::stderr().lock();
+    for line in text.lines() {
+        writeln!(err, "{}", visible(line))?;
+    }
+    Ok(())
 }
 
 /// Prints an answer as JSON, indented for people who look at it on a terminal.
@@ -65,7 +70,7 @@ pub(crate) fn table(
         table.add_row(Row::from(
             row.iter()
                 .zip(columns)
-                .map(|(text, column)| Cell::new(printable(text)).set_alignment(side(column)))
+                .map(|(text, column)| Cell::new(visible(text)).set_alignment(side(column)))
                 .collect::<Vec<_>>(),
         ));
     }
@@ -76,32 +81,6 @@ pub(crate) fn table(
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
-}
-
-/// A name as a terminal may show it: a newline or an escape sequence in it does nothing.
-pub(crate) fn printable(text: &str) -> String {
-    if text.chars().any(char::is_control) {
-        text.chars()
-            .flat_map(|c| {
-                if c.is_control() {
-                    c.escape_default().collect::<Vec<_>>()
-                } else {
-                    vec![c]
-                }
-            })
-            .collect()
-    } else {
-        text.to_owned()
-    }
-}
-
-/// A table as people write it: its schema unless that is `public`.
-pub(crate) fn table_name(schema_name: &str, table_name: &str) -> String {
-    if schema_name == "public" {
-        table_name.to_owned()
-    } else {
-        format!("{schema_name}.{table_name}")
-    }
 }
 
 /// A number with commas between thousands.
@@ -122,9 +101,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hostile_name_cannot_move_the_cursor() {
-        assert_eq!(printable("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
-        assert_eq!(printable("naïve 🦀"), "naïve 🦀");
+    fn a_cell_stays_in_its_line() {
+        let mut out = Vec::new();
+        let cell = "a\u{1b}[2Jb\nc\u{202e}\u{2028}";
+        table(&mut out, &[Column::Left("x")], [vec![cell.into()]]).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out, "x\na\\u{1b}[2Jb\\nc\\u{202e}\\u{2028}\n");
     }
 
     #[test]

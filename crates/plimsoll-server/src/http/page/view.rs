@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use plimsoll_core::name::shown;
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::{RowCountSource, TableKind};
@@ -215,8 +216,8 @@ fn row(page: &Page<'_>, table: &TableAnswer) -> Markup {
     let human = |bytes: Option<u64>| bytes.map_or_else(|| "unknown".to_owned(), size_text::pretty);
     html! { tr {
         td.name {
-            @if table.schema_name != "public" { span.schema { (table.schema_name) "." } }
-            a href=(link) { (table.table_name) }
+            @if table.schema_name != "public" { span.schema { (shown(&table.schema_name)) "." } }
+            a href=(link) { (shown(&table.table_name)) }
             @if table.kind != TableKind::Table { " " span.kind { (table.kind.as_str()) } }
         }
         td.number {

@@ -113,13 +113,14 @@ fn present(now: Timestamp) -> Snapshot {
         },
         unattributed: Vec::new(),
         facts: InstanceFacts {
-            databases: vec![DatabaseTotal {
+            databases: Figure::Known(vec![DatabaseTotal {
+                connect_name: String::new(),
                 oid: 16_384,
                 name: "shop".to_owned(),
                 bytes: Figure::Known(attributed + 500_000),
                 allows_connections: true,
                 is_template: false,
-            }],
+            }]),
             ..InstanceFacts::default()
         },
         cost: Cost::default(),
@@ -181,7 +182,7 @@ fn every_total_adds_up_and_every_relation_is_one() {
             assert_eq!(totals.total_bytes, totals.attributed_bytes + 500_000);
             assert_eq!(totals.unattributed_bytes, 500_000);
             assert_eq!(
-                snapshot.facts.databases[0].bytes,
+                snapshot.facts.databases.each()[0].bytes,
                 Figure::Known(totals.total_bytes)
             );
             let mut seen = HashMap::new();

@@ -1,0 +1,206 @@
+//! Traps 53 to 57: names are bytes, and a fact that cannot be read costs itself.
+
+use plimsoll_core::instance::{Figure, InstanceFacts};
+use plimsoll_postgres::{Memory, MethodChoice, facts};
+use throwaway_postgres::{Server, on_every_major};
+
+use crate::session::{as_role, open};
+use crate::sizing::{BOTH, ask, database, number, options, run, see, table, total_size, try_visit};
+
+fn database_in(server: &Server, name: &str, encoding: &str) {
+    let sql = format!(
+        "create database \"{name}\" template template0 encoding '{encoding}' lc_collate 'C' lc_ctype 'C'"
+    );
+    server.sql("postgres", &sql).unwrap();
+}
+
+/// A session of a database in another encoding, that speaks UTF-8.
+fn run_in_utf8(server: &Server, database: &str, statements: &[&str]) {
+    let mut session = server.session(database).unwrap();
+    session.run("set client_encoding = 'UTF8'").unwrap();
+    for sql in statements {
+        session.run(sql).unwrap();
+    }
+}
+
+/// Makes a schema, table and index of one name, an SQL expression, and fills it.
+const MAKE: &str = "
+    do $$ declare name text := EXPRESSION; begin
+        execute format('create schema %I', name);
+        execute format('create table %I.%I (id int primary key, doc text)', name, name);
+        execute format('create index %I on %I.%I (doc)', name || '_doc', name, name);
+        execute format('insert into %I.%I select g, repeat(''x'', 100) from generate_series(1, 3000) g', name, name);
+    end $$";
+
+/// Makes such a table, and checks that it is seen under that name to the byte, and nothing is missing.
+async fn check(server: &Server, database: &str, expression: &str, name: &str) {
+    run(server, database, &MAKE.replace("EXPRESSION", expression));
+    let relations = number(
+        server,
+        database,
+        "select count(*) from pg_class where relkind in ('r', 'm', 'p', 't', 'i', 'S') and not relisshared",
+    );
+    for method in BOTH {
+        let snapshot = see(server, database, method).await;
+        let table = table(&snapshot, name, name);
+        assert_eq!(
+            table.size().bytes,
+            Some(total_size(server, database, table.oid)),
+            "{name}"
+        );
+        assert!(
+            table
+                .indexes
+                .iter()
+                .any(|index| *index.index_name == *format!("{name}_doc"))
+        );
+        let seen = crate::sizing::relation_sizes(&snapshot).len();
+        assert_eq!(u64::try_from(seen).unwrap(), relations, "{name}");
+        assert_eq!(snapshot.totals.unmeasured_bytes, 0);
+    }
+}
+
+on_every_major! {
+    async fn trap_53_a_byte_that_is_no_character_loses_no_relation(server: &Server) {
+        for (database, encoding, expression, name) in [
+            ("trap_53_none", "SQL_ASCII", "'caf' || chr(233)", "caf\\xE9"),
+            ("trap_53_utf8", "SQL_ASCII", "'caf' || chr(195) || chr(169)", "café"),
+            // Not the byte, but what is written like it.
+            ("trap_53_like", "SQL_ASCII", "e'caf\\\\xE9'", "caf\\x5CxE9"),
+            ("trap_53_windows", "WIN1252", "'price' || chr(128) || chr(129)", "price€\\x81"),
+        ] {
+            database_in(server, database, encoding);
+            check(server, database, expression, name).await;
+        }
+    }
+
+    async fn trap_54_names_are_read_in_the_encoding_of_their_database(server: &Server) {
+        for (database, encoding, name) in [
+            ("trap_54_latin1", "LATIN1", "Grün ÿ"),
+            ("trap_54_latin9", "LATIN9", "Œuvre €"),
+            ("trap_54_win1251", "WIN1251", "Привет"),
+            ("trap_54_koi8", "KOI8R", "Привет"),
+            ("trap_54_euc_jp", "EUC_JP", "日本"),
+        ] {
+            database_in(server, database, encoding);
+            run_in_utf8(server, database, &["create table made (name text)", &format!("insert into made values ('{name}')")]);
+            check(server, database, "(select made.name from made)", name).await;
+        }
+    }
+
+    async fn trap_55_a_database_whose_name_is_not_utf8_is_found_connected_to_and_sized(server: &Server) {
+        database_in(server, "trap_55_latin1", "LATIN1");
+        let folder = server.make_folder("trap_55").unwrap();
+        run_in_utf8(server, "trap_55_latin1", &[
+            "create database \"Ünï\" template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'",
+            "create role \"Jürgen\" login superuser",
+            &format!("create tablespace \"Größe\" location '{}'", folder.display()),
+        ]);
+        // The same name in UTF-8 is another database's.
+        database_in(server, "Zoë", "UTF8");
+        run_in_utf8(server, "trap_55_latin1", &[
+            "create database \"Zoë\" template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'",
+        ]);
+        let session = open(&server.url("postgres")).await.unwrap();
+        let found = facts(&session, &[]).await.unwrap();
+        let names: Vec<_> = found.databases.each().iter().map(|it| it.name.as_str()).collect();
+        for name in ["Ünï", "Zoë", "Zo\\xEB", "trap_55_latin1", "postgres"] {
+            assert_eq!(names.iter().filter(|it| **it == name).count(), 1, "{name}: {names:?}");
+        }
+        assert!(found.databases.each().iter().all(|it| it.bytes.known().is_some()), "{found:?}");
+        // The cluster's own encoding is UTF-8, so nobody can tell what the tablespace's bytes mean.
+        assert!(found.tablespaces.each().iter().any(|it| it.name == "Gr\\xF6\\xDFe" && it.bytes.known().is_some()));
+
+        for (name, connect_name) in [("Ünï", "\\xDCn\\xEF"), ("Zo\\xEB", "Zo\\xEB"), ("Zoë", "Zoë")] {
+            let database = found.databases.each().iter().find(|it| it.name == name).unwrap();
+            assert_eq!(database.connect_name, connect_name);
+            let url: plimsoll_connect::DatabaseUrl = server.url("postgres").parse().unwrap();
+            let url = url.with_database(&database.connect_name);
+            for method in BOTH {
+                let target = plimsoll_postgres::Target { instance: "test".into(), url: url.clone() };
+                let snapshot = plimsoll_postgres::visit(
+                    &target,
+                    &options(method),
+                    &mut Memory::default(),
+                    &plimsoll_postgres::Silent,
+                    &tokio_util::sync::CancellationToken::new(),
+                    jiff::Timestamp::now(),
+                )
+                .await
+                .unwrap();
+                assert_eq!(&*snapshot.database, name);
+                let total = ask(server, "postgres", &format!("select pg_database_size({}::oid)", database.oid));
+                assert_eq!(snapshot.totals.total_bytes.to_string(), total, "{name}");
+                assert!(!snapshot.tables.is_empty());
+            }
+        }
+        // In the URL by its bytes, and a statement that ends at the deadline is cancelled there as well.
+        let url = server.url("uni").replacen("/uni", "/%DCn%EF", 1);
+        let session = open(&url).await.unwrap();
+        assert_eq!(session.database(), "Ünï");
+    }
+
+    async fn trap_56_a_fact_that_cannot_be_read_costs_itself_only(server: &Server) {
+        database(server, "trap_56", "create role trap_56 login; grant pg_monitor to trap_56");
+        let folder = server.make_folder("trap_56").unwrap();
+        run(server, "postgres", &format!("create tablespace trap_56 location '{}'", folder.display()));
+        let url = as_role(&server.url("trap_56"), "trap_56");
+        let absent = |found: &InstanceFacts| {
+            let own = found.tablespaces.each().iter().find(|it| it.name == "trap_56");
+            let mut absent = Vec::new();
+            for (fact, reason) in [
+                ("databases", found.databases.reason()),
+                ("tablespaces", found.tablespaces.reason()),
+                ("location", own.and_then(|own| own.location.reason())),
+                ("bytes", own.and_then(|own| own.bytes.reason())),
+                ("wal", found.wal.bytes.reason()),
+                ("retained_by", found.wal.retained_by.reason()),
+                ("keep_size", found.wal.keep_size_bytes.reason()),
+                ("archive_pending", found.wal.archive_pending.reason()),
+                ("temporary", found.temporary_bytes.reason()),
+                ("capacity", found.capacity.reason()),
+            ] {
+                assert!(!reason.is_some_and(str::is_empty));
+                absent.extend(reason.map(|_| fact));
+            }
+            absent
+        };
+        for (what, expected) in [
+            ("nothing", &[][..]),
+            ("select on pg_replication_slots", &["retained_by"]),
+            ("select on pg_settings", &["keep_size", "archive_pending", "capacity"]),
+            ("select on pg_tablespace", &["tablespaces", "temporary"]),
+            ("select on pg_roles", &["wal", "temporary"]),
+            ("execute on function pg_tablespace_location(oid)", &["location"]),
+            ("execute on function pg_tablespace_size(oid)", &["bytes"]),
+            ("execute on function pg_current_wal_lsn()", &["retained_by"]),
+            ("execute on function pg_database_size(oid)", &[]),
+        ] {
+            // With archiving off nothing is asked; and who may not see the setting does not ask either.
+            if what != "nothing" {
+                run(server, "trap_56", &format!("revoke {what} from public"));
+            }
+            let session = open(&url).await.unwrap();
+            let found = facts(&session, &[]).await.unwrap();
+            let absent: Vec<_> = absent(&found).into_iter().filter(|it| *it != "archive_pending").collect();
+            let expected: Vec<_> = expected.iter().copied().filter(|it| *it != "archive_pending").collect();
+            assert_eq!(absent, expected, "without {what}");
+            // Sizes are what a visit is for.
+            let snapshot = try_visit(&url, &options(MethodChoice::Functions), &mut Memory::default()).await;
+            assert!(snapshot.unwrap().tables.len() > 50, "without {what}");
+            if what != "nothing" {
+                run(server, "trap_56", &format!("grant {what} to public"));
+            }
+        }
+        // A tablespace whose link is gone.
+        let session = open(&server.url("trap_56")).await.unwrap();
+        let oid = ask(server, "trap_56", "select oid from pg_tablespace where spcname = 'trap_56'");
+        let link = server.data_dir().join("pg_tblspc").join(oid);
+        std::fs::rename(&link, link.with_extension("away")).unwrap();
+        let found = facts(&session, &[]).await.unwrap();
+        std::fs::rename(link.with_extension("away"), &link).unwrap();
+        assert_eq!(absent(&found).first(), Some(&"location"));
+        assert!(matches!(found.databases, Figure::Known(_)) && matches!(found.wal.bytes, Figure::Known(_)));
+        run(server, "postgres", "drop tablespace trap_56");
+    }
+}
