@@ -25,6 +25,7 @@ mod reader;
 mod rows;
 mod sample;
 mod series;
+mod session;
 mod sqlite;
 mod store;
 mod thin;

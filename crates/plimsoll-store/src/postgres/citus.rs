@@ -24,7 +24,7 @@ pub(super) const DISTRIBUTED: [&str; 10] = [
 pub(super) async fn distribute(work: &Work<'_>) -> Result<Vec<String>, Wrong> {
     let row = work
         .row(
-            "select exists (select from pg_extension where extname = 'citus')",
+            "select exists (select 1 from pg_extension where extname = 'citus')",
             &[],
         )
         .await?;

@@ -59,6 +59,19 @@ impl Wrong {
         })
     }
 
+    /// Whether the connection is gone.
+    pub(super) fn is_lost(&self) -> bool {
+        let Self::Statement(error) = self else {
+            return false;
+        };
+        error.is_closed()
+            || error
+                .code()
+                .is_some_and(|code| code.code().starts_with("57P"))
+            || std::error::Error::source(error)
+                .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+    }
+
     /// Whether a lock was not to be had in time.
     pub(super) fn is_lock_timeout(&self) -> bool {
         let Self::Statement(error) = self else {

@@ -112,7 +112,13 @@ impl PostgresStore {
         work.commit().await?;
         for row in rows {
             let name: &str = row.try_get(0)?;
-            connection.alone(&format!("vacuum (full) {name}")).await?;
+            match connection.alone(&format!("vacuum (full) {name}")).await {
+                // somebody reads for long: the next time
+                Err(wrong) if wrong.is_lock_timeout() => {
+                    tracing::debug!(table = name, "store.table.in_use");
+                }
+                result => result?,
+            }
         }
         Ok(())
     }

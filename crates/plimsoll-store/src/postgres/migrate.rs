@@ -2,15 +2,16 @@
 
 use super::citus;
 use super::error::Wrong;
-use super::pool::{Pool, Work, get};
+use super::pool::{Pool, Work};
 use crate::migration::{Migration, POSTGRES, after, newest};
 
 /// Two processes that start at once take turns on this advisory lock: "plimsoll" in ASCII.
 const LOCK: i64 = 0x706c_696d_736f_6c6c;
 
 pub(super) async fn migrate(pool: &Pool) -> Result<Vec<String>, Wrong> {
-    let mut connection = get(pool).await?;
-    let work = connection.write().await?;
+    let mut connection;
+    let work = begin!(pool, connection, write);
+    work.may_take_long().await?;
     work.execute("select pg_advisory_xact_lock($1)", &[&LOCK])
         .await?;
     let missing = missing(&work).await?;
@@ -43,8 +44,8 @@ pub(super) async fn migrate(pool: &Pool) -> Result<Vec<String>, Wrong> {
 }
 
 pub(super) async fn pending(pool: &Pool) -> Result<Vec<String>, Wrong> {
-    let mut connection = get(pool).await?;
-    let work = connection.read().await?;
+    let mut connection;
+    let work = begin!(pool, connection, read);
     Ok(names(missing(&work).await?))
 }
 
@@ -69,7 +70,7 @@ async fn missing(work: &Work<'_>) -> Result<&'static [Migration], Wrong> {
 async fn has_schema(work: &Work<'_>) -> Result<bool, Wrong> {
     let row = work
         .row(
-            "select exists (select from pg_namespace where nspname = 'plimsoll')",
+            "select exists (select 1 from pg_namespace where nspname = 'plimsoll')",
             &[],
         )
         .await?;
@@ -82,7 +83,7 @@ pub(super) async fn has_table(work: &Work<'_>, name: &str) -> Result<bool, Wrong
     let row = work
         .row(
             "select exists (
-                 select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+                 select 1 from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
                  where n.nspname = 'plimsoll' and c.relname = $1)",
             &[&name],
         )

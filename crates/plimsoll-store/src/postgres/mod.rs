@@ -1,12 +1,30 @@
 //! The store in a PostgreSQL database, in the schema `plimsoll`.
 
+/// Begins a transaction on a connection of the pool's. One that turns out to be lost, with nothing asked on
+/// it yet, is replaced: after a restart of the server all of them are.
+macro_rules! begin {
+    ($pool:expr, $connection:ident, $kind:ident) => {{
+        let mut lost = 0;
+        loop {
+            $connection = $crate::postgres::pool::get($pool).await?;
+            match $connection.$kind().await {
+                Ok(work) => break work,
+                Err(wrong) if wrong.is_lost() && lost < $crate::postgres::pool::MAX_CONNECTIONS => {
+                    lost += 1;
+                }
+                Err(wrong) => return Err(wrong),
+            }
+        }
+    }};
+}
+
 /// Runs one transaction: reads, or writes and commits.
 macro_rules! transaction {
     ($store:expr, $kind:ident, |$work:ident| $body:expr) => {{
         let store = $store;
         let result = async {
-            let mut connection = get(&store.pool).await?;
-            let $work = connection.$kind().await?;
+            let mut connection;
+            let $work = begin!(&store.pool, connection, $kind);
             let result: Result<_, Wrong> = $body.await;
             let value = result?;
             $work.commit().await?;
@@ -47,7 +65,7 @@ use tokio::sync::mpsc;
 use self::append::Written;
 use self::error::Wrong;
 use self::partition::Partitions;
-use self::pool::{Pool, get};
+use self::pool::Pool;
 use crate::footprint::{Footprint, Shrink};
 use crate::history::{
     Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
@@ -104,18 +122,21 @@ impl PostgresStore {
         row: &SampleRow,
         snapshot: &Snapshot,
     ) -> Result<Option<Recorded>, Wrong> {
-        let mut connection = get(&self.pool).await?;
-        let work = connection.read().await?;
+        let mut connection;
+        let work = begin!(&self.pool, connection, read);
         let before = append::load(&work, row).await?;
         work.commit().await?;
         if let Some(header) = before.already {
             return Ok(Some(Recorded::Already(header)));
         }
+        // nobody holds a connection while waiting for another
+        drop(connection);
         let changes = on_this_thread(|| compare(&before.known, snapshot));
         self.partitions
             .ensure(&self.pool, row.tick(before.last_tick))
             .await?;
-        let work = connection.write().await?;
+        let mut connection;
+        let work = begin!(&self.pool, connection, write);
         let written = append::write(&work, row, before.last_tick, &changes).await?;
         match written {
             Written::New(header) => {
@@ -232,7 +253,7 @@ impl Series for PostgresStore {
         events: &[EventKind],
         to: mpsc::Sender<SeriesBatch>,
     ) -> Result<(), StoreError> {
-        transaction!(self, read, |work| all_series::read_series(
+        transaction!(self, pass, |work| all_series::read_series(
             &work, of, query, events, &to
         ))
     }
@@ -326,7 +347,7 @@ impl Transfer for PostgresStore {
         of: &DatabaseKey,
         to: mpsc::Sender<Vec<Row>>,
     ) -> Result<(), StoreError> {
-        transaction!(self, read, |work| transfer::read(&work, of, &to))
+        transaction!(self, pass, |work| transfer::read(&work, of, &to))
     }
 
     async fn write_history(

@@ -7,12 +7,18 @@ use jiff::Timestamp;
 
 use super::error::Wrong;
 use super::migrate::has_table;
-use super::pool::{Pool, Work, get};
+use super::pool::{Connection, Pool, Work, get};
 use crate::sample::from_millis;
 
 /// The length of a partition in ticks: a week. Monday, because 1970 began on a Thursday.
 pub(super) const WEEK: i64 = 7 * 86_400;
 pub(super) const MONDAY: i64 = 4 * 86_400;
+
+/// How many weeks after the present one have their partitions.
+const AHEAD: i64 = 8;
+
+/// How often a partition that could not be attached at once is tried again.
+const ATTEMPTS: u32 = 10;
 
 /// Guards the making and dropping of partitions: "plimsoll" in ASCII, and one more.
 const LOCK: i64 = 0x706c_696d_736f_6c6d;
@@ -27,32 +33,57 @@ pub(super) struct Partitions {
 }
 
 impl Partitions {
-    /// Makes the partitions for a tick, unless they are there.
-    ///
-    /// In a transaction of its own: it locks the whole table against reading and writing, for the
-    /// moment that making an empty table takes.
+    /// Makes the partitions for a sample's tick, unless they are there, and those of the weeks after it:
+    /// a new week meets neither a busy store nor a dead worker.
     pub(super) async fn ensure(&self, pool: &Pool, tick: i64) -> Result<(), Wrong> {
         let start = week_of(tick);
-        if self.known().contains(&start) {
+        self.make(pool, &[start]).await?;
+        let ahead: Vec<i64> = (1..=AHEAD).map(|week| start + week * WEEK).collect();
+        if let Err(wrong) = self.make(pool, &ahead).await {
+            // there is time, and the next sample tries again
+            tracing::warn!(reason = ?wrong, "store.partition.not_made_ahead");
+        }
+        Ok(())
+    }
+
+    /// Makes the partitions for all ticks from one to another, unless they are there.
+    pub(super) async fn ensure_all(
+        &self,
+        pool: &Pool,
+        (first, last): (i64, i64),
+    ) -> Result<(), Wrong> {
+        let count = (week_of(last) - week_of(first)) / WEEK;
+        let starts: Vec<i64> = (0..=count)
+            .map(|week| week_of(first) + week * WEEK)
+            .collect();
+        self.make(pool, &starts).await
+    }
+
+    async fn make(&self, pool: &Pool, starts: &[i64]) -> Result<(), Wrong> {
+        let missing: Vec<i64> = {
+            let known = self.known();
+            let is_new = |start: &&i64| !known.contains(*start);
+            starts.iter().filter(is_new).copied().collect()
+        };
+        if missing.is_empty() {
             return Ok(());
         }
-        let mut connection = get(pool).await?;
-        let work = connection.write().await?;
-        work.execute("select pg_advisory_xact_lock($1)", &[&LOCK])
+        let mut connection;
+        let work = begin!(pool, connection, read);
+        let rows = work
+            .query(include_str!("partition/partitions.sql"), &[&&TABLES[..]])
             .await?;
-        for table in TABLES {
-            let name = name(table, start);
-            if !has_table(&work, &name).await? {
-                work.batch(&format!(
-                    "create table plimsoll.{name} partition of plimsoll.{table}
-                     for values from ({start}) to ({})",
-                    start + WEEK
-                ))
-                .await?;
-            }
-        }
         work.commit().await?;
-        self.known().insert(start);
+        let there: Result<HashSet<String>, _> = rows.iter().map(|row| row.try_get(1)).collect();
+        let there = there?;
+        for start in missing {
+            for table in TABLES {
+                if !there.contains(&name(table, start)) {
+                    attach(&mut connection, table, start).await?;
+                }
+            }
+            self.known().insert(start);
+        }
         Ok(())
     }
 
@@ -108,6 +139,41 @@ impl Partitions {
     }
 }
 
+/// Makes a partition apart and attaches it, which neither waits for those who read or write values nor
+/// makes them wait. Gives way, some times, to what it has to wait for: another process that makes or drops
+/// partitions.
+async fn attach(connection: &mut Connection, table: &str, start: i64) -> Result<(), Wrong> {
+    let mut attempt = 0;
+    loop {
+        match try_attach(connection, table, start).await {
+            Err(wrong) if wrong.is_lock_timeout() && attempt < ATTEMPTS => attempt += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn try_attach(connection: &mut Connection, table: &str, start: i64) -> Result<(), Wrong> {
+    let work = connection.write().await?;
+    work.batch("set local lock_timeout = '2s'").await?;
+    work.execute("select pg_advisory_xact_lock($1)", &[&LOCK])
+        .await?;
+    let name = name(table, start);
+    if !has_table(&work, &name).await? {
+        let end = start + WEEK;
+        // Citus takes one at a time
+        for sql in [
+            format!("create table plimsoll.{name} (like plimsoll.{table} including all)"),
+            format!(
+                "alter table plimsoll.{table} attach partition plimsoll.{name}
+                 for values from ({start}) to ({end})"
+            ),
+        ] {
+            work.batch(&sql).await?;
+        }
+    }
+    work.commit().await
+}
+
 /// Drops a partition if it holds nothing and no sample is left that it could hold something for.
 async fn drop_if_empty(
     work: &Work<'_>,
@@ -123,7 +189,7 @@ async fn drop_if_empty(
             return Ok(false);
         }
         let rows = work
-            .query_once(&format!("select from plimsoll.{name} limit 1"))
+            .query_once(&format!("select 1 from plimsoll.{name} limit 1"))
             .await?;
         if !rows.is_empty() {
             return Ok(false);

@@ -5,16 +5,19 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult, Timeouts};
-use plimsoll_connect::{APPLICATION_NAME, ConnectError, DatabaseUrl};
+use plimsoll_connect::DatabaseUrl;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{BorrowToSql, ToSql};
 use tokio_postgres::{Client, CopyInSink, IsolationLevel, Row, RowStream, Statement, Transaction};
 
 use super::error::Wrong;
+use crate::session::{self, OpenError};
 
 /// How many connections one process takes at most.
-const MAX_CONNECTIONS: usize = 6;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const MAX_CONNECTIONS: usize = 6;
+/// How long a connection may have been idle before it is tried again.
+const IDLE: Duration = Duration::from_secs(1);
+const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) type Pool = managed::Pool<Connections>;
@@ -54,10 +57,10 @@ impl Drop for Connection {
 
 impl managed::Manager for Connections {
     type Type = Connection;
-    type Error = ConnectError;
+    type Error = OpenError;
 
-    async fn create(&self) -> Result<Connection, ConnectError> {
-        let connected = self.url.connect(APPLICATION_NAME, CONNECT_TIMEOUT).await?;
+    async fn create(&self) -> Result<Connection, OpenError> {
+        let connected = session::open(&self.url).await?;
         Ok(Connection {
             store: self.url.to_string(),
             client: connected.client,
@@ -66,16 +69,23 @@ impl managed::Manager for Connections {
         })
     }
 
-    /// A connection that the server closed while it was idle is replaced unseen.
+    /// A connection that was lost while it was idle, also without a word, is replaced unseen.
     async fn recycle(
         &self,
         connection: &mut Connection,
-        _: &Metrics,
-    ) -> RecycleResult<ConnectError> {
+        metrics: &Metrics,
+    ) -> RecycleResult<OpenError> {
         if connection.client.is_closed() {
             return Err(RecycleError::message("closed by the server"));
         }
-        Ok(())
+        if metrics.last_used() < IDLE {
+            return Ok(());
+        }
+        let answer = connection.client.batch_execute("");
+        match tokio::time::timeout(TRY_TIMEOUT, answer).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(RecycleError::message("no longer answers")),
+        }
     }
 }
 
@@ -93,7 +103,8 @@ pub(super) fn pool(url: DatabaseUrl) -> Result<Pool, managed::BuildError> {
 
 pub(super) async fn get(pool: &Pool) -> Result<managed::Object<Connections>, Wrong> {
     pool.get().await.map_err(|error| match error {
-        managed::PoolError::Backend(error) => Wrong::Connect(error),
+        managed::PoolError::Backend(OpenError::Connect(error)) => Wrong::Connect(error),
+        managed::PoolError::Backend(OpenError::Pin(error)) => Wrong::Statement(error),
         _ => Wrong::PoolBusy,
     })
 }
@@ -135,7 +146,22 @@ impl Connection {
 
     /// Runs a statement that cannot be part of a transaction.
     pub(super) async fn alone(&self, sql: &str) -> Result<(), Wrong> {
-        Ok(self.client.batch_execute(sql).await?)
+        self.client
+            .batch_execute("set statement_timeout = '12h'")
+            .await?;
+        let result = self.client.batch_execute(sql).await;
+        // back to what the session was pinned with
+        self.client
+            .batch_execute("set statement_timeout = '5min'")
+            .await?;
+        Ok(result?)
+    }
+
+    /// As [`Self::read`], for what passes over a whole history: it takes as long as its reader takes.
+    pub(super) async fn pass(&mut self) -> Result<Work<'_>, Wrong> {
+        let work = self.read().await?;
+        work.may_take_long().await?;
+        Ok(work)
     }
 
     /// Begins a transaction that writes.
@@ -216,6 +242,16 @@ impl Work<'_> {
     /// Reads the rows of a statement that is not kept prepared, because it names a partition.
     pub(super) async fn query_once(&self, sql: &str) -> Result<Vec<Row>, Wrong> {
         Ok(self.transaction.query(sql, &[]).await?)
+    }
+
+    /// Lifts the limits that keep ordinary statements short.
+    pub(super) async fn may_take_long(&self) -> Result<(), Wrong> {
+        self.batch(
+            "set local statement_timeout = '12h';
+             set local lock_timeout = '10min';
+             set local idle_in_transaction_session_timeout = '12h'",
+        )
+        .await
     }
 
     /// Runs several statements as they stand.

@@ -7,7 +7,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::PostgresStore;
 use super::error::Wrong;
-use super::pool::{Work, get};
+use super::pool::Work;
 use crate::StoreError;
 use crate::rows::{Insert, NewRow, Outcome, Row, Transaction, Transactions, Value};
 
@@ -17,12 +17,9 @@ impl Transactions for PostgresStore {
         T: Send + 'static,
         F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static,
     {
-        let on = |wrong: Wrong| wrong.on(&self.name);
-        let mut connection = get(&self.pool).await.map_err(on)?;
-        let transaction = connection.read().await.map_err(on)?;
-        let value = work(&transaction).await?;
-        transaction.commit().await.map_err(on)?;
-        Ok(value)
+        transaction!(self, read, |transaction| async {
+            Ok(work(&transaction).await?)
+        })
     }
 
     async fn writing<T, F>(&self, work: F) -> Result<T, StoreError>
@@ -30,12 +27,9 @@ impl Transactions for PostgresStore {
         T: Send + 'static,
         F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static,
     {
-        let on = |wrong: Wrong| wrong.on(&self.name);
-        let mut connection = get(&self.pool).await.map_err(on)?;
-        let transaction = connection.write().await.map_err(on)?;
-        let value = work(&transaction).await?;
-        transaction.commit().await.map_err(on)?;
-        Ok(value)
+        transaction!(self, write, |transaction| async {
+            Ok(work(&transaction).await?)
+        })
     }
 }
 

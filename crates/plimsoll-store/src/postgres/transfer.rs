@@ -8,11 +8,10 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::PostgresStore;
 use super::append::NEW_DATABASE_LOCK;
 use super::error::Wrong;
-use super::partition::WEEK;
-use super::pool::{Work, get};
+use super::pool::Work;
 use crate::moving::kinds::{self, Formers};
 use crate::moving::line::{Destination, Line, Write, batch_json, by_table};
-use crate::moving::row::{DatabaseRow, Row};
+use crate::moving::row::{DatabaseRow, RelationRow, Row};
 use crate::moving::splice::{Existing, Splice};
 use crate::moving::{BATCH, Moved, NotMoved};
 use crate::{DatabaseKey, forecast, unread};
@@ -140,8 +139,14 @@ pub(super) async fn write(
         return Ok(Err(NotMoved::CutShort));
     };
     let of = file.key();
-    let mut connection = get(&store.pool).await?;
-    let work = connection.write().await?;
+    let (relations, rest) = relations_first(rows, &mut from).await;
+    store
+        .partitions
+        .ensure_all(&store.pool, weeks(store, &file, &relations).await?)
+        .await?;
+    let mut connection;
+    let work = begin!(&store.pool, connection, write);
+    work.may_take_long().await?;
     let mut found = keys(&work, &of, true).await?;
     if found.is_none() {
         // two processes that see a database for the first time take turns
@@ -155,9 +160,10 @@ pub(super) async fn write(
     };
     let mut splice = Splice::new(&file, known);
     let mut buffers = Vec::new();
-    let mut are_weeks_there = false;
-    // the database's own row may have come with others
-    let mut batch = Some(rows);
+    for relation in relations {
+        splice.relation(relation);
+    }
+    let mut batch = Some(rest.into_iter());
     while let Some(rows) = batch {
         for row in rows {
             let row = match row {
@@ -167,17 +173,6 @@ pub(super) async fn write(
                 }
                 row => row,
             };
-            if !are_weeks_there {
-                // now, because making one waits for every transaction that has touched a value
-                are_weeks_there = true;
-                if let Some((first, last)) = splice.ticks(&file) {
-                    let mut tick = first;
-                    while tick < last + WEEK {
-                        store.partitions.ensure(&store.pool, tick.min(last)).await?;
-                        tick += WEEK;
-                    }
-                }
-            }
             match splice.place_relations() {
                 Ok(writes) => {
                     for write in writes {
@@ -208,6 +203,48 @@ pub(super) async fn write(
         batch = from.recv().await.map(Vec::into_iter);
     }
     Ok(Err(NotMoved::CutShort))
+}
+
+/// The relations, which come before all other rows, and those of the others that came with the last.
+async fn relations_first(
+    rows: std::vec::IntoIter<Row>,
+    from: &mut Receiver<Vec<Row>>,
+) -> (Vec<RelationRow>, Vec<Row>) {
+    let mut relations = Vec::new();
+    let mut batch = Some(rows);
+    while let Some(mut rows) = batch {
+        while let Some(row) = rows.next() {
+            match row {
+                Row::Relation(relation) => relations.push(relation),
+                other => return (relations, std::iter::once(other).chain(rows).collect()),
+            }
+        }
+        batch = from.recv().await.map(Vec::into_iter);
+    }
+    (relations, Vec::new())
+}
+
+/// The ticks that values are taken of. Their weeks are made before the rows are taken: nobody holds a
+/// connection, or a lock, while waiting for another.
+async fn weeks(
+    store: &PostgresStore,
+    file: &DatabaseRow,
+    relations: &[RelationRow],
+) -> Result<(i64, i64), Wrong> {
+    let mut connection;
+    let work = begin!(&store.pool, connection, pass);
+    let known = match keys(&work, &file.key(), false).await? {
+        Some(keys) => existing(&work, keys).await?,
+        None => None,
+    };
+    work.commit().await?;
+    let mut splice = Splice::new(file, known);
+    for relation in relations {
+        splice.relation(relation.clone());
+    }
+    Ok(splice
+        .ticks(file)
+        .unwrap_or((file.last_tick, file.last_tick)))
 }
 
 async fn apply(

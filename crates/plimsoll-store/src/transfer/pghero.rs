@@ -2,16 +2,14 @@
 
 use std::io::{Seek, Write};
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use plimsoll_connect::{APPLICATION_NAME, DatabaseUrl, UrlError};
+use plimsoll_connect::{DatabaseUrl, UrlError};
 
 use super::TransferError;
 use super::csv::{self, Imported, Options};
+use crate::session::{self, OpenError};
 use crate::{DatabaseKey, Store, StoreError};
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads the table by one COPY into a temporary file, so that PgHero's database is not kept busy.
 pub async fn import(
@@ -34,20 +32,39 @@ pub async fn import(
                 .map_or_else(|| error.to_string(), |db| db.message().to_owned()),
         )
     };
-    let connected = url
-        .connect(APPLICATION_NAME, CONNECT_TIMEOUT)
-        .await
-        .map_err(|error| failed(error.to_string()))?;
+    let connected = match session::open(&url).await {
+        Ok(connected) => connected,
+        Err(OpenError::Connect(error)) => return Err(failed(error.to_string())),
+        Err(OpenError::Pin(error)) => return Err(explain(error)),
+    };
     let client = connected.client;
     client
-        .batch_execute("set time zone 'UTC'; set default_transaction_read_only = on")
+        .batch_execute("set default_transaction_read_only = on; set statement_timeout = '12h'")
         .await
         .map_err(explain)?;
+    let found = client
+        .query_opt(include_str!("pghero/table.sql"), &[])
+        .await
+        .map_err(explain)?;
+    let Some(found) = found else {
+        return Err(failed("there is no table of that name".to_owned()));
+    };
+    let (table, is_plain): (String, bool) = (
+        found.try_get(0).map_err(explain)?,
+        found.try_get(1).map_err(explain)?,
+    );
+    if !is_plain {
+        // reading anything else runs what its owner wrote, with the rights of whoever reads it
+        return Err(failed(format!(
+            "{table} is no ordinary table; name a database that has PgHero's own"
+        )));
+    }
     let mut file = tempfile::tempfile()?;
-    let stream = client
-        .copy_out(include_str!("pghero.sql"))
-        .await
-        .map_err(explain)?;
+    let copy = format!(
+        "copy (select database, schema, relation, size, captured_at from only {table}) \
+         to stdout (format csv, header)"
+    );
+    let stream = client.copy_out(&copy).await.map_err(explain)?;
     let mut stream = pin!(stream);
     while let Some(bytes) = stream.try_next().await.map_err(explain)? {
         file.write_all(&bytes)?;

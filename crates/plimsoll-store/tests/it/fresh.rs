@@ -81,7 +81,7 @@ impl Fresh {
         Self::in_database(server, database).await
     }
 
-    async fn in_database(server: &'static Server, database: &str) -> Self {
+    pub(crate) async fn in_database(server: &'static Server, database: &str) -> Self {
         let url = server.url(database);
         let store = plimsoll_store::open(&url).unwrap();
         store.migrate().await.unwrap();

@@ -15,6 +15,7 @@ mod earlier;
 mod fleet;
 mod foreign;
 mod model;
+mod postgres_session;
 mod sqlite_file;
 mod transfer;
 mod world;

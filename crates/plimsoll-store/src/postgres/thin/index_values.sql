@@ -5,7 +5,7 @@ delete from plimsoll.index_values as v
 where v.instance_id = $1
     and v.database_id = $2
     and not exists (
-        select from plimsoll.samples as s
+        select 1 from plimsoll.samples as s
         where s.instance_id = $1 and s.database_id = $2 and s.tick = v.tick
     )
     and (

@@ -9,7 +9,7 @@ with ended as (
             where s.instance_id = $1 and s.database_id = $2
         )
         and not exists (
-            select from plimsoll.events as e
+            select 1 from plimsoll.events as e
             where e.instance_id = $1 and e.database_id = $2 and e.relation_id = r.relation_id
         )
     returning r.relation_id

@@ -7,7 +7,7 @@ select
     r.tick,
     case
         when exists (
-            select from plimsoll.samples as s where s.instance_id = $1 and s.id = r.id
+            select 1 from plimsoll.samples as s where s.instance_id = $1 and s.id = r.id
         ) or r.id is null then nextval(pg_get_serial_sequence('plimsoll.samples', 'id'))
         else r.id
     end,
@@ -16,7 +16,7 @@ select
     -- a scheduled time is stood for once
     case
         when not exists (
-            select from plimsoll.samples as s
+            select 1 from plimsoll.samples as s
             where s.instance_id = $1
                 and s.database_id = $2
                 and s.kind = r.kind
