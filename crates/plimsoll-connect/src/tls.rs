@@ -16,7 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use crate::url::{Roots, SslMode, TlsChoice};
+use crate::url::{Roots, SslMode, TlsChoice, Versions};
 
 /// Makes TLS connections as `choice` asks. Reads the files that it names.
 ///
@@ -30,7 +30,11 @@ pub(crate) fn connector(choice: &TlsChoice) -> Result<MakeRustlsConnect, String>
         provider: Arc::clone(&provider),
     };
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(match choice.versions {
+            Versions::Both => rustls::DEFAULT_VERSIONS,
+            Versions::Only12 => &[&rustls::version::TLS12],
+            Versions::Only13 => &[&rustls::version::TLS13],
+        })
         .map_err(|error| error.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
@@ -75,6 +79,20 @@ pub(crate) fn advice(reason: &str, choice: &TlsChoice) -> String {
 
 /// The authorities that the server's certificate must come from; none where it is not checked.
 fn trusted(choice: &TlsChoice) -> Result<Option<Trusted>, String> {
+    let trusted = authorities(choice)?;
+    // libpq reads this file wherever it checks certificates.
+    if trusted.is_some()
+        && let Some(revoked) = existing(choice.home.as_deref(), "root.crl")
+    {
+        return Err(format!(
+            "Plimsoll does not support lists of revoked certificates, and there is {}; move it away to connect all the same",
+            revoked.display()
+        ));
+    }
+    Ok(trusted)
+}
+
+fn authorities(choice: &TlsChoice) -> Result<Option<Trusted>, String> {
     let mode = choice.mode.as_str();
     match &choice.roots {
         Roots::File(path) => Trusted::from_file(path).map(Some),
@@ -102,6 +120,9 @@ fn trusted(choice: &TlsChoice) -> Result<Option<Trusted>, String> {
 type ClientCertificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn client_certificate(choice: &TlsChoice) -> Result<Option<ClientCertificate>, String> {
+    if !choice.sends_certificate {
+        return Ok(None);
+    }
     let home = choice.home.as_deref();
     let Some(certificate) = choice
         .certificate

@@ -1,7 +1,9 @@
 //! Where a database is and how to get in, as libpq writes it. The password never leaves as text.
 
+mod parameters;
 mod parse;
 mod passfile;
+mod service;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -92,10 +94,23 @@ pub(crate) struct TlsChoice {
     /// `sslcert` and `sslkey`.
     pub certificate: Option<PathBuf>,
     pub key: Option<PathBuf>,
+    /// `sslcertmode`: whether a certificate is shown to a server that asks for one.
+    pub sends_certificate: bool,
+    /// `ssl_min_protocol_version` and `ssl_max_protocol_version`.
+    pub versions: Versions,
     /// Whether TLS begins without asking first (`sslnegotiation=direct`, PostgreSQL 17 and later).
     pub direct: bool,
     /// `~/.postgresql`, where libpq looks for `root.crt`, `postgresql.crt` and `postgresql.key`.
     pub home: Option<PathBuf>,
+}
+
+/// Which versions of TLS may be spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Versions {
+    #[default]
+    Both,
+    Only12,
+    Only13,
 }
 
 /// Which authorities are trusted.

@@ -144,17 +144,35 @@ impl Catalog {
             })
             .await?;
         catalog.assign_indexes(session).await?;
-        session
-            .stream(include_str!("catalog/parents.sql"), &[], |row| {
-                let child = session.read(&row, 0)?;
-                catalog.parents.insert(child, session.read(&row, 1)?);
-                Ok(())
-            })
-            .await?;
+        catalog.read_parents(session).await?;
         catalog.names = Names::read(session).await?;
         catalog.relations.shrink_to_fit();
         catalog.text.shrink_to_fit();
         Ok((catalog, counts))
+    }
+
+    /// Finds which table is a child of which. No size needs it: a role that may not know learns less.
+    async fn read_parents(&mut self, session: &Session) -> Result<(), VisitError> {
+        let mut read = async |sql| {
+            let read = session.stream(sql, &[], |row| {
+                if let Some(parent) = session.read(&row, 1)? {
+                    self.parents.insert(session.read(&row, 0)?, parent);
+                }
+                Ok(())
+            });
+            read.await
+        };
+        let mut result = read(include_str!("catalog/parents.sql")).await;
+        if matches!(result, Err(VisitError::PermissionDenied { .. })) {
+            result = read(include_str!("catalog/partition_parents.sql")).await;
+        }
+        match result {
+            Err(VisitError::PermissionDenied { reason, .. }) => {
+                tracing::warn!(reason, "storage.catalog.parents_not_read");
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// Finds each index's table.

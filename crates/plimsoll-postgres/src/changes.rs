@@ -52,15 +52,26 @@ struct Known {
 const WRITTEN_LATELY: u8 = 0b111;
 
 /// `pg_stat_*.stats_reset` and the server's start, as one text: any difference means that counters may
-/// have begun anew.
-pub(crate) async fn stamps(session: &Session) -> Result<String, VisitError> {
+/// have begun anew. None where the role may not know, so that counters tell nothing.
+pub(crate) async fn stamps(session: &Session) -> Result<Option<String>, VisitError> {
+    match session.one(&stamps_sql(session), &[]).await {
+        Ok(row) => session.read(&row, 0).map(Some),
+        Err(VisitError::PermissionDenied { reason, .. }) => {
+            tracing::warn!(reason, "storage.changes.not_usable");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The statement that reads them.
+pub(crate) fn stamps_sql(session: &Session) -> String {
     let checkpointer = if session.server().major() >= 17 {
         "(select coalesce(c.stats_reset::text, '-') from pg_stat_checkpointer c),"
     } else {
         ""
     };
-    let sql = include_str!("changes/stamps.sql").replace("{checkpointer}", checkpointer);
-    session.read(&session.one(&sql, &[]).await?, 0)
+    include_str!("changes/stamps.sql").replace("{checkpointer}", checkpointer)
 }
 
 impl Sweep {

@@ -1,10 +1,11 @@
 //! What the role can and cannot see on a server, which method of sizing follows, and what would help.
 
 mod grants;
+mod statements;
 
 use plimsoll_connect::{ConnectError, DatabaseUrl};
 use plimsoll_core::Oid;
-use plimsoll_core::name::quote_ident;
+use plimsoll_core::name::shown;
 use plimsoll_core::snapshot::Method;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -83,8 +84,8 @@ pub struct DatabaseDiagnosis {
 /// One thing that the role may or may not do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
-    /// Its name in PostgreSQL: a function, a view, a role or a privilege.
-    pub name: &'static str,
+    /// Its name in PostgreSQL: a function, a view, a role or a privilege; or what a refused statement is for.
+    pub name: String,
     /// What Plimsoll shows because of it.
     pub gives: &'static str,
     /// The level that it belongs to; null for what no level needs.
@@ -240,8 +241,8 @@ const fn is_about_the_database(error: &VisitError) -> bool {
 /// What a role has that is not tied to a database.
 fn server_items(may: &Privileges) -> Vec<Item> {
     let role = quote(&may.role);
-    let member = |name, gives, ok: bool| Item {
-        name,
+    let member = |name: &str, gives, ok: bool| Item {
+        name: name.to_owned(),
         gives,
         level: Some(Level::Monitor),
         ok,
@@ -265,15 +266,15 @@ fn server_items(may: &Privileges) -> Vec<Item> {
 async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnosis, VisitError> {
     let role = quote(&may.role);
     let connect = Item {
-        name: "CONNECT",
+        name: "CONNECT".to_owned(),
         gives: "everything about this database",
         level: Some(Level::ReadOnly),
         ok: true,
         detail: None,
         grant: None,
     };
-    let function = |name, gives, level, ok: bool, signature: &str| Item {
-        name,
+    let function = |name: &str, gives, level, ok: bool, signature: &str| Item {
+        name: name.to_owned(),
         gives,
         level,
         ok,
@@ -281,8 +282,8 @@ async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnos
         grant: (!ok)
             .then(|| format!("grant execute on function pg_catalog.{signature} to {role};")),
     };
-    let monitor = |name, gives, ok: bool| Item {
-        name,
+    let monitor = |name: &str, gives, ok: bool| Item {
+        name: name.to_owned(),
         gives,
         level: Some(Level::Monitor),
         ok,
@@ -354,7 +355,7 @@ async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnos
     ];
     if session.server().major() >= 14 {
         items.push(Item {
-            name: "pg_backend_memory_contexts",
+            name: "pg_backend_memory_contexts".to_owned(),
             gives: "what a visit costs the server in memory",
             level: None,
             ok: may.backend_memory,
@@ -371,13 +372,15 @@ async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnos
             }),
         });
     }
-    let can_size = may.relation_size && may.database_size;
+    let (refused, can_see) = statements::refused(session, may).await?;
+    items.extend(refused);
+    let can_size = can_see && may.relation_size && may.database_size;
     Ok(DatabaseDiagnosis {
         database: session.database().to_owned(),
-        method: if may.may_read_files() {
-            Some(Method::Files)
-        } else {
-            may.relation_size.then_some(Method::Functions)
+        method: match (can_see, may.may_read_files()) {
+            (false, _) => None,
+            (true, true) => Some(Method::Files),
+            (true, false) => may.relation_size.then_some(Method::Functions),
         },
         level: can_size.then(|| highest(&items)),
         items,
@@ -386,21 +389,35 @@ async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnos
 
 /// Column statistics are shown of tables that the role may select from, and only of those.
 async fn column_statistics(session: &Session, role: &str) -> Result<Item, VisitError> {
-    let row = session
-        .one(include_str!("doctor/statistics.sql"), &[])
-        .await?;
-    let tables: i64 = session.read(&row, "tables")?;
-    let visible: i64 = session.read(&row, "visible")?;
-    let ok = visible == tables;
+    let read = async {
+        let sql = include_str!("doctor/statistics.sql");
+        let row = session.one(sql, &[]).await?;
+        let tables: i64 = session.read(&row, "tables")?;
+        let visible: i64 = session.read(&row, "visible")?;
+        Ok((tables, visible))
+    };
+    let (ok, detail) = match read.await {
+        Ok((tables, visible)) => (
+            visible == tables,
+            format!(
+                "statistics of {visible} of {tables} tables; the rest needs SELECT on them, which also shows their rows"
+            ),
+        ),
+        Err(error) => {
+            let error: VisitError = error;
+            if !error.session_lives() {
+                return Err(error);
+            }
+            (false, error.to_string())
+        }
+    };
     let has_group = session.server().major() >= 14;
     Ok(Item {
-        name: "pg_stats",
+        name: "pg_stats".to_owned(),
         gives: "widths of columns and estimates of bloat in explain",
         level: None,
         ok,
-        detail: Some(format!(
-            "statistics of {visible} of {tables} tables; the rest needs SELECT on them, which also shows their rows"
-        )),
+        detail: Some(detail),
         grant: (!ok && has_group).then(|| format!("grant pg_read_all_data to {role};")),
     })
 }
@@ -419,7 +436,7 @@ fn closed(name: String, error: &VisitError, user: Option<&str>) -> DatabaseDiagn
         method: None,
         level: None,
         items: vec![Item {
-            name: "CONNECT",
+            name: "CONNECT".to_owned(),
             gives: "everything about this database",
             level: Some(Level::ReadOnly),
             ok: false,
@@ -439,10 +456,10 @@ fn highest(items: &[Item]) -> Level {
 
 /// Quoted whatever the name is: what is pasted on one version must hold on every other.
 fn quote(name: &str) -> String {
-    let plain = quote_ident(name, 18);
-    if plain.starts_with('"') {
-        plain
+    let shown = shown(name);
+    if shown.ends_with('"') {
+        shown.into_owned()
     } else {
-        format!("\"{plain}\"")
+        format!("\"{shown}\"")
     }
 }

@@ -174,6 +174,17 @@ fn batches(catalog: &Catalog, mut slots: Vec<Slot>) -> VecDeque<Batch> {
     slots.chunks(BATCH).map(<[Slot]>::to_vec).collect()
 }
 
+/// The statement that sizes a batch, as the role may ask it.
+pub(crate) fn sizes_sql(session: &Session) -> String {
+    let all_forks = if session.may_add_forks() {
+        "pg_table_size(t.oid)"
+    } else {
+        "pg_relation_size(t.oid, 'main') + pg_relation_size(t.oid, 'fsm') \
+         + pg_relation_size(t.oid, 'vm') + pg_relation_size(t.oid, 'init')"
+    };
+    include_str!("functions/sizes.sql").replace("{all_forks}", all_forks)
+}
+
 /// Whether it may have a toast table, which `pg_table_size` would add, and has rows to be estimated from
 /// its main fork.
 const fn is_table(relation: &Relation) -> bool {
@@ -321,7 +332,7 @@ impl Work<'_> {
             (&tables as _, Type::BOOL_ARRAY),
         ];
         session
-            .stream(include_str!("functions/sizes.sql"), &params, |row| {
+            .stream(&sizes_sql(session), &params, |row| {
                 let oid: u32 = session.read(&row, 0)?;
                 let is_locked: bool = session.read(&row, 1)?;
                 let main = session.read::<Option<i64>, _>(&row, 2)?;

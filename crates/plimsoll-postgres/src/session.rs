@@ -71,6 +71,7 @@ pub struct Session {
     server: Server,
     database: String,
     database_oid: Oid,
+    may_add_forks: bool,
     /// Of this database's text.
     encoding: Encoding,
     /// Of the whole server's, as far as anybody can tell: that of its untouched template.
@@ -127,6 +128,7 @@ impl Session {
             },
             database: String::new(),
             database_oid: 0,
+            may_add_forks: true,
             encoding: connected
                 .encoding
                 .as_deref()
@@ -148,7 +150,7 @@ impl Session {
         self.server.version_num = unsigned(self.read(&row, "version_num")?);
         self.server.in_recovery = self.read(&row, "in_recovery")?;
         self.server.started_at = self.read(&row, "started_at")?;
-        self.server.stats_reset_at = self.read(&row, "stats_reset_at")?;
+        self.may_add_forks = self.read(&row, "may_add_forks")?;
         self.server.block_size = unsigned(self.read(&row, "block_size")?);
         self.database_oid = self.read(&row, "database_oid")?;
         self.encoding = Encoding::named(&self.shared_text(&row, "encoding")?);
@@ -160,6 +162,11 @@ impl Session {
                 server: self.connected.server.clone(),
                 version: format!("version {}", self.server.version_num),
             });
+        }
+        if self.read(&row, "may_read_reset")? {
+            let sql = include_str!("session/stats_reset.sql");
+            let row = self.one(sql, &[(&self.database_oid, Type::OID)]).await?;
+            self.server.stats_reset_at = self.read(&row, "stats_reset_at")?;
         }
         if self.read(&row, "may_read_control")? {
             let row = self.one(include_str!("session/control.sql"), &[]).await?;
@@ -179,6 +186,11 @@ impl Session {
     /// The database's OID.
     pub const fn database_oid(&self) -> Oid {
         self.database_oid
+    }
+
+    /// Whether the role may ask for all forks of a relation in one go (`pg_table_size`).
+    pub(crate) const fn may_add_forks(&self) -> bool {
+        self.may_add_forks
     }
 
     /// The database's name, as it is shown.
@@ -435,7 +447,7 @@ impl std::fmt::Debug for Session {
 }
 
 /// What a statement is for: the first words of its first comment, else of itself.
-fn title(sql: &str) -> &str {
+pub(crate) fn title(sql: &str) -> &str {
     let line = sql.trim_start().lines().next().unwrap_or_default();
     let line = line.strip_prefix("--").unwrap_or(line).trim();
     let end = line.find([':', '.']).unwrap_or(line.len());

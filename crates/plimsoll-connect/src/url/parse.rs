@@ -1,6 +1,5 @@
 //! From libpq's two notations to values: first to pairs of key and text, then each text to its type.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,112 +8,33 @@ use std::time::Duration;
 use plimsoll_core::name;
 use secrecy::SecretString;
 
+use super::parameters::{self, KEYS, Pairs};
 use super::{
-    ChannelBinding, DatabaseUrl, Host, Place, Roots, SessionKind, SslMode, TlsChoice, UrlError,
+    ChannelBinding, DatabaseUrl, Host, Place, Roots, SessionKind, SslMode, TlsChoice,
+    UrlError, Versions,
 };
-
-/// Keys that are understood, with the environment variable that stands in for an absent one.
-const KEYS: [(&str, &str); 19] = [
-    ("host", "PGHOST"),
-    ("hostaddr", "PGHOSTADDR"),
-    ("port", "PGPORT"),
-    ("user", "PGUSER"),
-    ("password", "PGPASSWORD"),
-    ("passfile", "PGPASSFILE"),
-    ("dbname", "PGDATABASE"),
-    ("sslmode", "PGSSLMODE"),
-    ("sslrootcert", "PGSSLROOTCERT"),
-    ("sslcert", "PGSSLCERT"),
-    ("sslkey", "PGSSLKEY"),
-    ("sslnegotiation", "PGSSLNEGOTIATION"),
-    ("connect_timeout", "PGCONNECT_TIMEOUT"),
-    ("options", "PGOPTIONS"),
-    ("application_name", ""),
-    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
-    ("channel_binding", "PGCHANNELBINDING"),
-    ("requiressl", ""),
-    ("ssl", ""),
-];
-
-/// Keys of libpq that change nothing that matters here.
-const HARMLESS: [&str; 14] = [
-    "client_encoding",
-    "fallback_application_name",
-    "gssencmode",
-    "gssdelegation",
-    "gsslib",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "krbsrvname",
-    "load_balance_hosts",
-    "sslcompression",
-    "sslsni",
-    "tcp_user_timeout",
-];
-
-/// Keys of libpq that would change who is trusted or how the session behaves, and are not honoured:
-/// better refused than ignored.
-const UNSUPPORTED: [&str; 16] = [
-    "max_protocol_version",
-    "min_protocol_version",
-    "replication",
-    "require_auth",
-    "requirepeer",
-    "scram_client_key",
-    "scram_server_key",
-    "service",
-    "servicefile",
-    "ssl_max_protocol_version",
-    "ssl_min_protocol_version",
-    "sslcertmode",
-    "sslcrl",
-    "sslcrldir",
-    "sslkeylogfile",
-    "sslpassword",
-];
-
-type Pairs = BTreeMap<String, String>;
 
 pub(super) fn parse(
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<DatabaseUrl, UrlError> {
     let text = text.trim();
-    let mut pairs = match text
+    let url = text
         .strip_prefix("postgres://")
-        .or_else(|| text.strip_prefix("postgresql://"))
-    {
-        Some(rest) => url_pairs(rest)?,
-        None => keyword_pairs(text)?,
+        .or_else(|| text.strip_prefix("postgresql://"));
+    let (pairs, may_name) = match url {
+        // What follows a bare `?` in a password has the `@` of the URL in it, or lies before it.
+        Some(rest) => {
+            let query = rest.split_once('?').map_or("", |(_, query)| query);
+            (url_pairs(rest)?, !query.contains('@'))
+        }
+        None => {
+            let pairs = keyword_pairs(text)?;
+            let has_password = pairs.contains_key("password");
+            (pairs, !has_password)
+        }
     };
-    for (key, value) in &pairs {
-        if UNSUPPORTED.contains(&key.as_str()) || (key == "gssencmode" && value == "require") {
-            return Err(UrlError(format!(
-                "Plimsoll does not support the parameter {key} of the database URL; leave it out"
-            )));
-        }
-        if !KEYS.iter().any(|(known, _)| known == key) && !HARMLESS.contains(&key.as_str()) {
-            // A password with an unescaped `?` or `&` ends up here as a key: it is not repeated.
-            return Err(UrlError(
-                "the database URL has a parameter that Plimsoll does not know or cannot honour; \
-                 a `?`, `&`, `@`, `/`, `:`, `#` or `%` in a password is written percent-encoded (`%3F`)"
-                    .to_owned(),
-            ));
-        }
-    }
-    for (key, variable) in KEYS.iter().filter(|(_, variable)| !variable.is_empty()) {
-        if !pairs.contains_key(*key)
-            && let Some(value) = env(variable).filter(|value| !value.is_empty())
-        {
-            let value = match *key {
-                "dbname" => name::escaped(value.into()).into_owned(),
-                _ => value,
-            };
-            pairs.insert((*key).to_owned(), value);
-        }
-    }
+    let pairs = parameters::completed(pairs, env, may_name)?;
     build(pairs, env)
 }
 
@@ -261,6 +181,8 @@ fn build(mut pairs: Pairs, env: &dyn Fn(&str) -> Option<String>) -> Result<Datab
     let mut take = |key: &str| pairs.remove(key);
     let hosts = hosts(take("host"), take("hostaddr"), take("port"))?;
     let mode = take("sslmode");
+    // Read by `parameters`.
+    let _ = (take("service"), take("servicefile"));
     let demanded =
         take("requiressl").as_deref() == Some("1") || take("ssl").as_deref() == Some("true");
     let roots = match take("sslrootcert") {
@@ -292,6 +214,24 @@ fn build(mut pairs: Pairs, env: &dyn Fn(&str) -> Option<String>) -> Result<Datab
             mode.as_str()
         )));
     }
+    let sends_certificate = match take("sslcertmode").as_deref() {
+        None | Some("allow") => true,
+        Some("disable") => false,
+        Some("require") => {
+            return Err(UrlError(
+                "Plimsoll does not support sslcertmode=require; leave it out".to_owned(),
+            ));
+        }
+        Some(_) => {
+            return Err(UrlError(
+                "sslcertmode is disable, allow or require".to_owned(),
+            ));
+        }
+    };
+    let versions = versions(
+        take("ssl_min_protocol_version"),
+        take("ssl_max_protocol_version"),
+    )?;
     let direct = match take("sslnegotiation").as_deref() {
         None | Some("postgres") => false,
         Some("direct") if mode >= SslMode::Require => true,
@@ -356,6 +296,8 @@ fn build(mut pairs: Pairs, env: &dyn Fn(&str) -> Option<String>) -> Result<Datab
             certificate: take("sslcert").map(PathBuf::from),
             key: take("sslkey").map(PathBuf::from),
             direct,
+            sends_certificate,
+            versions,
             home: home.as_ref().map(|home| home.join(".postgresql")),
         },
         connect_timeout,
@@ -364,6 +306,35 @@ fn build(mut pairs: Pairs, env: &dyn Fn(&str) -> Option<String>) -> Result<Datab
         session,
         channel_binding,
     })
+}
+
+/// Which versions of TLS may be spoken, of the two that there are here.
+fn versions(least: Option<String>, most: Option<String>) -> Result<Versions, UrlError> {
+    let number = |text: Option<String>, key: &str| match text.as_deref() {
+        None => Ok(None),
+        Some("TLSv1") => Ok(Some(0)),
+        Some("TLSv1.1") => Ok(Some(1)),
+        Some("TLSv1.2") => Ok(Some(2)),
+        Some("TLSv1.3") => Ok(Some(3)),
+        Some(_) => Err(UrlError(format!(
+            "{key} is one of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3"
+        ))),
+    };
+    let least = number(least, "ssl_min_protocol_version")?.unwrap_or(2);
+    let most = number(most, "ssl_max_protocol_version")?.unwrap_or(3);
+    if least > most {
+        return Err(UrlError(
+            "ssl_min_protocol_version is above ssl_max_protocol_version".to_owned(),
+        ));
+    }
+    match (least, most) {
+        (_, ..=1) => Err(UrlError(
+            "Plimsoll speaks TLS 1.2 and 1.3 only; raise ssl_max_protocol_version".to_owned(),
+        )),
+        (..=2, 2) => Ok(Versions::Only12),
+        (3, _) => Ok(Versions::Only13),
+        _ => Ok(Versions::Both),
+    }
 }
 
 fn hosts(

@@ -28,10 +28,11 @@ pub(super) fn password(
 fn find(text: &str, host: &Host, database: &str, user: &str) -> Option<String> {
     let name = match &host.place {
         Place::Tcp(name, _) => name.clone(),
-        // libpq looks for the socket's directory, and for `localhost` where it is the default one.
         Place::Unix(dir) => dir.to_string_lossy().into_owned(),
     };
-    let is_socket = matches!(host.place, Place::Unix(_));
+    // As libpq: the socket's directory, and `localhost` where it is the default one. Another server's socket, also
+    // an abstract one, must be named.
+    let is_default_socket = matches!(&host.place, Place::Unix(dir) if is_default(dir));
     let port = host.port.to_string();
     text.lines()
         .filter(|line| !line.starts_with('#'))
@@ -39,7 +40,7 @@ fn find(text: &str, host: &Host, database: &str, user: &str) -> Option<String> {
             let mut fields = fields(line);
             let password = (fields.len() == 5).then(|| fields.pop())??;
             let host_fits =
-                fields[0] == "*" || fields[0] == name || (is_socket && fields[0] == "localhost");
+                fields[0] == "*" || fields[0] == name || (is_default_socket && fields[0] == "localhost");
             let fits = |field: &str, value: &str| field == "*" || field == value;
             (host_fits
                 && fits(&fields[1], &port)
@@ -47,6 +48,13 @@ fn find(text: &str, host: &Host, database: &str, user: &str) -> Option<String> {
                 && fits(&fields[3], user))
             .then_some(password)
         })
+}
+
+/// Where servers put their sockets: as PostgreSQL is built by itself, and as it is packaged.
+fn is_default(dir: &Path) -> bool {
+    ["/tmp", "/var/run/postgresql", "/run/postgresql"]
+        .iter()
+        .any(|default| dir == Path::new(default))
 }
 
 /// Splits at colons; a backslash takes the next character as it is.
@@ -93,7 +101,15 @@ mod tests {
             port: 5432,
         };
         let socket = Host {
-            place: Place::Unix("/run/postgresql".into()),
+            place: Place::Unix("/var/run/postgresql".into()),
+            port: 5432,
+        };
+        let own_socket = Host {
+            place: Place::Unix("/srv/sockets".into()),
+            port: 5432,
+        };
+        let abstract_socket = Host {
+            place: Place::Unix("@shop".into()),
             port: 5432,
         };
         let file = "# comment\n\
@@ -101,11 +117,15 @@ mod tests {
             db1:5432:app:monitor:a\\:b\\\\c\n\
             db1:*:*:monitor:second\n\
             localhost:*:*:monitor:by socket\n\
+            @shop:*:*:monitor:by its name\n\
             *:*:*:x:too:many\n";
         for (host, database, user, password) in [
             (&tcp, "app", "monitor", Some("a:b\\c")),
             (&tcp, "shop", "monitor", Some("second")),
             (&socket, "app", "monitor", Some("by socket")),
+            // `localhost` is not just any socket: its password is another server's.
+            (&own_socket, "app", "monitor", None),
+            (&abstract_socket, "app", "monitor", Some("by its name")),
             (&tcp, "app", "x", Some("too:many")),
             (&tcp, "app", "nobody", None),
         ] {

@@ -238,3 +238,95 @@ fn another_database_keeps_everything_else() {
         ("h:1", Some("p"))
     );
 }
+
+/// The URL, with the environment given.
+fn with_env(text: &str, env: &[(&str, &str)]) -> Result<DatabaseUrl, UrlError> {
+    DatabaseUrl::parse_with(text, &|name| {
+        let found = env.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| (*value).to_owned())
+    })
+}
+
+#[test]
+fn what_makes_a_connection_safer_is_honoured_or_refused_by_name() {
+    for (text, variable, value, named) in [
+        ("postgres://h/d", "PGREQUIREAUTH", "scram-sha-256", "PGREQUIREAUTH"),
+        ("postgres://h/d", "PGREQUIREPEER", "postgres", "PGREQUIREPEER"),
+        ("postgres://h/d", "PGSSLCRL", "/x.crl", "PGSSLCRL"),
+        ("postgres://h/d", "PGSSLCRLDIR", "/x", "PGSSLCRLDIR"),
+        ("postgres://h/d", "PGGSSENCMODE", "require", "PGGSSENCMODE"),
+        ("postgres://h/d", "PGMINPROTOCOLVERSION", "3.2", "PGMINPROTOCOLVERSION"),
+        ("postgres://h/d", "PGSSLCERTMODE", "require", "sslcertmode"),
+        ("postgres://h/d", "PGSSLMINPROTOCOLVERSION", "SSLv3", "ssl_min_protocol_version"),
+        ("postgres://h/d", "PGSSLMAXPROTOCOLVERSION", "TLSv1.1", "ssl_max_protocol_version"),
+        ("postgres://h/d", "PGTARGETSESSIONATTRS", "leader", "target_session_attrs"),
+        ("postgres://h/d?require_auth=none", "", "", "require_auth"),
+        ("postgres://h/d?sslcrl=/x", "", "", "sslcrl"),
+        ("postgres://h/d?sslmood=require", "", "", "`sslmood`"),
+        ("host=h sslmood=require", "", "", "`sslmood`"),
+    ] {
+        let error = with_env(text, &[(variable, value)]).unwrap_err();
+        assert!(error.0.contains(named), "{text} {variable}: {error}");
+    }
+    // What may be part of a password is not repeated.
+    for text in [
+        "postgres://u:my?secret@h/d",
+        "postgres://u:my?secret&more@h/d",
+        "host=h password=my secret=word",
+    ] {
+        let error = with_env(text, &[]).unwrap_err();
+        assert!(!error.0.contains("secret"), "{text}: {error}");
+    }
+    for (variable, value, versions) in [
+        ("PGSSLMINPROTOCOLVERSION", "TLSv1", Versions::Both),
+        ("PGSSLMINPROTOCOLVERSION", "TLSv1.3", Versions::Only13),
+        ("PGSSLMAXPROTOCOLVERSION", "TLSv1.2", Versions::Only12),
+    ] {
+        let url = with_env("postgres://h/d", &[(variable, value)]).unwrap();
+        assert_eq!(url.tls().versions, versions, "{variable}={value}");
+    }
+    let url = with_env("postgres://h/d", &[("PGSSLCERTMODE", "disable")]).unwrap();
+    assert!(!url.tls().sends_certificate);
+    let url = with_env("postgres://h/d", &[("PGTARGETSESSIONATTRS", "standby")]).unwrap();
+    assert_eq!(url.session(), SessionKind::Standby);
+    let url = with_env("postgres://h/d", &[("PGREQUIRESSL", "1")]).unwrap();
+    assert_eq!(url.tls().mode, SslMode::Require);
+}
+
+#[test]
+fn a_service_stands_between_the_url_and_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("services");
+    std::fs::write(&file, "[shop]\nhost=db9\nuser=seller\ndbname=caf\\xE9\n[bad]\nsslmood=x\n").unwrap();
+    let file = file.to_str().unwrap();
+    let env = [("PGSERVICE", "shop"), ("PGSERVICEFILE", file), ("PGUSER", "nobody"), ("PGPORT", "6000")];
+    let url = with_env("postgres://?host=mine", &env).unwrap();
+    assert_eq!((url.host_text().as_str(), url.user()), ("mine:6000", Some("seller")));
+    // What is only written like a byte of a name.
+    assert_eq!(url.database(), Some("caf\\x5CxE9"));
+    let url = with_env(&format!("service=shop servicefile={file}"), &[]).unwrap();
+    assert_eq!(url.host_text(), "db9:5432");
+    for (text, named) in [("service=none", "none"), ("service=bad", "`sslmood`")] {
+        let error = with_env(text, &env[1..2]).unwrap_err();
+        assert!(error.0.contains(named), "{error}");
+    }
+    let error = with_env("service=shop", &[("PGSERVICEFILE", "/no/such")]).unwrap_err();
+    assert!(error.0.contains("/no/such"), "{error}");
+}
+
+#[test]
+fn a_database_is_named_by_its_bytes() {
+    for (text, database, shown) in [
+        ("postgres://h/%DCn%EF", "\\xDCn\\xEF", "/%DCn%EF?"),
+        ("postgres://h/%C3%9Cn%C3%AF", "Ünï", "/%C3%9Cn%C3%AF?"),
+        ("postgres://h/%5CxE9", "\\x5CxE9", "/%5CxE9?"),
+        ("postgres://h?dbname=%E9", "\\xE9", "/%E9?"),
+        ("host=h dbname='\\\\xE9'", "\\x5CxE9", "/%5CxE9?"),
+    ] {
+        let url = with_env(text, &[]).unwrap();
+        assert_eq!(url.database(), Some(database), "{text}");
+        assert!(url.to_string().contains(shown), "{text}: {url}");
+    }
+    let url = with_env("postgres://h/d", &[]).unwrap();
+    assert_eq!(url.with_database("\\xE9").database(), Some("\\xE9"));
+}

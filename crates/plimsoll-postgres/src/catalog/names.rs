@@ -7,8 +7,18 @@ use plimsoll_core::Oid;
 
 use crate::catalog::PERMANENT;
 use crate::error::VisitError;
-use crate::raw_text::Char;
 use crate::session::Session;
+
+/// `pg_am.oid` and `amname` since 9.6, and 12 for `heap`.
+const BUILT_IN_ACCESS_METHODS: [(Oid, &str); 7] = [
+    (2, "heap"),
+    (403, "btree"),
+    (405, "hash"),
+    (783, "gist"),
+    (2742, "gin"),
+    (3580, "brin"),
+    (4000, "spgist"),
+];
 
 /// What relations refer to by number.
 #[derive(Debug, Default)]
@@ -28,25 +38,35 @@ impl Names {
     pub(super) async fn read(session: &Session) -> Result<Self, VisitError> {
         let mut names = Self::default();
         session
-            .stream(include_str!("names.sql"), &[], |row| {
-                let Char(what) = session.read(&row, 0)?;
-                let oid = session.read(&row, 1)?;
-                let name: Arc<str> = session.text(&row, 2)?.into();
-                if what == b'a' {
-                    names.access_methods.insert(oid, name);
-                } else {
-                    let temporary_backend = temporary_backend(&name).unwrap_or(PERMANENT);
-                    names.schemas.insert(
-                        oid,
-                        Schema {
-                            name,
-                            temporary_backend,
-                        },
-                    );
-                }
+            .stream(include_str!("schemas.sql"), &[], |row| {
+                let name: Arc<str> = session.text(&row, 1)?.into();
+                let temporary_backend = temporary_backend(&name).unwrap_or(PERMANENT);
+                names.schemas.insert(
+                    session.read(&row, 0)?,
+                    Schema {
+                        name,
+                        temporary_backend,
+                    },
+                );
                 Ok(())
             })
             .await?;
+        let read = session
+            .stream(include_str!("access_methods.sql"), &[], |row| {
+                let name = session.text(&row, 1)?.into();
+                names.access_methods.insert(session.read(&row, 0)?, name);
+                Ok(())
+            })
+            .await;
+        match read {
+            // No size needs them; those that every server has are known by number.
+            Err(VisitError::PermissionDenied { reason, .. }) => {
+                tracing::debug!(reason, "storage.catalog.access_methods_not_read");
+                let built_in = BUILT_IN_ACCESS_METHODS.map(|(oid, name)| (oid, name.into()));
+                names.access_methods.extend(built_in);
+            }
+            read => read?,
+        }
         Ok(names)
     }
 

@@ -22,7 +22,9 @@ pub fn grants(level: Level, role: &str, databases: &[String]) -> String {
         level.as_str()
     ));
     line("-- A password, if it needs one, is set afterwards with psql's \\password.");
-    line("do $plimsoll$");
+    // A name that has the quote's end in it would end it.
+    let quote_mark = dollar_quote(role);
+    line(&format!("do {quote_mark}"));
     line("begin");
     line(&format!(
         "  if not exists (select from pg_catalog.pg_roles where rolname = {}) then",
@@ -33,7 +35,7 @@ pub fn grants(level: Level, role: &str, databases: &[String]) -> String {
     ));
     line("  end if;");
     line("end");
-    line("$plimsoll$;");
+    line(&format!("{quote_mark};"));
     line(&format!(
         "alter role {quoted} set default_transaction_read_only = on;"
     ));
@@ -82,6 +84,17 @@ fn file_grants(role: &str) -> [String; 2] {
     ]
 }
 
+/// A dollar quote that does not occur in the text.
+fn dollar_quote(text: &str) -> String {
+    let mut mark = "$plimsoll$".to_owned();
+    let mut number = 0;
+    while text.contains(&mark) {
+        number += 1;
+        mark = format!("$plimsoll{number}$");
+    }
+    mark
+}
+
 /// psql's `\connect`. A name that could be taken for a connection string is written as one, as
 /// `pg_dump` does.
 fn connect(database: &str) -> String {
@@ -122,6 +135,15 @@ mod tests {
         assert!(!monitor.contains("\\connect"));
         assert!(lock_free.contains("grant pg_monitor"));
         assert!(lock_free.contains("\\connect \"app\"\ngrant execute on function pg_catalog.pg_ls_dir(text, boolean, boolean) to \"plimsoll\";\n"));
+    }
+
+    #[test]
+    fn a_role_cannot_end_the_dollar_quote() {
+        let role = "x'$plimsoll$; alter role evil superuser; --$plimsoll1$";
+        let script = grants(Level::ReadOnly, role, &[]);
+        assert!(script.contains("do $plimsoll2$\n"), "{script}");
+        assert_eq!(script.matches("$plimsoll2$").count(), 2, "{script}");
+        assert_eq!(dollar_quote("plimsoll"), "$plimsoll$");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 -- sizing relations: AccessShareLock on one relation at a time, let go before the next; pg_locks is read once
 -- for all of them. What somebody holds or waits for in ACCESS EXCLUSIVE mode is not touched. A relation
--- that is gone has no size. pg_table_size adds all forks in one go, but also a toast table; so it is for what
+-- that is gone has no size. pg_table_size, if the role may call it, adds all forks in one go, but also a toast table; so it is for what
 -- has none. Forks of a table that cannot exist are not asked for: each costs the server a file lookup.
 select
     t.oid,
@@ -8,7 +8,7 @@ select
     case
         when t.is_locked then null
         when t.is_table then pg_relation_size(t.oid, 'main')
-        else pg_table_size(t.oid)
+        else {all_forks}
     end,
     case
         when t.is_locked then null

@@ -1,7 +1,7 @@
 -- asking what the role may do: no locks on user relations; some twenty privilege checks
 select
-    current_user::text as role,
-    (select r.rolsuper from pg_roles r where r.rolname = current_user) as is_superuser,
+    current_user as role,
+    current_setting('is_superuser')::bool as is_superuser,
     pg_has_role('pg_monitor', 'usage') as monitor,
     pg_has_role('pg_read_all_stats', 'usage') as read_all_stats,
     pg_has_role('pg_read_all_settings', 'usage') as read_all_settings,

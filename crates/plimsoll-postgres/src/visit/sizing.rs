@@ -111,7 +111,10 @@ impl Around<'_> {
         memory: &mut Memory,
         sized: &mut Sized,
     ) -> Result<Session, VisitError> {
-        let stamps = in_time(changes::stamps(&session).await)?;
+        let Some(stamps) = in_time(changes::stamps(&session).await)? else {
+            memory.sweep = None;
+            return self.functions(session, seen, sized).await;
+        };
         let is_standby = session.server().in_recovery;
         let holds = |sweep: &Sweep| {
             !is_standby && sweep.holds(&stamps, self.now, self.options.full_sweep_every)

@@ -51,7 +51,7 @@ fn missing(diagnosis: &Diagnosis, database: &str) -> Vec<&'static str> {
         .iter()
         .chain(&database.items)
         .filter(|item| !item.ok && item.level.is_some())
-        .map(|item| item.name)
+        .map(|item| item.name.as_str())
         .collect()
 }
 
@@ -139,7 +139,7 @@ on_every_major! {
             .iter()
             .flat_map(|it| &it.items)
             .filter(|item| !item.ok)
-            .map(|item| item.name)
+            .map(|item| item.name.as_str())
             .collect();
         // Before 14 no single grant shows every table's statistics.
         let expected: &[&str] = if server.major() < 14 { &["pg_stats"] } else { &[] };

@@ -1,8 +1,10 @@
-//! Traps 53 to 57: names are bytes, and a fact that cannot be read costs itself.
+//! Traps 53 to 57: names are bytes, and what cannot be read costs itself.
 
 use plimsoll_core::instance::{Figure, InstanceFacts};
-use plimsoll_postgres::{Memory, MethodChoice, facts};
+use plimsoll_postgres::doctor::{Level, doctor};
+use plimsoll_postgres::{Memory, MethodChoice, Target, VisitOptions, facts};
 use throwaway_postgres::{Server, on_every_major};
+use tokio_util::sync::CancellationToken;
 
 use crate::session::{as_role, open};
 use crate::sizing::{BOTH, ask, database, number, options, run, see, table, total_size, try_visit};
@@ -117,13 +119,13 @@ on_every_major! {
             let url: plimsoll_connect::DatabaseUrl = server.url("postgres").parse().unwrap();
             let url = url.with_database(&database.connect_name);
             for method in BOTH {
-                let target = plimsoll_postgres::Target { instance: "test".into(), url: url.clone() };
+                let target = Target { instance: "test".into(), url: url.clone() };
                 let snapshot = plimsoll_postgres::visit(
                     &target,
                     &options(method),
                     &mut Memory::default(),
                     &plimsoll_postgres::Silent,
-                    &tokio_util::sync::CancellationToken::new(),
+                    &CancellationToken::new(),
                     jiff::Timestamp::now(),
                 )
                 .await
@@ -202,5 +204,80 @@ on_every_major! {
         assert_eq!(absent(&found).first(), Some(&"location"));
         assert!(matches!(found.databases, Figure::Known(_)) && matches!(found.wal.bytes, Figure::Known(_)));
         run(server, "postgres", "drop tablespace trap_56");
+    }
+
+    async fn trap_57_what_no_size_needs_stops_none(server: &Server) {
+        database(server, "trap_57", "
+            create role trap_57 login;
+            create table parent (id int primary key, doc text);
+            create table child () inherits (parent);
+            create table parts (id int) partition by range (id);
+            create table part partition of parts for values from (0) to (1000);
+            insert into part select generate_series(0, 999);
+            create index on parent using gin (to_tsvector('simple', doc));
+            insert into child select g, repeat('x', 500) from generate_series(1, 3000) g");
+        let url = as_role(&server.url("trap_57"), "trap_57");
+        let visited = async |method| {
+            let snapshot = try_visit(&url, &options(method), &mut Memory::default()).await.unwrap();
+            assert_eq!(snapshot.totals.unmeasured_bytes, 0, "{:?}", snapshot.totals);
+            for name in ["parent", "child", "part"] {
+                let table = table(&snapshot, "public", name);
+                assert_eq!(table.size().bytes, Some(total_size(server, "trap_57", table.oid)), "{name}");
+                assert!(table.size().is_measured());
+            }
+            snapshot
+        };
+        for (what, is_needed) in [
+            ("select on pg_stat_database", false),
+            ("select on pg_am", false),
+            ("select on pg_inherits", false),
+            ("select on pg_stat_bgwriter", false),
+            ("select on pg_roles", false),
+            ("select on pg_settings", false),
+            ("select on pg_tablespace", false),
+            ("select on pg_replication_slots", false),
+            ("execute on function pg_table_size(regclass)", false),
+            ("execute on function pg_stat_get_db_stat_reset_time(oid)", false),
+            ("execute on function pg_relation_size(regclass, text)", true),
+            ("select on pg_index", true),
+            ("select on pg_namespace", true),
+            ("select on pg_locks", true),
+        ] {
+            run(server, "trap_57", &format!("revoke {what} from public"));
+            if !is_needed {
+                for method in [MethodChoice::Auto, MethodChoice::Changes] {
+                    let snapshot = visited(method).await;
+                    let parent = table(&snapshot, "public", "parent");
+                    assert_eq!(&*parent.indexes[1].access_method, "gin", "without {what}");
+                    let parts = table(&snapshot, "public", "parts").oid;
+                    assert_eq!(table(&snapshot, "public", "part").parent_oid, Some(parts), "without {what}");
+                }
+            }
+            // `doctor` says so beforehand, and what it advises helps.
+            let diagnose = async || {
+                let target = Target { instance: "test".into(), url: url.parse().unwrap() };
+                let names = ["trap_57".to_owned()];
+                let cancel = CancellationToken::new();
+                let found = doctor(&target, &names, Level::ReadOnly, &VisitOptions::default(), &cancel).await;
+                found.unwrap().databases.remove(0)
+            };
+            let found = diagnose().await;
+            assert_eq!(found.method.is_none(), is_needed, "without {what}: {found:?}");
+            assert_eq!(found.level.is_none(), is_needed, "without {what}: {found:?}");
+            let object = what.rsplit(' ').next().unwrap().split('(').next().unwrap();
+            let grants: Vec<_> = found.items.iter().filter_map(|item| item.grant.as_deref()).collect();
+            let helping = grants.iter().filter(|grant| grant.contains(object)).collect::<Vec<_>>();
+            // What a visit asks for beforehand, and does another way, is no finding.
+            let is_asked = ["pg_table_size", "pg_stat_get_db_stat_reset_time", "pg_roles"].contains(&object);
+            assert_eq!(helping.is_empty(), is_asked, "without {what}: {grants:?}");
+            for grant in helping {
+                run(server, "trap_57", grant);
+            }
+            let found = diagnose().await;
+            assert!(found.level.is_some() && found.method.is_some(), "with {grants:?}: {found:?}");
+            visited(MethodChoice::Auto).await;
+            run(server, "trap_57", &format!("grant {what} to public"));
+        }
+        run(server, "trap_57", "drop owned by trap_57; drop role trap_57");
     }
 }
