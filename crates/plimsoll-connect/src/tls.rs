@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 use x509_cert::Certificate;
@@ -30,11 +31,7 @@ pub(crate) fn connector(choice: &TlsChoice) -> Result<MakeRustlsConnect, String>
         provider: Arc::clone(&provider),
     };
     let config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(match choice.versions {
-            Versions::Both => rustls::DEFAULT_VERSIONS,
-            Versions::Only12 => &[&rustls::version::TLS12],
-            Versions::Only13 => &[&rustls::version::TLS13],
-        })
+        .with_protocol_versions(versions(choice.versions))
         .map_err(|error| error.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
@@ -49,6 +46,16 @@ pub(crate) fn connector(choice: &TlsChoice) -> Result<MakeRustlsConnect, String>
         config.alpn_protocols = vec![b"postgresql".to_vec()];
     }
     Ok(MakeRustlsConnect::new(config))
+}
+
+fn versions(choice: Versions) -> &'static [&'static SupportedProtocolVersion] {
+    static ONLY_12: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS12];
+    static ONLY_13: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
+    match choice {
+        Versions::Both => rustls::DEFAULT_VERSIONS,
+        Versions::Only12 => &ONLY_12,
+        Versions::Only13 => &ONLY_13,
+    }
 }
 
 /// What a failed handshake means, and what to do about it.

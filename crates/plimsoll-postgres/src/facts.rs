@@ -7,6 +7,7 @@ mod wal;
 
 use plimsoll_core::Oid;
 use plimsoll_core::instance::{DatabaseTotal, Figure, InstanceFacts, Tablespace};
+use plimsoll_core::name;
 use tokio_postgres::types::Type;
 
 use crate::capacity;
@@ -128,7 +129,9 @@ impl Place {
         let sql = include_str!("facts/tablespace_location.sql");
         let read = async {
             let row = session.one(sql, &[(&self.oid, Type::OID)]).await?;
-            session.shared_text(&row, "location")
+            // A path is bytes: written so that they are not lost.
+            let RawText(location) = session.read(&row, "location")?;
+            Ok(name::of_bytes(location).into_owned())
         };
         figure(read.await)
     }

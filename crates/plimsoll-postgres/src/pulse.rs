@@ -18,12 +18,16 @@ use plimsoll_core::disk::part::{Kind, Part, Source};
 use plimsoll_core::disk::pulse::{Pulse, Rewriting, Writer};
 use plimsoll_core::disk::wal::Limits;
 use plimsoll_core::instance::Figure;
+use plimsoll_core::name;
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 pub use full::rest_of_disk;
 
+use crate::capacity::path_of;
 use crate::error::VisitError;
 use crate::ground::Ground;
+use crate::raw_text::RawText;
 use crate::session::{Param, Session};
 use crate::volumes::Volumes;
 use look::{MOST_ENTRIES, NO_FILES, ServerNow, Settings, fact, part, too_many, unsigned};
@@ -95,11 +99,17 @@ async fn places(session: &Session) -> Result<Vec<(Oid, String, String)>, VisitEr
         .map(|row| {
             Ok((
                 session.read(row, "oid")?,
-                session.read(row, "name")?,
-                session.read(row, "location")?,
+                session.shared_text(row, "name")?,
+                path_text(session, row)?,
             ))
         })
         .collect()
+}
+
+/// Where a tablespace lies, written so that no byte is lost.
+fn path_text(session: &Session, row: &Row) -> Result<String, VisitError> {
+    let RawText(location) = session.read(row, "location")?;
+    Ok(name::of_bytes(location).into_owned())
 }
 
 /// `pg_wal`, and how many segments wait to be archived.
@@ -177,13 +187,14 @@ async fn temporary(
         let mut entries = 0;
         for row in rows {
             let bytes = unsigned(session, row, "bytes")?.unwrap_or(0);
-            let name: String = session.read(row, "name")?;
+            let name = session.shared_text(row, "name")?;
             sums.entry(session.read(row, "tablespace")?)
                 .or_insert((name, 0))
                 .1 += bytes;
             entries = session.read::<i64, _>(row, "entries")?;
             if let Some(pid) = session.read::<Option<i32>, _>(row, "pid")? {
-                let (user, since) = (session.read(row, "role")?, session.read(row, "since")?);
+                let user = session.shared_text_if(row, "role")?;
+                let since = session.read(row, "since")?;
                 writers
                     .entry(pid)
                     .or_insert(Writer {
@@ -321,7 +332,7 @@ async fn look_at_volumes(
     tablespaces: &[(Oid, String, String)],
     pulse: &mut Pulse,
 ) {
-    let data = settings.text("data_directory").map(PathBuf::from);
+    let data = settings.text("data_directory").map(path_of);
     let data = match volumes
         .ground(Ground::of(session), data, VOLUMES_LIMIT)
         .await
@@ -343,7 +354,10 @@ async fn look_at_volumes(
         .iter()
         .filter(|(_, _, location)| !location.is_empty())
     {
-        places.push((Place::Tablespace(name.clone()), data.join(location)));
+        places.push((
+            Place::Tablespace(name.clone()),
+            data.join(path_of(location)),
+        ));
     }
     let directories: Vec<PathBuf> = places
         .iter()

@@ -316,6 +316,19 @@ impl Session {
         Ok(self.server_encoding.shared(bytes).into_owned())
     }
 
+    /// As [`Self::shared_text`], where there may be none.
+    pub(crate) fn shared_text_if<I>(
+        &self,
+        row: &Row,
+        column: I,
+    ) -> Result<Option<String>, VisitError>
+    where
+        I: tokio_postgres::row::RowIndex + std::fmt::Display,
+    {
+        let text: Option<RawText<'_>> = self.read(row, column)?;
+        Ok(text.map(|RawText(bytes)| self.server_encoding.shared(bytes).into_owned()))
+    }
+
     /// Of names that all databases share, that of the server's encoding where no other is known.
     pub(crate) const fn server_encoding(&self) -> Encoding {
         self.server_encoding

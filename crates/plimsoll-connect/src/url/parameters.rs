@@ -84,7 +84,11 @@ pub(super) fn completed(
     let env = |variable: &str| env(variable).filter(|value| !value.is_empty());
     if let Some(service) = pairs.get("service").cloned().or_else(|| env("PGSERVICE")) {
         let found = service::read(&service, pairs.get("servicefile").cloned(), &env)?;
-        check(&found, &format!("the service {}", name::shown(&service)), true)?;
+        check(
+            &found,
+            &format!("the service {}", name::shown(&service)),
+            true,
+        )?;
         for (key, value) in found {
             pairs.entry(key).or_insert(value);
         }
@@ -100,7 +104,10 @@ pub(super) fn completed(
             pairs.insert((*key).to_owned(), value);
         }
     }
-    for (_, variable) in UNSUPPORTED.iter().filter(|(_, variable)| !variable.is_empty()) {
+    for (_, variable) in UNSUPPORTED
+        .iter()
+        .filter(|(_, variable)| !variable.is_empty())
+    {
         if env(variable).is_some() {
             return Err(UrlError(format!(
                 "Plimsoll does not support the environment variable {variable}; unset it"

@@ -10,8 +10,8 @@ use secrecy::SecretString;
 
 use super::parameters::{self, KEYS, Pairs};
 use super::{
-    ChannelBinding, DatabaseUrl, Host, Place, Roots, SessionKind, SslMode, TlsChoice,
-    UrlError, Versions,
+    ChannelBinding, DatabaseUrl, Host, Place, Roots, SessionKind, SslMode, TlsChoice, UrlError,
+    Versions,
 };
 
 pub(super) fn parse(

@@ -39,8 +39,9 @@ fn find(text: &str, host: &Host, database: &str, user: &str) -> Option<String> {
         .find_map(|line| {
             let mut fields = fields(line);
             let password = (fields.len() == 5).then(|| fields.pop())??;
-            let host_fits =
-                fields[0] == "*" || fields[0] == name || (is_default_socket && fields[0] == "localhost");
+            let host_fits = fields[0] == "*"
+                || fields[0] == name
+                || (is_default_socket && fields[0] == "localhost");
             let fits = |field: &str, value: &str| field == "*" || field == value;
             (host_fits
                 && fits(&fields[1], &port)

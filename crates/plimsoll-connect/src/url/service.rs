@@ -90,7 +90,10 @@ mod tests {
         let file = "# ours\n[other]\nhost=no\n\n[shop]\nhost=db1\n port=5433 \nhost=second\n[last]\nhost=no\n";
         let found = section(file, "shop").unwrap().unwrap();
         assert_eq!(
-            found.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>(),
+            found
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str()))
+                .collect::<Vec<_>>(),
             [("host", "db1"), ("port", "5433")]
         );
         assert_eq!(section(file, "none"), Ok(None));

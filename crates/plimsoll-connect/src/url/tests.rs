@@ -250,16 +250,46 @@ fn with_env(text: &str, env: &[(&str, &str)]) -> Result<DatabaseUrl, UrlError> {
 #[test]
 fn what_makes_a_connection_safer_is_honoured_or_refused_by_name() {
     for (text, variable, value, named) in [
-        ("postgres://h/d", "PGREQUIREAUTH", "scram-sha-256", "PGREQUIREAUTH"),
-        ("postgres://h/d", "PGREQUIREPEER", "postgres", "PGREQUIREPEER"),
+        (
+            "postgres://h/d",
+            "PGREQUIREAUTH",
+            "scram-sha-256",
+            "PGREQUIREAUTH",
+        ),
+        (
+            "postgres://h/d",
+            "PGREQUIREPEER",
+            "postgres",
+            "PGREQUIREPEER",
+        ),
         ("postgres://h/d", "PGSSLCRL", "/x.crl", "PGSSLCRL"),
         ("postgres://h/d", "PGSSLCRLDIR", "/x", "PGSSLCRLDIR"),
         ("postgres://h/d", "PGGSSENCMODE", "require", "PGGSSENCMODE"),
-        ("postgres://h/d", "PGMINPROTOCOLVERSION", "3.2", "PGMINPROTOCOLVERSION"),
+        (
+            "postgres://h/d",
+            "PGMINPROTOCOLVERSION",
+            "3.2",
+            "PGMINPROTOCOLVERSION",
+        ),
         ("postgres://h/d", "PGSSLCERTMODE", "require", "sslcertmode"),
-        ("postgres://h/d", "PGSSLMINPROTOCOLVERSION", "SSLv3", "ssl_min_protocol_version"),
-        ("postgres://h/d", "PGSSLMAXPROTOCOLVERSION", "TLSv1.1", "ssl_max_protocol_version"),
-        ("postgres://h/d", "PGTARGETSESSIONATTRS", "leader", "target_session_attrs"),
+        (
+            "postgres://h/d",
+            "PGSSLMINPROTOCOLVERSION",
+            "SSLv3",
+            "ssl_min_protocol_version",
+        ),
+        (
+            "postgres://h/d",
+            "PGSSLMAXPROTOCOLVERSION",
+            "TLSv1.1",
+            "ssl_max_protocol_version",
+        ),
+        (
+            "postgres://h/d",
+            "PGTARGETSESSIONATTRS",
+            "leader",
+            "target_session_attrs",
+        ),
         ("postgres://h/d?require_auth=none", "", "", "require_auth"),
         ("postgres://h/d?sslcrl=/x", "", "", "sslcrl"),
         ("postgres://h/d?sslmood=require", "", "", "`sslmood`"),
@@ -297,11 +327,23 @@ fn what_makes_a_connection_safer_is_honoured_or_refused_by_name() {
 fn a_service_stands_between_the_url_and_the_environment() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("services");
-    std::fs::write(&file, "[shop]\nhost=db9\nuser=seller\ndbname=caf\\xE9\n[bad]\nsslmood=x\n").unwrap();
+    std::fs::write(
+        &file,
+        "[shop]\nhost=db9\nuser=seller\ndbname=caf\\xE9\n[bad]\nsslmood=x\n",
+    )
+    .unwrap();
     let file = file.to_str().unwrap();
-    let env = [("PGSERVICE", "shop"), ("PGSERVICEFILE", file), ("PGUSER", "nobody"), ("PGPORT", "6000")];
+    let env = [
+        ("PGSERVICE", "shop"),
+        ("PGSERVICEFILE", file),
+        ("PGUSER", "nobody"),
+        ("PGPORT", "6000"),
+    ];
     let url = with_env("postgres://?host=mine", &env).unwrap();
-    assert_eq!((url.host_text().as_str(), url.user()), ("mine:6000", Some("seller")));
+    assert_eq!(
+        (url.host_text().as_str(), url.user()),
+        ("mine:6000", Some("seller"))
+    );
     // What is only written like a byte of a name.
     assert_eq!(url.database(), Some("caf\\x5CxE9"));
     let url = with_env(&format!("service=shop servicefile={file}"), &[]).unwrap();

@@ -65,7 +65,7 @@ async fn in_files(session: &Session, now: Timestamp) -> Result<Vec<(Place, Part)
         rows.iter()
             .map(|row| {
                 let tablespace: Oid = session.read(row, "tablespace")?;
-                let name: String = session.read(row, "name")?;
+                let name = session.shared_text(row, "name")?;
                 let bytes = unsigned(session, row, "bytes")?.unwrap_or(0);
                 let part = Part::measured(Kind::Database, Some(&name), bytes, Source::Files, now);
                 Ok((place(&names, tablespace), part))
@@ -146,7 +146,7 @@ async fn directory(
     let found = fact(session, sql, &[(&log, Type::TEXT)], |rows| {
         let mut sums = BTreeMap::new();
         for row in rows {
-            let folder: String = session.read(row, "folder")?;
+            let folder = session.shared_text(row, "folder")?;
             let kind = match folder.as_str() {
                 "global" => Kind::Global,
                 "pg_xact" | "pg_multixact" | "pg_subtrans" | "pg_commit_ts" => {

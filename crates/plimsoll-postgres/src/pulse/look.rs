@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use plimsoll_core::disk::part::{Kind, Part, Source};
 use plimsoll_core::instance::Figure;
+use plimsoll_core::name;
 use tokio_postgres::Row;
 
 use crate::error::VisitError;
+use crate::raw_text::RawText;
 use crate::session::{Param, Session};
 
 /// More entries than this are not counted.
@@ -71,9 +73,14 @@ impl Settings {
     pub(super) async fn read(session: &Session) -> Result<Self, VisitError> {
         let mut settings = BTreeMap::new();
         for row in session.rows(include_str!("settings.sql"), &[]).await? {
+            // A path need not be UTF-8.
+            let RawText(text) = session.read(&row, "setting")?;
             settings.insert(
                 session.read(&row, "name")?,
-                (session.read(&row, "setting")?, session.read(&row, "unit")?),
+                (
+                    name::of_bytes(text).into_owned(),
+                    session.read(&row, "unit")?,
+                ),
             );
         }
         Ok(Self(settings))

@@ -98,13 +98,13 @@ async fn slots(
     fact(session, &sql, &[], |rows| {
         rows.iter()
             .map(|row| {
-                let name: String = session.read(row, "name")?;
+                let name = session.shared_text(row, "name")?;
                 let is_temporary = session.read(row, "is_temporary")?;
                 let inactive_since: Option<Timestamp> = session.read(row, "inactive_since")?;
                 let restart = unsigned(session, row, "restart")?;
                 let slot = Slot {
                     is_physical: session.read(row, "is_physical")?,
-                    database: session.read(row, "database")?,
+                    database: session.shared_text_if(row, "database")?,
                     is_temporary,
                     // That is what pg_basebackup calls the one it makes for itself.
                     is_base_backup: is_temporary && name.starts_with("pg_basebackup_"),

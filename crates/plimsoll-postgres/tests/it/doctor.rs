@@ -40,7 +40,7 @@ fn run(server: &Server, script: &str, databases: &[&str]) {
     session.run(&part).unwrap();
 }
 
-fn missing(diagnosis: &Diagnosis, database: &str) -> Vec<&'static str> {
+fn missing<'a>(diagnosis: &'a Diagnosis, database: &str) -> Vec<&'a str> {
     let database = diagnosis
         .databases
         .iter()

@@ -172,7 +172,7 @@ on_every_major! {
             ("select on pg_replication_slots", &["retained_by"]),
             ("select on pg_settings", &["keep_size", "archive_pending", "capacity"]),
             ("select on pg_tablespace", &["tablespaces", "temporary"]),
-            ("select on pg_roles", &["wal", "temporary"]),
+            ("select on pg_roles", &[]),
             ("execute on function pg_tablespace_location(oid)", &["location"]),
             ("execute on function pg_tablespace_size(oid)", &["bytes"]),
             ("execute on function pg_current_wal_lsn()", &["retained_by"]),
