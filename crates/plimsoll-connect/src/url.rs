@@ -5,6 +5,7 @@ mod parse;
 mod passfile;
 mod service;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,9 @@ use std::time::Duration;
 
 use plimsoll_core::name;
 use secrecy::{ExposeSecret, SecretString};
+
+/// Parameters by name.
+type Pairs = BTreeMap<String, String>;
 
 /// A connection string of libpq's two forms, `postgres://...` and `host=... dbname=...`.
 ///

@@ -1,14 +1,9 @@
 //! Which of libpq's parameters and environment variables are honoured, which change nothing, and which are
 //! refused by name: to ignore one that makes a connection safer would be the one wrong answer.
 
-use std::collections::BTreeMap;
-
 use plimsoll_core::name;
 
-use super::{UrlError, service};
-
-/// Parameters by name.
-pub(super) type Pairs = BTreeMap<String, String>;
+use super::{Pairs, UrlError, service};
 
 /// What is understood, with the environment variable that stands in for an absent one.
 pub(super) const KEYS: [(&str, &str); 24] = [

@@ -8,10 +8,10 @@ use std::time::Duration;
 use plimsoll_core::name;
 use secrecy::SecretString;
 
-use super::parameters::{self, KEYS, Pairs};
+use super::parameters::{self, KEYS};
 use super::{
-    ChannelBinding, DatabaseUrl, Host, Place, Roots, SessionKind, SslMode, TlsChoice, UrlError,
-    Versions,
+    ChannelBinding, DatabaseUrl, Host, Pairs, Place, Roots, SessionKind, SslMode, TlsChoice,
+    UrlError, Versions,
 };
 
 pub(super) fn parse(

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use plimsoll_core::name;
 
-use super::UrlError;
-use super::parameters::Pairs;
+use super::{Pairs, UrlError};
 
 /// Where packages of PostgreSQL keep the file for all users, unless `PGSYSCONFDIR` says otherwise.
 const SYSTEM_FOLDER: &str = "/etc/postgresql-common";
