@@ -1,7 +1,6 @@
 //! Progress on a terminal, for what takes longer than a second.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Seek, SeekFrom};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -72,40 +71,5 @@ impl Counter {
 
     pub(crate) fn at(&self, text: &str) {
         self.spinner.bar.set_message(text.to_owned());
-    }
-
-    /// Shows how much of an input was read.
-    pub(crate) fn reading(&self, input: File) -> Counted {
-        Counted {
-            input,
-            bytes: 0,
-            bar: self.spinner.bar.clone(),
-        }
-    }
-}
-
-/// An input whose bytes are counted.
-pub(crate) struct Counted {
-    input: File,
-    bytes: u64,
-    bar: ProgressBar,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(buffer)?;
-        self.bytes += read as u64;
-        self.bar.set_message(format!(
-            "{} read",
-            plimsoll_core::size_text::pretty(self.bytes)
-        ));
-        Ok(read)
-    }
-}
-
-impl Seek for Counted {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.bytes = self.input.seek(to)?;
-        Ok(self.bytes)
     }
 }

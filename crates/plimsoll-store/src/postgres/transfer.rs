@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::PostgresStore;
 use super::append::NEW_DATABASE_LOCK;
 use super::error::Wrong;
+use super::partition::WEEK;
 use super::pool::Work;
 use crate::moving::kinds::{self, Formers};
 use crate::moving::line::{Destination, Line, Write, batch_json, by_table};
@@ -15,6 +16,9 @@ use crate::moving::row::{DatabaseRow, RelationRow, Row};
 use crate::moving::splice::{Existing, Splice};
 use crate::moving::{BATCH, Moved, NotMoved};
 use crate::{DatabaseKey, forecast, unread};
+
+/// No history of sizes is longer: 20 years. A wrong date would else make thousands of partitions.
+const MOST_WEEKS: i64 = 20 * 52 + 4;
 
 const READS: [&str; 4] = [
     include_str!("transfer/read_relations.sql"),
@@ -140,10 +144,16 @@ pub(super) async fn write(
     };
     let of = file.key();
     let (relations, rest) = relations_first(rows, &mut from).await;
-    store
-        .partitions
-        .ensure_all(&store.pool, weeks(store, &file, &relations).await?)
-        .await?;
+    let weeks = weeks(store, &file, &relations).await?;
+    if weeks.1 - weeks.0 > MOST_WEEKS * WEEK {
+        return Ok(Err(NotMoved::Rows(format!(
+            "its times lie {} years apart, and each week of them gets a partition: leave out what is older than \
+             {} years",
+            (weeks.1 - weeks.0) / (52 * WEEK),
+            MOST_WEEKS / 52
+        ))));
+    }
+    store.partitions.ensure_all(&store.pool, weeks).await?;
     let mut connection;
     let work = begin!(&store.pool, connection, write);
     work.may_take_long().await?;

@@ -2,12 +2,13 @@
 //! and one size over time, of a database or its volume.
 
 use std::io::{Read, Seek};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use plimsoll_input::{Ask, Kind, Refused};
 
 use super::staging::{Added, Seen, Staging};
-use super::{Moved, TransferError, take};
+use super::{Course, Moved, TransferError, take};
 use crate::{DatabaseKey, Row, Store, TableName};
 
 /// How bad lines and several databases are dealt with, and how the file is to be read.
@@ -19,6 +20,8 @@ pub struct Options {
     pub skip_bad_samples: bool,
     /// What the file does not say itself.
     pub ask: Ask,
+    /// How far it has come, and whether it is to stop.
+    pub course: Arc<Course>,
 }
 
 /// What became of the sizes in a file.
@@ -52,12 +55,13 @@ pub async fn import(
     let known = known(store, of).await?;
     let knew_indexes = known.iter().any(super::row::RelationRow::is_index);
     let options = options.clone();
+    let course = Arc::clone(&options.course);
     let read = tokio::task::spawn_blocking(move || stage(input, &options));
     let staged = read.await.map_err(std::io::Error::other)??;
     let of = of.clone();
     let staging = staged.staging;
     let moved = take(store, async |to| {
-        let emitting = tokio::task::spawn_blocking(move || staging.emit(&of, &known, &to));
+        let emitting = tokio::task::spawn_blocking(move || staging.emit(&of, &known, &course, &to));
         emitting.await.map_err(std::io::Error::other)?
     })
     .await?;
@@ -116,7 +120,11 @@ fn stage(mut input: impl Read + Seek, options: &Options) -> Result<Staged, Trans
     let staging = Staging::new(kind)?;
     let (bad, notes) = if kind == Kind::Series {
         let series = plimsoll_input::read(&mut input, &options.ask)?;
+        options.course.has_read(series.points.len() as u64)?;
         for point in &series.points {
+            if options.course.is_to_come(point.at.as_second()) {
+                return Err(TransferError::ToCome(point.at));
+            }
             staging.add_total(point.at.as_millisecond(), as_signed(point.bytes))?;
         }
         (Bad::default(), series.notes)
@@ -147,6 +155,7 @@ fn stage_relations(
         input,
         &options.ask,
         |line, size| {
+            options.course.has_read(1)?;
             if let Some(name) = size.database {
                 if options
                     .source_database
@@ -158,6 +167,13 @@ fn stage_relations(
                 if !databases.iter().any(|known| known == name) {
                     databases.push(name.to_owned());
                 }
+            }
+            if options.course.is_to_come(size.at.as_second()) {
+                return spoil(
+                    line,
+                    Some(size.at),
+                    &TransferError::ToCome(size.at).to_string(),
+                );
             }
             let name = match size.schema {
                 Some(schema) => Ok(TableName::new(schema, size.relation)),

@@ -3,6 +3,7 @@
 //! A history travels as rows ([`row::Row`]), database by database. A database's rows are taken as a
 //! whole or not at all, and never twice: `moving` takes from them only what the store lacks.
 
+mod course;
 pub mod csv;
 pub mod ndjson;
 pub mod pghero;
@@ -10,6 +11,7 @@ mod staging;
 
 use tokio::sync::mpsc;
 
+pub use self::course::Course;
 use self::row::Row;
 pub(crate) use crate::moving::BATCH;
 pub use crate::moving::{Fit, Moved, NotMoved, row};
@@ -66,6 +68,12 @@ pub enum TransferError {
     /// The place where rows are sorted failed.
     #[error("sorting the rows in a temporary file failed: {0}")]
     Sort(#[from] rusqlite::Error),
+    /// A sample is of a time that is not yet.
+    #[error("{0} is still to come: nobody can have measured then")]
+    ToCome(jiff::Timestamp),
+    /// It was told to stop.
+    #[error("it was stopped before its end, and nothing of it is kept")]
+    Stopped,
     /// The input names several databases.
     #[error("there are rows of several databases ({0}): name one with --source-database")]
     SeveralDatabases(String),

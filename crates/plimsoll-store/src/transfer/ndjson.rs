@@ -1,11 +1,12 @@
 //! Histories as NDJSON: one row a line, the same bytes whichever store they come from.
 
 use std::io::{BufRead, BufReader, Read, Seek, Write};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::row::{EndRow, Row};
-use super::{BATCH, Moved, TransferError, WAITING, take};
+use super::{BATCH, Course, Moved, TransferError, WAITING, take};
 use crate::{DatabaseKey, Store, on_this_thread};
 
 /// No row is longer: names have 63 bytes, and few relations were ever renamed often.
@@ -54,23 +55,34 @@ fn line(out: &mut (dyn Write + Send), row: &Row) -> std::io::Result<()> {
 
 /// Reads histories and has the store take them, database by database. All of the input is checked
 /// before any of it is taken: one that is damaged or cut short changes nothing.
+///
+/// # Errors
+/// [`TransferError`]; of the database at which it happened nothing is kept.
 pub async fn import(
     store: &dyn Store,
     input: impl Read + Seek + Send + 'static,
+    course: &Arc<Course>,
 ) -> Result<Vec<Moved>, TransferError> {
+    let checked = Arc::clone(course);
     let checking = tokio::task::spawn_blocking(move || {
         let mut input = input;
-        let mut reader = Reader::new(BufReader::with_capacity(BUFFER, &mut input));
-        while reader.batch()?.is_some() {}
+        let mut reader = Reader::new(BufReader::with_capacity(BUFFER, &mut input), &checked);
+        while let Some(batch) = reader.batch()? {
+            checked.has_read(batch.len() as u64)?;
+        }
         input.rewind()?;
         Ok::<_, TransferError>(input)
     });
     let input = checking.await.map_err(std::io::Error::other)??;
     let (to, mut from) = mpsc::channel(WAITING);
+    let course = Arc::clone(course);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut reader = Reader::new(BufReader::with_capacity(BUFFER, input));
+        let mut reader = Reader::new(BufReader::with_capacity(BUFFER, input), &course);
         loop {
-            let next = reader.batch();
+            let next = reader.batch().and_then(|batch| {
+                let rows = batch.as_ref().map_or(0, Vec::len);
+                course.has_written(rows as u64).map(|()| batch)
+            });
             let is_last = !matches!(&next, Ok(Some(_)));
             let next = match next {
                 Ok(Some(batch)) => Ok(batch),
@@ -106,7 +118,7 @@ pub async fn import(
 }
 
 /// Cuts an input into rows, and says at which line it is wrong.
-struct Reader<R> {
+struct Reader<'a, R> {
     input: R,
     line: Vec<u8>,
     number: u64,
@@ -114,16 +126,18 @@ struct Reader<R> {
     within: Option<(String, u64)>,
     /// The order of the last row: rows of one database come kind by kind.
     rank: u8,
+    course: &'a Course,
 }
 
-impl<R: BufRead> Reader<R> {
-    const fn new(input: R) -> Self {
+impl<'a, R: BufRead> Reader<'a, R> {
+    const fn new(input: R, course: &'a Course) -> Self {
         Self {
             input,
             line: Vec::new(),
             number: 0,
             within: None,
             rank: 0,
+            course,
         }
     }
 
@@ -173,6 +187,14 @@ impl<R: BufRead> Reader<R> {
             self.wrong(format!("it is no row of an export: {text}"))
         })?;
         row.check().map_err(|reason| self.wrong(reason))?;
+        if let Row::Sample(sample) = &row
+            && self.course.is_to_come(sample.tick)
+        {
+            return Err(self.wrong(format!(
+                "its sample of {} is still to come",
+                sample.sampled_at
+            )));
+        }
         self.order(&row)?;
         Ok(Some(row))
     }

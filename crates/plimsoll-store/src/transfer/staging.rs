@@ -16,8 +16,8 @@ use tokio::sync::mpsc::Sender;
 
 use self::out::Out;
 use self::owners::owners;
-use super::TransferError;
 use super::row::{DatabaseRow, FORMAT, RelationRow, Row, SampleRow, SizesRow, TableValueRow};
+use super::{Course, TransferError};
 use crate::DatabaseKey;
 use crate::sample::{from_millis, odd_key};
 
@@ -143,10 +143,12 @@ impl Staging {
         self,
         of: &DatabaseKey,
         known: &[RelationRow],
+        course: &Course,
         to: &Sender<Vec<Row>>,
     ) -> Result<(), TransferError> {
         self.sorted
             .execute("delete from seen where at in (select at from spoiled)", [])?;
+        course.check()?;
         let times = self.times()?;
         let (Some(&(_, first_tick)), Some(&(_, last_tick))) = (times.first(), times.last()) else {
             return Err(TransferError::Nothing(
@@ -157,9 +159,11 @@ impl Staging {
             self.drop_sizes_of_vanished_tables()?;
         }
         let mut relations = self.relations(known, &times)?;
+        course.check()?;
         let changes = self.points(&mut relations)?;
+        course.check()?;
         relations.retain(|_, relation| relation.first_tick != i64::MAX);
-        let mut out = Out::new(to);
+        let mut out = Out::new(to, course);
         let last_id = relations.keys().max().copied().unwrap_or(0);
         out.send(Row::Database(DatabaseRow {
             format: FORMAT,
@@ -183,8 +187,7 @@ impl Staging {
         self.samples(&times, &changes, &mut out)?;
         self.table_values(&mut out)?;
         self.index_values(&relations, &mut out)?;
-        out.finish();
-        Ok(())
+        out.finish()
     }
 
     /// The samples' times with their ticks, oldest first.

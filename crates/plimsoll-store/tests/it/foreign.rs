@@ -184,3 +184,22 @@ async fn one_size_over_time_becomes_samples_without_tables() {
         assert!(error.to_string().contains("--free"), "{error}");
     }
 }
+
+throwaway_postgres::on_every_major! {
+    async fn a_wrong_date_makes_no_thousands_of_partitions(server: &Server) {
+        let fresh = Fresh::postgres(server, "far").await;
+        let count = || -> u64 {
+            let weeks = "select count(*) from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+                         where c.relkind = 'r'";
+            fresh.sql(weeks)[0][0].as_deref().unwrap().parse().unwrap()
+        };
+        let before = count();
+        let far = "time,bytes\n1991-01-01,8192\n2026-01-01,8192\n";
+        let error = import(&*fresh.store, &shop(), far, &Options::default()).await.unwrap_err();
+        assert!(error.to_string().contains("lie 35 years apart"), "{error}");
+        assert_eq!(count(), before);
+        let near = "time,bytes\n2025-01-01,8192\n2026-01-01,8192\n";
+        import(&*fresh.store, &shop(), near, &Options::default()).await.unwrap();
+        assert!((1..=2 * 54).contains(&(count() - before)));
+    }
+}

@@ -1,6 +1,7 @@
 //! Histories move between stores without loss, once, and what other tools measured joins them.
 
 use std::io::Cursor;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 use plimsoll_core::sample::SampleKind;
@@ -82,7 +83,7 @@ async fn import(
     store: &dyn Store,
     text: &str,
 ) -> Result<Vec<plimsoll_store::Moved>, TransferError> {
-    ndjson::import(store, Cursor::new(text.to_owned())).await
+    ndjson::import(store, Cursor::new(text.to_owned()), &Arc::default()).await
 }
 
 /// Everything that the view shows, but how each database prints a time.

@@ -2,12 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use plimsoll_core::name::{shown, visible};
 use plimsoll_store::Moved;
 use plimsoll_store::transfer::csv::{self, Imported, Options};
-use plimsoll_store::transfer::{Fit, ndjson, pghero};
+use plimsoll_store::transfer::{Course, Fit, TransferError, ndjson, pghero};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
@@ -18,6 +22,7 @@ use crate::context::Context;
 use crate::output::{self, thousands};
 use crate::progress::Counter;
 use crate::secrets::has_password;
+use crate::signals::Stop;
 
 /// The list of processes shows what was typed.
 const TYPED: &str = "every user of this machine can read the password in the URL in the list of processes; \
@@ -42,7 +47,9 @@ struct Database {
 
 pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result<Finding> {
     let store = context.migrated_store().await?;
+    let course = Arc::new(Course::at(Timestamp::now()));
     let options = Options {
+        course: Arc::clone(&course),
         source_database: args.source_database,
         skip_bad_samples: args.skip_bad_samples,
         ask: args.reading.ask(args.capacity.map(|bytes| bytes.0)),
@@ -56,7 +63,9 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
                 tracing::warn!("{TYPED}");
             }
             counter.at("reading pghero_space_stats");
-            let imported = pghero::import(&*store, &context.key()?, url, &options).await?;
+            let key = context.key()?;
+            let importing = pghero::import(&*store, &key, url, &options);
+            let imported = watched(&course, &counter, importing).await?;
             drop(counter);
             return sizes(context, imported);
         }
@@ -64,18 +73,51 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
     let from = path.display();
     let mut input = input::open(path).with_context(|| format!("cannot read {from}"))?;
     let is_ndjson = is_export(&mut input)?;
-    let input = counter.reading(input);
     let named = || format!("cannot import {from}");
     if is_ndjson {
-        let moved = ndjson::import(&*store, input).await.with_context(named)?;
+        let importing = ndjson::import(&*store, input, &course);
+        let moved = watched(&course, &counter, importing)
+            .await
+            .with_context(named)?;
         drop(counter);
         return report(context, &moved, Vec::new(), 0, None);
     }
-    let imported = csv::import(&*store, &context.key()?, input, &options)
+    let key = context.key()?;
+    let importing = csv::import(&*store, &key, input, &options);
+    let imported = watched(&course, &counter, importing)
         .await
         .with_context(named)?;
     drop(counter);
     sizes(context, imported)
+}
+
+/// Shows how far an import has come, and has it end in order when the program is to: it waits for its end, so
+/// that the store and the temporary folder are as they were.
+async fn watched<T>(
+    course: &Course,
+    counter: &Counter,
+    importing: impl Future<Output = Result<T, TransferError>>,
+) -> anyhow::Result<T> {
+    const LOOK: Duration = Duration::from_millis(200);
+    let mut stop = Stop::listen()?;
+    let mut importing = pin!(importing);
+    let mut is_asked = false;
+    loop {
+        tokio::select! {
+            ended = &mut importing => return Ok(ended?),
+            () = tokio::time::sleep(LOOK) => {
+                let (read, written) = course.so_far();
+                counter.at(&match written {
+                    0 => format!("{} sizes read", thousands(read)),
+                    written => format!("{} rows written", thousands(written)),
+                });
+            }
+            _ = stop.received(), if !is_asked => {
+                is_asked = true;
+                course.stop();
+            }
+        }
+    }
 }
 
 /// Whether the input is an export of ours: a line for each row.

@@ -1,6 +1,7 @@
 //! Growth files through the program: the same answer whatever the shape, or a refusal that says how to ask.
 
 use std::fmt::Write as _;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -146,4 +147,92 @@ fn a_databases_size_over_time_is_imported_from_any_tool() {
         forecast["slope_bytes_per_day"].as_i64().unwrap() > 1_000_000_000,
         "{forecast}"
     );
+}
+
+#[test]
+fn an_import_that_is_stopped_keeps_nothing_and_leaves_nothing_behind() {
+    let home = Home::new();
+    let url = "postgres://nobody@127.0.0.1:9/shop";
+    let mut text = "time,schema,table,bytes\n".to_owned();
+    for hour in 0..2000_u64 {
+        for table in 0..200_u64 {
+            writeln!(
+                text,
+                "{},public,t{table},{}",
+                1_700_000_000 + hour * 3600,
+                8192 * (hour + table)
+            )
+            .unwrap();
+        }
+    }
+    let file = home.write("sizes.csv", &text);
+    let temporary = home.path("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut command = home.on(url);
+    let import = command
+        .args(["import"])
+        .arg(&file)
+        .env("TMPDIR", &temporary);
+    let mut running = import
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // as soon as it has begun to sort
+    while std::fs::read_dir(&temporary).unwrap().next().is_none() {
+        assert!(
+            running.try_wait().unwrap().is_none(),
+            "it ended before it began"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = running.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let ran = Ran::from(running.wait_with_output().unwrap());
+    ran.failed_saying(&["stopped before its end", "nothing of it is kept"]);
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+    let history = home.run(url, &["--output", "json", "history"]).json();
+    assert_eq!(history["total"], 0, "{history}");
+}
+
+#[test]
+fn what_nobody_can_have_measured_yet_is_not_imported() {
+    let home = Home::new();
+    let url = "postgres://nobody@127.0.0.1:9/shop";
+    for (text, says) in [
+        (
+            "time,bytes\n2026-01-01,9000\n2150-01-01,9001\n",
+            "2150-01-01T00:00:00Z is still to come",
+        ),
+        (
+            "time,schema,table,bytes\n2150-01-01,public,a,9001\n",
+            "line 2: 2150-01-01T00:00:00Z is still to come",
+        ),
+        (
+            "time,schema,table,bytes\n1907-01-01,public,a,9001\n",
+            "line 2: `1907-01-01`",
+        ),
+    ] {
+        let path = home.write("sizes.csv", text);
+        home.run(url, &["import", path.to_str().unwrap()])
+            .failed_saying(&[says]);
+    }
+    let path = home.write("all.ndjson", "");
+    let sizes = home.write("sizes.csv", "time,bytes\n2026-01-01 03:00,9000\n");
+    home.run(url, &["import", sizes.to_str().unwrap()]);
+    home.run(url, &["export", "--overwrite", path.to_str().unwrap()]);
+    let export = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(
+        &path,
+        export.replace("\"tick\":1767236400", "\"tick\":5679428400"),
+    )
+    .unwrap();
+    home.run(url, &["import", path.to_str().unwrap()])
+        .failed_saying(&["line 2: its sample of", "still to come"]);
 }
