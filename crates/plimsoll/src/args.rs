@@ -119,6 +119,13 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Disk {
+    /// Look every 5 seconds until Ctrl-C; changes count from the first look
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show Plimsoll at work on a throwaway PostgreSQL with sample data and months of history
@@ -135,6 +142,8 @@ pub(crate) enum Command {
     Growth(Growth),
     /// Say how a size will go on, how sure that is, and when the disk is full
     Forecast(Forecast),
+    /// Show a server's volumes: how full, by what, and what would help
+    Disk(Disk),
     /// Print what happened and is not growth: rewrites, drops, jumps, changes of pace
     Events(Events),
     /// Say how large the history itself is, and how large it grows at the configured retention

@@ -98,6 +98,7 @@ fn run(cli: Cli) -> anyhow::Result<Finding> {
             Command::Store => commands::store::run(&context).await,
             Command::Growth(args) => commands::growth::run(&context, args.query.0).await,
             Command::Forecast(args) => commands::forecast::run(&context, args).await,
+            Command::Disk(args) => commands::disk::run(&context, &args).await,
             Command::Events(args) => commands::events::run(&context, args.query.0).await,
             Command::Doctor(args) => commands::doctor::run(&context, &args).await,
             Command::Export(args) => commands::export::run(&context, args).await,

@@ -7,6 +7,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table};
 use plimsoll_core::name::visible;
 use serde::Serialize;
 
+pub(crate) mod disk;
 pub(crate) mod plot;
 
 /// Writes to standard output and flushes it; what a reader that went away does not take is lost on

@@ -3,6 +3,7 @@
 
 mod as_the_server;
 mod demo;
+mod disk;
 mod failures;
 mod forecast;
 mod input;

@@ -1,0 +1,188 @@
+//! `plimsoll disk`: what fills a volume, from the built binary's one look and from its watching.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+use throwaway_postgres::{Options, Server};
+
+use crate::support::{Home, number};
+
+/// A server of which a forgotten slot keeps WAL.
+fn server() -> Server {
+    let options = Options::default()
+        .setting("max_wal_size", "32MB")
+        .setting("min_wal_size", "32MB");
+    let server = Server::start(&options).unwrap();
+    for sql in [
+        "create database shop",
+        "create role plain login",
+        "select pg_create_physical_replication_slot('forgotten', true)",
+        "create table load as select repeat('x', 1000) from generate_series(1, 60000)",
+        "checkpoint",
+    ] {
+        server.sql("postgres", sql).unwrap();
+    }
+    server
+}
+
+fn sum(volume: &Value) -> i64 {
+    volume["parts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|part| part["bytes"].as_i64())
+        .sum()
+}
+
+fn part<'a>(volume: &'a Value, kind: &str, name: Option<&str>) -> &'a Value {
+    let parts = volume["parts"].as_array().unwrap();
+    parts
+        .iter()
+        .find(|part| part["part"] == kind && part["name"].as_str() == name)
+        .unwrap()
+}
+
+#[test]
+fn one_look_says_what_fills_the_volume_and_what_would_help() {
+    let server = server();
+    let (home, url) = (Home::new(), server.url("postgres"));
+    let disk = home.run(&url, &["--output", "json", "disk"]).json();
+    let volume = &disk["volumes"][0];
+    assert_eq!(disk["volumes"].as_array().unwrap().len(), 1);
+    assert_eq!(Some(sum(volume)), volume["used_bytes"].as_i64());
+    assert_eq!(volume["source"], "statvfs");
+    assert_eq!(
+        part(volume, "database", Some("shop"))["bytes"],
+        number(&server, "postgres", "select pg_database_size('shop')")
+    );
+    assert_eq!(
+        part(volume, "wal", None)["bytes"],
+        number(&server, "postgres", "select sum(size) from pg_ls_waldir()")
+    );
+    assert_eq!(part(volume, "unexplained", None)["bytes"], 0);
+    for kind in [
+        "global",
+        "temporary",
+        "log",
+        "replication",
+        "transaction_status",
+        "other_in_data_directory",
+        "elsewhere",
+    ] {
+        assert!(
+            part(volume, kind, None)["bytes"].is_i64(),
+            "{kind}: {volume}"
+        );
+    }
+    assert!(
+        volume["pace"].is_null() && volume["full"]["at_pace"].is_null(),
+        "one look is no pace: {volume}"
+    );
+    assert!(volume["pace_unknown"].as_str().unwrap().contains("three"));
+    let held = &disk["wal"]["retained_by"][0];
+    assert_eq!(
+        (held["holder"].as_str(), held["name"].as_str()),
+        (Some("slot"), Some("forgotten"))
+    );
+    assert!(held["bytes"].as_u64() > Some(60_000_000), "{held}");
+
+    let screen = home.run(&url, &["disk"]);
+    assert_eq!(screen.code, Some(0), "{screen:?}");
+    for words in [
+        "┤─⊖─",
+        "free",
+        "WAL",
+        "shop",
+        "slot forgotten, inactive",
+        "What would help",
+        "pg_drop_replication_slot('forgotten')",
+        "Never remove files under pg_wal",
+        "All parts visible",
+        "no lock",
+    ] {
+        assert!(
+            screen.out.contains(words),
+            "no {words:?} in\n{}",
+            screen.out
+        );
+    }
+
+    // Without a grant the same look says what it cannot see, and the sum still holds.
+    let plain = url.replacen("postgres@", "plain@", 1);
+    let screen = home.run(&plain, &["disk"]);
+    for words in [
+        "How full it is, is unknown",
+        "pg_read_all_settings",
+        "Not or not wholly visible: ",
+        "WAL",
+    ] {
+        assert!(
+            screen.out.contains(words),
+            "no {words:?} in\n{}",
+            screen.out
+        );
+    }
+    server.sql("postgres", "grant pg_monitor to plain").unwrap();
+    let disk = home.run(&plain, &["--output", "json", "disk"]).json();
+    let volume = &disk["volumes"][0];
+    assert_eq!(Some(sum(volume)), volume["used_bytes"].as_i64());
+    assert!(part(volume, "elsewhere", None)["bytes"].is_null());
+    assert!(
+        part(volume, "elsewhere", None)["unknown"]
+            .as_str()
+            .unwrap()
+            .contains("transaction status")
+    );
+    assert!(
+        !server.log().contains("permission denied"),
+        "{}",
+        server.log()
+    );
+}
+
+#[test]
+fn watching_shows_what_a_part_gained_since_its_first_look() {
+    let server = server();
+    let (home, url) = (Home::new(), server.url("postgres"));
+    let mut child = home
+        .on(&url)
+        .args(["--output", "json", "disk", "--watch"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap();
+    let first = next();
+    server
+        .sql(
+            "postgres",
+            "insert into load select repeat('x', 1000) from generate_series(1, 60000)",
+        )
+        .unwrap();
+    let second = next();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let wal = |disk: &Value| {
+        part(&disk["volumes"][0], "wal", None)["bytes"]
+            .as_i64()
+            .unwrap()
+    };
+    let gained = wal(&second) - wal(&first);
+    assert!(gained > 40_000_000, "{gained}");
+    assert_eq!(
+        part(&second["volumes"][0], "wal", None)["change_bytes"],
+        gained
+    );
+    let causes = second["volumes"][0]["why"].as_array().unwrap();
+    let cause = causes.iter().find(|cause| cause["part"] == "wal").unwrap();
+    assert!(
+        cause["text"].as_str().unwrap().contains("slot forgotten"),
+        "{cause}"
+    );
+    assert_eq!(
+        Some(sum(&second["volumes"][0])),
+        second["volumes"][0]["used_bytes"].as_i64()
+    );
+    assert!(second["wal"]["bytes_per_hour"].as_f64() > Some(0.0));
+}
