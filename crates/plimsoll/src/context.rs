@@ -8,7 +8,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_postgres::{Memory, Target, visit};
 use plimsoll_server::settings::{Databases, Watched};
 use plimsoll_server::watch::fill_last_good;
-use plimsoll_store::{DatabaseKey, Store};
+use plimsoll_store::{DatabaseKey, Store, StoreError};
 use secrecy::ExposeSecret as _;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +46,17 @@ impl Context {
     /// The store, as it is: not migrated.
     pub(crate) fn store(&self) -> anyhow::Result<Arc<dyn Store>> {
         Ok(plimsoll_store::open(self.config.store_url.expose_secret())?)
+    }
+
+    /// The store, for a command that only reads: it must be there and set up already.
+    pub(crate) async fn readable_store(&self) -> anyhow::Result<Arc<dyn Store>> {
+        let store = self.store()?;
+        if !store.pending_migrations().await?.is_empty() {
+            bail!(StoreError::NotMigrated {
+                store: store.name(),
+            });
+        }
+        Ok(store)
     }
 
     /// The store, its schema brought up to date.

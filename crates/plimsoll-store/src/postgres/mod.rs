@@ -287,6 +287,10 @@ impl Series for PostgresStore {
 
 #[async_trait]
 impl Upkeep for PostgresStore {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         migrate::migrate(&self.pool)
             .await

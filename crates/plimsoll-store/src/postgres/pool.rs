@@ -11,6 +11,7 @@ use tokio_postgres::types::{BorrowToSql, ToSql};
 use tokio_postgres::{Client, CopyInSink, IsolationLevel, Row, RowStream, Statement, Transaction};
 
 use super::error::Wrong;
+use crate::migration::{POSTGRES, newest};
 use crate::session::{self, OpenError};
 
 /// How many connections one process takes at most.
@@ -61,6 +62,7 @@ impl managed::Manager for Connections {
 
     async fn create(&self) -> Result<Connection, OpenError> {
         let connected = session::open(&self.url).await?;
+        refuse_newer(&connected.client).await?;
         Ok(Connection {
             store: self.url.to_string(),
             client: connected.client,
@@ -89,6 +91,24 @@ impl managed::Manager for Connections {
     }
 }
 
+/// An error where a newer program has been at the store: whatever is asked, nothing is done.
+async fn refuse_newer(client: &Client) -> Result<(), OpenError> {
+    let applied = async {
+        let there = "select to_regclass('plimsoll.migrations') is not null";
+        if !client.query_one(there, &[]).await?.try_get(0)? {
+            return Ok(0);
+        }
+        let last = "select coalesce(max(number), 0) from plimsoll.migrations";
+        client.query_one(last, &[]).await?.try_get(0)
+    };
+    let applied: i32 = applied.await.map_err(OpenError::Pin)?;
+    let (found, known) = (u32::try_from(applied).unwrap_or(0), newest(POSTGRES));
+    if found > known {
+        return Err(OpenError::Newer(found, known));
+    }
+    Ok(())
+}
+
 pub(super) fn pool(url: DatabaseUrl) -> Result<Pool, managed::BuildError> {
     Pool::builder(Connections { url })
         .max_size(MAX_CONNECTIONS)
@@ -105,6 +125,7 @@ pub(super) async fn get(pool: &Pool) -> Result<managed::Object<Connections>, Wro
     pool.get().await.map_err(|error| match error {
         managed::PoolError::Backend(OpenError::Connect(error)) => Wrong::Connect(error),
         managed::PoolError::Backend(OpenError::Pin(error)) => Wrong::Statement(error),
+        managed::PoolError::Backend(OpenError::Newer(found, known)) => Wrong::Newer(found, known),
         _ => Wrong::PoolBusy,
     })
 }

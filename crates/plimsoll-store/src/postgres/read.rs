@@ -9,8 +9,10 @@ use tokio_postgres::Row;
 
 use super::error::Wrong;
 use super::pool::Work;
-use crate::DatabaseKey;
+use crate::keys::Keys;
+use crate::reader::{Reader, Which};
 use crate::sample::{SamplePage, SampleQuery, unsigned};
+use crate::{DatabaseKey, TableName};
 
 pub(super) fn header(row: &Row) -> Result<SampleHeader, Wrong> {
     Ok(SampleHeader {
@@ -100,29 +102,47 @@ pub(super) async fn table_sizes(
     let Some((instance_id, database_id)) = keys(work, &of).await? else {
         return Ok(Vec::new());
     };
-    let rows = match largest {
-        Some(limit) => {
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            work.query(
-                "select table_key, size_bytes from plimsoll.sample_tables
-                 where instance_id = $1 and database_id = $2 and sample_id = $3
-                     and ($4::text is null or table_key = $4)
-                 order by size_bytes desc, table_key limit $5",
-                &[&instance_id, &database_id, &sample.id, &table, &limit],
-            )
-            .await?
-        }
-        None => {
-            work.query(
-                "select table_key, size_bytes from plimsoll.sample_tables
-                 where instance_id = $1 and database_id = $2 and sample_id = $3
-                     and ($4::text is null or table_key = $4)
-                 order by table_key",
-                &[&instance_id, &database_id, &sample.id, &table],
-            )
-            .await?
-        }
+    if let Some(key) = table {
+        return one_table(work, (instance_id, database_id), sample.id, key).await;
+    }
+    let limit = largest.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let sql = if largest.is_some() {
+        "select table_key, size_bytes from plimsoll.sample_tables
+         where instance_id = $1 and database_id = $2 and sample_id = $3
+         order by size_bytes desc, table_key limit $4"
+    } else {
+        "select table_key, size_bytes from plimsoll.sample_tables
+         where instance_id = $1 and database_id = $2 and sample_id = $3
+         order by table_key limit $4"
     };
+    let rows = work
+        .query(sql, &[&instance_id, &database_id, &sample.id, &limit])
+        .await?;
+    let rows = rows.iter();
+    rows.map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?))))
+        .collect()
+}
+
+/// The table of a key: only those that have or had its name are looked at.
+async fn one_table(
+    work: &Work<'_>,
+    keys: Keys,
+    sample: i64,
+    key: &str,
+) -> Result<Vec<(String, u64)>, Wrong> {
+    let Ok(name) = key.parse::<TableName>() else {
+        return Ok(Vec::new());
+    };
+    let named = work.relations(keys, Which::Named(&name)).await?;
+    let ids: Vec<i32> = named.iter().map(|relation| relation.id).collect();
+    let rows = work
+        .query(
+            "select table_key, size_bytes from plimsoll.sample_tables
+             where instance_id = $1 and database_id = $2 and sample_id = $3
+                 and relation_id = any ($4) and table_key = $5",
+            &[&keys.0, &keys.1, &sample, &ids, &key],
+        )
+        .await?;
     let rows = rows.iter();
     rows.map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?))))
         .collect()

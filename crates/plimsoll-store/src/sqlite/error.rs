@@ -10,6 +10,8 @@ use crate::StoreError;
 #[derive(Debug)]
 pub(super) enum Wrong {
     Sqlite(rusqlite::Error),
+    /// The file was deleted or replaced while it was written.
+    Replaced,
     /// There is no file.
     Absent,
     /// A transaction was to be undone; nobody is told.
@@ -53,6 +55,13 @@ impl Wrong {
             Self::Waited => StoreError::Failed {
                 store,
                 reason: "a transaction on a file waited for something else".to_owned(),
+            },
+            Self::Replaced => StoreError::Unreachable {
+                store,
+                reason:
+                    "the file was moved away, deleted or replaced while it was written; nothing of \
+                         this is kept"
+                        .to_owned(),
             },
             Self::Absent => StoreError::NotMigrated { store },
             Self::Create(error) => {

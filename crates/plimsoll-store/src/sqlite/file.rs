@@ -1,7 +1,7 @@
 //! The file of a SQLite store, and its two connections.
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,9 +26,19 @@ pub(super) struct File {
     pub(super) path: PathBuf,
     /// Unused by a store in memory, which has one connection only. Before `writer`, because the
     /// connection that is closed last tidies up, and this one may not.
-    reader: Mutex<Option<Connection>>,
-    writer: Mutex<Option<Connection>>,
+    reader: Mutex<Option<Open>>,
+    writer: Mutex<Option<Open>>,
 }
+
+/// A connection, and the file that it has open: another one may have its name by now.
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    file: Option<FileId>,
+}
+
+/// Device and inode.
+type FileId = (u64, u64);
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +69,12 @@ impl File {
         work: impl FnOnce(&mut Connection) -> Result<T, Wrong>,
     ) -> Result<T, Wrong> {
         let mut slot = self.slot(access);
-        let connection = match &mut *slot {
-            Some(connection) => connection,
+        self.let_go_of_another(&mut slot);
+        let open = match &mut *slot {
+            Some(open) => open,
             None => slot.insert(self.open(access)?),
         };
-        work(connection)
+        work(&mut open.connection)
     }
 
     /// As [`Self::with`], but `work` has the connection for itself and gives it back. What it left
@@ -74,19 +85,43 @@ impl File {
         work: impl FnOnce(Connection) -> (Connection, T),
     ) -> Result<T, Wrong> {
         let mut slot = self.slot(access);
-        let connection = match slot.take() {
-            Some(connection) => connection,
+        self.let_go_of_another(&mut slot);
+        let Open { connection, file } = match slot.take() {
+            Some(open) => open,
             None => self.open(access)?,
         };
         let (connection, result) = work(connection);
         if !connection.is_autocommit() {
             connection.execute_batch("rollback")?;
         }
-        *slot = Some(connection);
+        *slot = Some(Open { connection, file });
+        if access != Access::Read && self.file_id() != file {
+            // what was just written is in a file that nobody will find
+            return Err(Wrong::Replaced);
+        }
         Ok(result)
     }
 
-    fn slot(&self, access: Access) -> MutexGuard<'_, Option<Connection>> {
+    /// Lets go of a file that was deleted, or that another one has taken the name of.
+    fn let_go_of_another(&self, slot: &mut Option<Open>) {
+        if slot
+            .as_ref()
+            .is_some_and(|open| open.file != self.file_id())
+        {
+            *slot = None;
+        }
+    }
+
+    /// Which file has the name now; `None` for a store in memory, or where there is none.
+    fn file_id(&self) -> Option<FileId> {
+        if self.is_in_memory() {
+            return None;
+        }
+        let file = fs::metadata(&self.path).ok()?;
+        Some((file.dev(), file.ino()))
+    }
+
+    fn slot(&self, access: Access) -> MutexGuard<'_, Option<Open>> {
         let slot = if access == Access::Read && !self.is_in_memory() {
             &self.reader
         } else {
@@ -96,11 +131,14 @@ impl File {
         slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open(&self, access: Access) -> Result<Connection, Wrong> {
-        if self.is_in_memory() {
-            return Ok(Connection::open_in_memory()?);
-        }
-        connect(&self.path, access)
+    fn open(&self, access: Access) -> Result<Open, Wrong> {
+        let connection = if self.is_in_memory() {
+            Connection::open_in_memory()?
+        } else {
+            connect(&self.path, access)?
+        };
+        let file = self.file_id();
+        Ok(Open { connection, file })
     }
 
     pub(super) fn is_in_memory(&self) -> bool {

@@ -316,6 +316,10 @@ impl Series for SqliteStore {
 
 #[async_trait]
 impl Upkeep for SqliteStore {
+    fn name(&self) -> String {
+        self.file.name()
+    }
+
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.run(Access::Create, migrate::migrate).await
     }

@@ -8,8 +8,8 @@ use plimsoll_core::sample::{SampleHeader, SampleKind};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
 use super::error::Wrong;
-use crate::DatabaseKey;
 use crate::sample::{SamplePage, SampleQuery, from_millis, millis, unsigned};
+use crate::{DatabaseKey, TableName};
 
 /// The columns that [`header`] reads.
 pub(super) const HEADER: &str = "\
@@ -95,6 +95,9 @@ pub(super) fn table_sizes(
     largest: Option<usize>,
     table: Option<&str>,
 ) -> Result<Vec<(String, u64)>, Wrong> {
+    if let Some(key) = table {
+        return one_table(connection, sample, key);
+    }
     let order = if largest.is_some() {
         "size_bytes desc, table_key"
     } else {
@@ -103,12 +106,36 @@ pub(super) fn table_sizes(
     let limit = largest.map_or(-1, |limit| i64::try_from(limit).unwrap_or(-1));
     let mut statement = connection.prepare_cached(&format!(
         "select table_key, size_bytes from sample_tables
-         where sample_id = ?1 and (?2 is null or table_key = ?2)
-         order by {order} limit ?3"
+         where sample_id = ?1 order by {order} limit ?2"
     ))?;
-    let rows = statement.query_map((sample, table, limit), |row| {
+    let rows = statement.query_map((sample, limit), |row| {
         Ok((row.get(0)?, unsigned(row.get(1)?)))
     })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The table of a key: only those that have or had its name are looked at.
+fn one_table(connection: &Connection, sample: i64, key: &str) -> Result<Vec<(String, u64)>, Wrong> {
+    let Ok(name) = key.parse::<TableName>() else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection.prepare_cached(
+        "with named as materialized (
+             select r.relation_id from samples as s
+             join relations as r indexed by relations_by_name on r.instance_id = s.instance_id
+                 and r.database_id = s.database_id and r.owner_id is null
+             where s.id = ?1 and r.relation_name = ?3 and r.schema_name = ?4
+             union
+             select f.relation_id from samples as s
+             join former_names as f on f.instance_id = s.instance_id
+                 and f.database_id = s.database_id
+             where s.id = ?1 and f.relation_name = ?3 and f.schema_name = ?4
+         )
+         select table_key, size_bytes from sample_tables
+         where sample_id = ?1 and table_key = ?2 and relation_id in (select relation_id from named)",
+    )?;
+    let params = (sample, key, &name.table_name, &name.schema_name);
+    let rows = statement.query_map(params, |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

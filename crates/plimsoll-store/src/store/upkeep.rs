@@ -12,6 +12,9 @@ use crate::{BackupProgress, DatabaseKey, StoreError};
 /// Looks after the store itself.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
+    /// What errors call it: the file, or the server and database without the password.
+    fn name(&self) -> String;
+
     /// Applies the missing migrations; returns the names of those applied. Two processes that
     /// start at once wait for each other.
     async fn migrate(&self) -> Result<Vec<String>, StoreError>;

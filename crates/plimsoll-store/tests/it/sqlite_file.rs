@@ -45,6 +45,52 @@ async fn only_its_owner_may_read_it_and_reading_makes_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_deleted_or_replaced_is_noticed_before_a_sample_is_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let store = open(&url(&path)).unwrap();
+    store.migrate().await.unwrap();
+    let mut world = World::new("main", "app");
+    world.add(1000, "public", "a", 8192);
+    let start = at("2026-01-01T00:00:00Z");
+    let keep = async |hour: i64| {
+        let snapshot = world.snapshot(start + jiff::SignedDuration::from_hours(hour));
+        store
+            .record_sample(&snapshot, SampleKind::Manual, None)
+            .await
+    };
+    keep(0).await.unwrap();
+    let away = folder.path().join("away");
+    std::fs::create_dir(&away).unwrap();
+    for name in ["history.db", "history.db-wal", "history.db-shm"] {
+        std::fs::rename(folder.path().join(name), away.join(name)).unwrap();
+    }
+    assert_eq!(
+        keep(1).await.unwrap_err().code(),
+        "store_not_migrated",
+        "there is no file"
+    );
+    assert_eq!(store.ping().await.unwrap_err().code(), "store_not_migrated");
+    // another one in its place is used from then on
+    let other = open(&url(&path)).unwrap();
+    other.migrate().await.unwrap();
+    keep(2).await.unwrap();
+    assert_eq!(other.databases().await.unwrap(), [world.key()]);
+    let kept = keep(3).await.unwrap();
+    let page = other
+        .samples(&plimsoll_store::SampleQuery {
+            of: world.key(),
+            kinds: Vec::new(),
+            since: None,
+            step: plimsoll_store::Step::All,
+            limit: 10,
+        })
+        .await
+        .unwrap();
+    assert_eq!((page.total, page.samples[0].id), (2, kept.header().id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn processes_that_start_at_once_set_it_up_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.db");

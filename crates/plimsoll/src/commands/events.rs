@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::output::{self, Column};
 
 pub(crate) async fn run(context: &Context, query: EventsQuery) -> anyhow::Result<Finding> {
-    let store = context.migrated_store().await?;
+    let store = context.readable_store().await?;
     let answer = events::events(&*store, &context.key()?, &query).await?;
     show(context.wants_json(), &answer)
 }

@@ -16,7 +16,7 @@ use crate::output::thousands;
 use crate::progress::Counter;
 
 pub(crate) async fn run(context: &Context, args: args::Export) -> anyhow::Result<Finding> {
-    let store = context.migrated_store().await?;
+    let store = context.readable_store().await?;
     let databases: Vec<DatabaseKey> = store
         .databases()
         .await?

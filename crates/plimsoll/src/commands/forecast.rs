@@ -22,7 +22,7 @@ pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Resu
         Forecasts::One(_, query) if args.whole_instance => (ForecastOf::Instance, query),
         Forecasts::One(what, query) => (what, query),
     };
-    let store = context.migrated_store().await?;
+    let store = context.readable_store().await?;
     let key = context.key()?;
     // Only the server can say what is free; with a limit given, nobody needs to ask it.
     let is_visited = query.capacity_bytes.is_none() || matches!(what, ForecastOf::Tablespace(_));

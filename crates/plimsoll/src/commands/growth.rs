@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::output::{self, Column};
 
 pub(crate) async fn run(context: &Context, query: GrowthQuery) -> anyhow::Result<Finding> {
-    let store = context.migrated_store().await?;
+    let store = context.readable_store().await?;
     let answer = growth(&*store, &context.key()?, &query).await?;
     if context.wants_json() {
         output::json(&answer)?;

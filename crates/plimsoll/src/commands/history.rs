@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::output::{self, Column, plot, thousands};
 
 pub(crate) async fn run(context: &Context, query: HistoryQuery) -> anyhow::Result<Finding> {
-    let store = context.migrated_store().await?;
+    let store = context.readable_store().await?;
     let answer = history(&*store, &context.key()?, &query)
         .await?
         .answer(&*store)

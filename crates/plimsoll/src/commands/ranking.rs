@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::output::{self, Column, thousands};
 
 pub(crate) async fn run(context: &Context, by: By, limit: usize) -> anyhow::Result<Finding> {
-    let store = context.migrated_store().await?;
+    let store = context.readable_store().await?;
     // nobody else asks in this process
     let turn = Mutex::default();
     let key = context.key()?;

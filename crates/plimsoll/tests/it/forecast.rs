@@ -139,6 +139,11 @@ on_every_major! {
         server.sql(&database, "create table t as select generate_series(1, 1000) i; create table gone as select 1").unwrap();
         let (home, url) = (Home::new(), server.url(&database));
         let run = |args: &[&str]| home.run(&url, args);
+        // a command that reads makes no store
+        for command in ["growth", "history", "events", "forecast", "export"] {
+            run(&[command]).failed_saying(&["plimsoll.db is not set up", "plimsoll migrate"]);
+        }
+        run(&["migrate"]);
         let nothing = run(&["growth"]);
         assert!(nothing.out.contains("no sample yet"), "{nothing:?}");
         run(&["sample"]);
