@@ -58,7 +58,7 @@ fn ask(address: SocketAddr, served: &Served, report: &mut Report) -> Result<()> 
     }
     // Two visits: the second is made while the first one's snapshot is the latest.
     for _ in 0..2 {
-        get(address, "/api/storage/sizes?limit=100&max_age=0")?;
+        ask_for(address, "POST", "/api/storage/samples", "201")?;
     }
     let mut times = Vec::with_capacity(REQUESTS);
     for _ in 0..REQUESTS {
@@ -97,17 +97,21 @@ impl Drop for Served {
 }
 
 fn get(address: SocketAddr, path: &str) -> Result<()> {
+    ask_for(address, "GET", path, "200")
+}
+
+fn ask_for(address: SocketAddr, method: &str, path: &str, status: &str) -> Result<()> {
     let mut stream = TcpStream::connect(address)?;
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
     )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    if !answer.starts_with(b"HTTP/1.1 200") {
+    if !answer.starts_with(format!("HTTP/1.1 {status}").as_bytes()) {
         let answer = String::from_utf8_lossy(&answer);
         bail!(
-            "GET {path}: {}",
+            "{method} {path}: {}",
             answer.chars().take(500).collect::<String>()
         );
     }

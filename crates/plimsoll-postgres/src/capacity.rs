@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use plimsoll_core::capacity::{Capacity, CapacitySource};
 use plimsoll_core::instance::{Figure, InstanceFacts, Tablespace};
 use plimsoll_core::name;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::ground::Ground;
 use crate::session::Session;
@@ -55,36 +57,79 @@ fn is_in_data_directory(tablespace: &Tablespace) -> bool {
     tablespace.location.known().is_some_and(String::is_empty)
 }
 
+/// So many looks may hang at once, each in a file system that does not answer; more are not begun.
+static PLACES: Semaphore = Semaphore::const_new(8);
+
 /// Asks the file systems under the data directory and each tablespace, where they are this host's.
-pub(crate) fn look(
+///
+/// One that hangs (a network's, say) costs its figures only: it is asked on a thread of its own, until the
+/// visit's deadline.
+pub(crate) async fn look(
     session: &Session,
     data_directory: Result<PathBuf, String>,
     facts: &mut InstanceFacts,
 ) {
     let ground = Ground::of(session);
-    let data = match data_directory {
-        Ok(named) => ground.data_directory(Some(named)),
-        Err(reason) if session.is_unix_socket() => Err(reason),
-        Err(_) => ground.data_directory(None),
-    };
-    let data = match data {
-        Ok(data) => data,
+    let is_unix_socket = session.is_unix_socket();
+    let spaces = facts.tablespaces.each_mut().iter();
+    let locations: Vec<_> = spaces.map(|space| space.location.clone()).collect();
+    let seen = off_the_runtime(session.limits().deadline, move || {
+        let data = match data_directory {
+            Ok(named) => ground.data_directory(Some(named)),
+            Err(reason) if is_unix_socket => Err(reason),
+            Err(_) => ground.data_directory(None),
+        };
+        data.map(|data| volumes(&data, &locations))
+    });
+    match seen.await.flatten() {
+        Ok((whole, each)) => {
+            facts.capacity = whole;
+            for (tablespace, capacity) in facts.tablespaces.each_mut().iter_mut().zip(each) {
+                tablespace.capacity = capacity;
+            }
+        }
         Err(reason) => {
             for tablespace in facts.tablespaces.each_mut() {
                 tablespace.capacity = Figure::Absent(reason.clone());
             }
             facts.capacity = Figure::Absent(reason);
-            return;
         }
+    }
+}
+
+/// Of the data directory, and of each tablespace.
+fn volumes(data: &Path, locations: &[Figure<String>]) -> (Figure<Capacity>, Vec<Figure<Capacity>>) {
+    let whole = volume(data);
+    let each = locations.iter().map(|location| match location {
+        Figure::Known(location) if location.is_empty() => whole.clone(),
+        // Relative where the tablespace was made inside the data directory.
+        Figure::Known(location) => volume(&data.join(path_of(location))),
+        Figure::Absent(reason) => Figure::Absent(reason.clone()),
+    });
+    let each = each.collect();
+    (whole, each)
+}
+
+/// Runs what may hang for ever on a thread that nobody waits for longer than to the deadline.
+async fn off_the_runtime<T: Send + 'static>(
+    deadline: Instant,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let Ok(place) = PLACES.try_acquire() else {
+        return Err("file systems of this host do not answer (a network's?)".to_owned());
     };
-    facts.capacity = volume(&data);
-    for tablespace in facts.tablespaces.each_mut() {
-        tablespace.capacity = match &tablespace.location {
-            Figure::Known(location) if location.is_empty() => facts.capacity.clone(),
-            // Relative where the tablespace was made inside the data directory.
-            Figure::Known(location) => volume(&data.join(path_of(location))),
-            Figure::Absent(reason) => Figure::Absent(reason.clone()),
-        };
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // Not the runtime's own: it would wait for it when it ends.
+    std::thread::spawn(move || {
+        let _ = tell.send(work());
+        drop(place);
+    });
+    match tokio::time::timeout_at(deadline, told).await {
+        Ok(Ok(seen)) => Ok(seen),
+        Ok(Err(_)) => Err("looking at the file system failed".to_owned()),
+        Err(_) => Err(
+            "the file system did not answer before the visit's deadline (a network's?)".to_owned(),
+        ),
     }
 }
 

@@ -52,7 +52,7 @@ pub async fn facts(session: &Session, known: &[(Oid, u64)]) -> Result<InstanceFa
         log_bytes: logs(session, may, &settings).await?,
         capacity: Figure::default(),
     };
-    capacity::look(session, settings.data_directory(), &mut facts);
+    capacity::look(session, settings.data_directory(), &mut facts).await;
     Ok(facts)
 }
 

@@ -66,3 +66,19 @@ fn the_configuration_goes_before_the_file_system() {
         assert_eq!(found, expected, "{instance:?} {own:?}");
     }
 }
+
+#[tokio::test]
+async fn a_file_system_that_hangs_is_left_at_the_deadline() {
+    let (release, hangs) = std::sync::mpsc::channel::<()>();
+    let soon = Instant::now() + std::time::Duration::from_millis(20);
+    let left = off_the_runtime(soon, move || {
+        let _ = hangs.recv();
+    });
+    let reason = left.await.unwrap_err();
+    assert!(reason.contains("did not answer"), "{reason}");
+    drop(release);
+    let later = Instant::now() + std::time::Duration::from_secs(60);
+    assert_eq!(off_the_runtime(later, || 7).await, Ok(7));
+    let panics = off_the_runtime(later, || panic!("as it may"));
+    assert!(panics.await.map(|(): ()| ()).is_err());
+}

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::schema;
 use super::sizes::CostAnswer;
+use super::visit::{Currency, VisitErrorAnswer};
 
 /// What a server's disk holds.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -46,6 +47,10 @@ pub struct InstanceAnswer {
     pub measured_at: Timestamp,
     /// How long it took.
     pub took_ms: u64,
+    /// Whether a visit is under way that will tell more.
+    pub refreshing: bool,
+    /// Why the last visit failed, if it did.
+    pub visit_error: Option<VisitErrorAnswer>,
     /// What it cost the server.
     pub cost: CostAnswer,
 }
@@ -167,7 +172,7 @@ pub struct WalRetentionAnswer {
 }
 
 /// What a snapshot says of a server's disk.
-pub fn instance(snapshot: &Snapshot) -> InstanceAnswer {
+pub fn instance(snapshot: &Snapshot, currency: Currency) -> InstanceAnswer {
     let facts = &snapshot.facts;
     let databases = list(&facts.databases, |db| DatabaseTotalAnswer {
         name: db.name.clone(),
@@ -203,6 +208,8 @@ pub fn instance(snapshot: &Snapshot) -> InstanceAnswer {
         seen_through: snapshot.database.to_string(),
         measured_at: snapshot.measured_at,
         took_ms: snapshot.took_ms,
+        refreshing: currency.refreshing,
+        visit_error: currency.visit_error,
         cost: CostAnswer::from(&snapshot.cost),
     }
 }

@@ -26,6 +26,22 @@ pub(crate) fn status() -> Object {
     )
 }
 
+pub(crate) fn status_or_null() -> Object {
+    let mut object = status();
+    object.schema_type = SchemaType::Array(vec![Type::String, Type::Null]);
+    if let Some(values) = &mut object.enum_values {
+        values.push(serde_json::Value::Null);
+    }
+    object
+}
+
+pub(crate) fn persistence_or_null() -> Object {
+    words_or_null(
+        "`pg_class.relpersistence`",
+        &["permanent", "unlogged", "temporary"],
+    )
+}
+
 pub(crate) fn size_source() -> Object {
     words(
         "What the number is: the least certain of the table's parts; `size_bytes` is null only for `none`",
@@ -44,20 +60,6 @@ pub(crate) fn table_kind() -> Object {
             "sequence",
             "temporary",
         ],
-    )
-}
-
-pub(crate) fn persistence() -> Object {
-    words(
-        "`pg_class.relpersistence`",
-        &["permanent", "unlogged", "temporary"],
-    )
-}
-
-pub(crate) fn method() -> Object {
-    words(
-        "How the sizes were read",
-        &["files", "functions", "changes+functions"],
     )
 }
 

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::chunks;
 use super::schema;
+use super::visit::{Currency, VisitErrorAnswer};
 use crate::ask::params::{IN_SCHEMA, KIND, LIMIT, OFFSET, SEARCH, SORT};
 use crate::ask::{Ask, Given, Kinds, Param, Refused, Sort};
 
@@ -86,18 +87,23 @@ pub struct SizesAnswer {
     /// Bytes of relations that could not be read, not told apart.
     pub unmeasured_bytes: u64,
     /// How the sizes were read.
-    #[schema(schema_with = schema::method)]
-    pub method: Method,
+    #[schema(schema_with = schema::method_or_null)]
+    pub method: Option<Method>,
     /// When every relation was last read.
     pub full_sweep_at: Option<Timestamp>,
-    /// When the visit began.
+    /// When the visit began: the age is what the `Date` of the answer is later. Where no visit ended since
+    /// the start, the sizes are those of the history's last sample, and what that does not say is null.
     pub measured_at: Timestamp,
     /// How long it took.
-    pub took_ms: u64,
+    pub took_ms: Option<u64>,
+    /// Whether a visit is under way that will tell more.
+    pub refreshing: bool,
+    /// Why the last visit failed, if it did.
+    pub visit_error: Option<VisitErrorAnswer>,
     /// Since when `growth_bytes` counts; null unless sorted by growth.
     pub growth_since: Option<Timestamp>,
     /// What the visit cost the server.
-    pub cost: CostAnswer,
+    pub cost: Option<CostAnswer>,
 }
 
 /// One table: its toast and indexes included, every byte once.
@@ -130,8 +136,8 @@ pub struct TableAnswer {
     /// What it grew by since `growth_since`; null unless sorted by growth, and for a new table.
     pub growth_bytes: Option<i64>,
     /// Why the number is or is not a measured one.
-    #[schema(schema_with = schema::status)]
-    pub status: Status,
+    #[schema(schema_with = schema::status_or_null)]
+    pub status: Option<Status>,
     /// What the number is.
     #[schema(schema_with = schema::size_source)]
     pub size_source: SizeSource,
@@ -194,6 +200,7 @@ pub struct SizesPage {
     tables_total: u64,
     set_bytes: HashMap<Oid, u64>,
     growth: Option<Growth>,
+    currency: Currency,
 }
 
 /// Selects and orders a snapshot's tables.
@@ -211,6 +218,7 @@ pub fn sizes(snapshot: &Arc<Snapshot>, query: &SizesQuery, growth: Option<Growth
         tables_total,
         set_bytes,
         growth,
+        currency: Currency::default(),
     };
     let name = |row: usize| {
         (
@@ -329,6 +337,13 @@ fn partitioned_without_partitions(tables: &[Table]) -> impl Iterator<Item = (Oid
 }
 
 impl SizesPage {
+    /// And says how current it is.
+    #[must_use]
+    pub fn known(mut self, currency: Currency) -> Self {
+        self.currency = currency;
+        self
+    }
+
     /// The answer without its rows.
     pub fn head(&self) -> SizesAnswer {
         let snapshot = &*self.snapshot;
@@ -345,12 +360,14 @@ impl SizesPage {
             unattributed_bytes: totals.unattributed_bytes,
             unattributed: unattributed(snapshot),
             unmeasured_bytes: totals.unmeasured_bytes,
-            method: snapshot.method,
+            method: Some(snapshot.method),
             full_sweep_at: snapshot.full_sweep_at,
             measured_at: snapshot.measured_at,
-            took_ms: snapshot.took_ms,
+            took_ms: Some(snapshot.took_ms),
+            refreshing: self.currency.refreshing,
+            visit_error: self.currency.visit_error.clone(),
             growth_since: self.growth.as_ref().map(|growth| growth.since),
-            cost: CostAnswer::from(&snapshot.cost),
+            cost: Some(CostAnswer::from(&snapshot.cost)),
         }
     }
 
@@ -398,7 +415,7 @@ impl SizesPage {
             index_bytes: table.index_size().bytes,
             set_bytes: self.set_bytes.get(&table.oid).copied(),
             growth_bytes: self.growth_bytes(table),
-            status: size.status,
+            status: Some(size.status),
             size_source: size.source,
             last_good_at: size.last_good_at.map(Into::into),
         }

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::events::EventAnswer;
 use super::schema;
 use super::series::{IndexPointAnswer, PointAnswer, SeriesAnswer};
+use super::visit::{Currency, VisitErrorAnswer};
 
 /// One table's parts and history.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -27,14 +28,14 @@ pub struct TableBreakdown {
     /// Its key in `table_sizes`.
     pub table_key: String,
     /// `pg_class.oid`.
-    #[schema(value_type = u32)]
-    pub oid: Oid,
+    #[schema(value_type = Option<u32>)]
+    pub oid: Option<Oid>,
     /// What kind of relation it is.
     #[schema(schema_with = schema::table_kind)]
     pub kind: TableKind,
     /// Whether it is logged.
-    #[schema(schema_with = schema::persistence)]
-    pub persistence: Persistence,
+    #[schema(schema_with = schema::persistence_or_null)]
+    pub persistence: Option<Persistence>,
     /// `pg_am.amname`.
     pub access_method: Option<String>,
     /// Its tablespace's name, where it has storage and the name is known.
@@ -64,8 +65,12 @@ pub struct TableBreakdown {
     pub set_series: Option<Vec<PointAnswer>>,
     /// What happened to it, its indexes and what is below it, and is not growth; oldest first.
     pub events: Vec<EventAnswer>,
-    /// When the visit began.
+    /// When the visit began; see `/api/storage/sizes`.
     pub measured_at: Timestamp,
+    /// Whether a visit is under way that will tell more.
+    pub refreshing: bool,
+    /// Why the last visit failed, if it did.
+    pub visit_error: Option<VisitErrorAnswer>,
 }
 
 /// Some bytes, and how far they can be trusted.
@@ -76,8 +81,8 @@ pub struct PartAnswer {
     /// `size_bytes` as `pg_size_pretty` prints it.
     pub size_human: Option<String>,
     /// Why the number is or is not a measured one.
-    #[schema(schema_with = schema::status)]
-    pub status: Status,
+    #[schema(schema_with = schema::status_or_null)]
+    pub status: Option<Status>,
     /// What the number is.
     #[schema(schema_with = schema::size_source)]
     pub size_source: SizeSource,
@@ -91,9 +96,9 @@ pub struct IndexAnswer {
     /// Its name, raw.
     pub index_name: String,
     /// `pg_am.amname`.
-    pub access_method: String,
+    pub access_method: Option<String>,
     /// False while it is built, and for what a failed CREATE INDEX CONCURRENTLY left.
-    pub is_valid: bool,
+    pub is_valid: Option<bool>,
     /// Its bytes.
     pub size: PartAnswer,
     /// Its sizes over time, oldest first.
@@ -119,7 +124,7 @@ impl From<&Size> for PartAnswer {
         Self {
             size_bytes: size.bytes,
             size_human: size.bytes.map(size_text::pretty),
-            status: size.status,
+            status: Some(size.status),
             size_source: size.source,
             last_good_at: size.last_good_at.map(Into::into),
         }
@@ -127,7 +132,11 @@ impl From<&Size> for PartAnswer {
 }
 
 /// The parts of a table, without its history; none if the snapshot has no such table.
-pub fn breakdown(snapshot: &Snapshot, schema: &str, name: &str) -> Option<TableBreakdown> {
+pub fn breakdown(
+    snapshot: &Snapshot,
+    (schema, name): (&str, &str),
+    currency: Currency,
+) -> Option<TableBreakdown> {
     let fits = |table: &&Table| *table.schema_name == *schema && *table.table_name == *name;
     let table = snapshot.tables.iter().find(fits)?;
     let key = |t: &Table| table_key(&t.schema_name, &t.table_name, snapshot.server.major());
@@ -136,8 +145,8 @@ pub fn breakdown(snapshot: &Snapshot, schema: &str, name: &str) -> Option<TableB
         .iter()
         .map(|index| IndexAnswer {
             index_name: index.index_name.to_string(),
-            access_method: index.access_method.to_string(),
-            is_valid: index.is_valid,
+            access_method: Some(index.access_method.to_string()),
+            is_valid: Some(index.is_valid),
             size: PartAnswer::from(&index.storage.size),
             series: Vec::new(),
         })
@@ -176,9 +185,9 @@ pub fn breakdown(snapshot: &Snapshot, schema: &str, name: &str) -> Option<TableB
         table_name: table.table_name.to_string(),
         schema_name: table.schema_name.to_string(),
         table_key: key(table),
-        oid: table.oid,
+        oid: Some(table.oid),
         kind: table.kind,
-        persistence: table.persistence,
+        persistence: Some(table.persistence),
         access_method: table.access_method.as_deref().map(str::to_owned),
         tablespace,
         size: PartAnswer::from(&table.size()),
@@ -200,6 +209,8 @@ pub fn breakdown(snapshot: &Snapshot, schema: &str, name: &str) -> Option<TableB
         set_series: None,
         events: Vec::new(),
         measured_at: snapshot.measured_at,
+        refreshing: currency.refreshing,
+        visit_error: currency.visit_error,
     })
 }
 

@@ -1,10 +1,12 @@
 //! Which instance and database are asked about, how fresh, and which part of them.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use plimsoll_store::{SeriesQuery, TableName};
 
 use super::params::{
-    DATABASE, INSTANCE, MAX_AGE, SAMPLE_KIND, SCHEMA, SINCE, STEP, TABLE_AND_BELOW, UNTIL,
+    DATABASE, INSTANCE, MAX_AGE, SAMPLE_KIND, SCHEMA, SINCE, STEP, TABLE_AND_BELOW, UNTIL, WAIT,
 };
 use super::words::{SampleKinds, step};
 use super::{Ask, Given, Param, Refused};
@@ -50,16 +52,18 @@ impl Ask for OfInstance {
     }
 }
 
-/// How old the snapshot may be that an answer comes from.
+/// How current an answer must be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fresh {
-    /// At most so old; without it, as its cost says.
+    /// A snapshot up to this age does, though it be older than its cost says.
     pub max_age: Option<SignedDuration>,
+    /// How long to wait for a visit.
+    pub wait: Option<Duration>,
 }
 
 impl Ask for Fresh {
     fn params() -> Vec<&'static Param> {
-        vec![&MAX_AGE]
+        vec![&MAX_AGE, &WAIT]
     }
 
     fn read(given: &Given) -> Result<Self, Refused> {
@@ -68,6 +72,10 @@ impl Ask for Fresh {
             max_age: seconds
                 .and_then(|seconds| i64::try_from(seconds).ok())
                 .map(SignedDuration::from_secs),
+            wait: given
+                .number(&WAIT)?
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .map(Duration::from_secs),
         })
     }
 }

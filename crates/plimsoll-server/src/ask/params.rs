@@ -75,8 +75,15 @@ pub static MAX_AGE: Param = param(
         least: 0,
         most: 86_400,
     },
-    "How many seconds old the snapshot may be; 0 means a new visit. Without it, a hundred times what the last visit \
-     took, 1 second to 15 minutes",
+    "A snapshot of up to so many seconds will do, though it be older than a hundred times what its visit took \
+     (1 second to 15 minutes): younger than that none is replaced",
+);
+/// How long to wait for it.
+pub static WAIT: Param = param(
+    "wait",
+    Accepts::Number { least: 0, most: 30 },
+    "How many seconds to wait for a visit before what is known is answered; 1 without it, and 10 where nothing is \
+     known yet",
 );
 
 /// A table alone.

@@ -1,9 +1,11 @@
 //! The router: every route once, with its specification, and the gate before them.
 
+mod answers;
 mod api;
 mod gate;
 mod page;
 mod params;
+mod path;
 mod problem;
 mod stream;
 
@@ -22,8 +24,9 @@ use crate::forecasting::Forecasts;
 use crate::jobs::Progress;
 use crate::settings::Settings;
 use crate::watch::Watch;
-use gate::{guard, limits, log};
+use gate::{etag, guard, limits, log};
 
+pub use answers::Answers;
 pub use api::openapi::specification;
 pub(crate) use gate::serve;
 pub use problem::Problem;
@@ -34,6 +37,8 @@ pub struct App {
     pub watch: Arc<Watch>,
     /// What it is expected to grow by.
     pub forecasts: Arc<Forecasts>,
+    /// Answers that took long to make.
+    pub answers: Answers,
     /// Whether the schedule moves.
     pub progress: Arc<Progress>,
     /// What the server was told.
@@ -61,6 +66,7 @@ pub fn router(app: Shared) -> Router {
         .merge(probes)
         .fallback(problem::unknown_route)
         .method_not_allowed_fallback(problem::wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&app), etag::validate))
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(Arc::clone(&app), guard::guard))
         .layer(CatchPanicLayer::custom(|_| {

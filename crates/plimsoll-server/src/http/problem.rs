@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::ask::Refused;
 use crate::forecasting::ForecastError;
-use crate::watch::{SelectError, WatchError};
+use crate::watch::{Known, SelectError, WatchError};
 
 /// An error as clients read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -53,6 +53,18 @@ impl Problem {
             parameter: Some(name.to_owned()),
             ..problem
         }
+    }
+
+    /// Nothing is known yet: why the only visit failed, or that the first one has not ended.
+    pub fn nothing_known(known: &Known) -> Self {
+        if let Some(failure) = &known.failure {
+            return failure.error.clone().into();
+        }
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_sample_yet",
+            "nothing was measured yet: the first visit has not ended; ask again in a few seconds",
+        )
     }
 
     /// What should not happen.
@@ -108,6 +120,7 @@ impl From<WatchError> for Problem {
         let status = match &error {
             WatchError::Visit(error) => visit_status(error),
             WatchError::Store(_) | WatchError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            WatchError::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, error.code(), error.to_string())
     }

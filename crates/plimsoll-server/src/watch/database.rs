@@ -11,12 +11,14 @@ use plimsoll_postgres::{
     ConfiguredCapacity, Memory, Silent, Target, VisitError, VisitOptions, visit,
 };
 use plimsoll_store::DatabaseKey;
+use tokio::sync::Semaphore;
 
 use super::{Parts, WatchError, fill_last_good};
+use crate::panics::{Panicked, caught};
 use crate::settings::Watched;
 
-/// For how long a failed visit answers for others that ask: a server that is down is not knocked at
-/// by every request.
+/// For how long a failed visit answers for others that ask for one: a server that is down is not knocked
+/// at by every request.
 const FAILURE_FRESH_FOR: SignedDuration = SignedDuration::from_secs(2);
 
 /// One watched database.
@@ -27,6 +29,8 @@ pub struct WatchedDatabase {
     capacity: ConfiguredCapacity,
     state: Mutex<State>,
     memory: tokio::sync::Mutex<Memory>,
+    /// The visit that its instance may always have.
+    own_visit: Arc<Semaphore>,
     /// The last sample that was taken on request; held while one is being taken.
     pub(super) on_request: tokio::sync::Mutex<Option<SampleHeader>>,
 }
@@ -49,6 +53,17 @@ pub struct Failure {
     pub error: WatchError,
 }
 
+/// What is known of a database.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The latest snapshot since the start.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// How the last visit failed, where it did.
+    pub failure: Option<Failure>,
+    /// Whether a visit is under way.
+    pub refreshing: bool,
+}
+
 #[derive(Clone)]
 struct Running {
     began_at: Timestamp,
@@ -66,7 +81,12 @@ pub fn fresh_for(snapshot: &Snapshot) -> SignedDuration {
 }
 
 impl WatchedDatabase {
-    pub(super) fn new(key: DatabaseKey, target: Target, watched: &Watched) -> Self {
+    pub(super) fn new(
+        key: DatabaseKey,
+        target: Target,
+        watched: &Watched,
+        own_visit: Arc<Semaphore>,
+    ) -> Self {
         Self {
             key,
             target,
@@ -74,6 +94,7 @@ impl WatchedDatabase {
             capacity: watched.capacity(),
             state: Mutex::default(),
             memory: tokio::sync::Mutex::default(),
+            own_visit,
             on_request: tokio::sync::Mutex::default(),
         }
     }
@@ -106,22 +127,39 @@ impl WatchedDatabase {
             .map(|running| running.began_at)
     }
 
-    pub(super) async fn fresh(
+    /// What is known of it.
+    pub fn known(&self) -> Known {
+        let state = self.state();
+        Known {
+            snapshot: state.latest.clone(),
+            failure: state.failure.clone(),
+            refreshing: state.running.is_some(),
+        }
+    }
+
+    /// Whether its snapshot is as young as [`fresh_for`] says, or younger than `max_age`.
+    pub(super) fn is_fresh(&self, now: Timestamp, max_age: Option<SignedDuration>) -> bool {
+        let state = self.state();
+        state.latest.as_ref().is_some_and(|latest| {
+            let age = now.duration_since(latest.measured_at);
+            let fresh_for = max_age.map_or(fresh_for(latest), |most| most.max(fresh_for(latest)));
+            // A clock that was set back makes ages negative: such a snapshot is not fresh.
+            !age.is_negative() && age < fresh_for
+        })
+    }
+
+    /// Begins a visit, unless one is under way; gives how that ends.
+    pub(super) fn begin(
         self: &Arc<Self>,
         parts: &Arc<Parts>,
-        max_age: Option<SignedDuration>,
-    ) -> Outcome {
+    ) -> impl Future<Output = Outcome> + use<> {
+        self.join_or_begin(&mut self.state(), parts).outcome
+    }
+
+    pub(super) async fn visit_now(self: &Arc<Self>, parts: &Arc<Parts>) -> Outcome {
         let now = parts.clock.now();
         let running = {
             let mut state = self.state();
-            if let Some(latest) = &state.latest {
-                let age = now.duration_since(latest.measured_at);
-                // A clock that was set back makes ages negative: such a snapshot is not fresh.
-                let fresh = max_age.unwrap_or_else(|| fresh_for(latest));
-                if !age.is_negative() && age < fresh {
-                    return Ok(Arc::clone(latest));
-                }
-            }
             if let (Some(failure), None) = (&state.failure, &state.running) {
                 let age = now.duration_since(failure.failed_at);
                 if !age.is_negative() && age < FAILURE_FRESH_FOR {
@@ -134,16 +172,23 @@ impl WatchedDatabase {
     }
 
     pub(super) async fn since(self: &Arc<Self>, parts: &Arc<Parts>, since: Timestamp) -> Outcome {
+        let mut is_first = true;
         loop {
-            let running = {
+            let now = parts.clock.now();
+            let (running, is_older) = {
                 let mut state = self.state();
-                if let Some(latest) = state.latest.as_ref().filter(|s| s.measured_at >= since) {
+                // One from the future was taken before a clock was set back.
+                let is_recent = |s: &&Arc<Snapshot>| s.measured_at >= since && s.measured_at <= now;
+                if let Some(latest) = state.latest.as_ref().filter(is_recent) {
                     return Ok(Arc::clone(latest));
                 }
-                self.join_or_begin(&mut state, parts)
+                let is_older = state.running.is_some() && is_first;
+                (self.join_or_begin(&mut state, parts), is_older)
             };
+            is_first = false;
             let outcome = running.outcome.await;
-            if running.began_at >= since || outcome.is_err() {
+            // What began after this was asked is recent enough, whatever a clock that was set back says.
+            if running.began_at >= since || !is_older || outcome.is_err() {
                 return outcome;
             }
         }
@@ -154,9 +199,11 @@ impl WatchedDatabase {
             return running.clone();
         }
         let began_at = parts.clock.now();
+        let (database, for_visit) = (Arc::clone(self), Arc::clone(parts));
+        let visit = async move { database.visit(&for_visit, began_at).await };
         let task = parts
             .tasks
-            .spawn(Arc::clone(self).run(Arc::clone(parts), began_at));
+            .spawn(Arc::clone(self).run(Arc::clone(parts), began_at, visit));
         // The visit is a task of its own: whoever asked for it may go away, others wait for it too.
         let outcome = async move { task.await.unwrap_or(Err(WatchError::Stopping)) };
         let running = Running {
@@ -167,10 +214,17 @@ impl WatchedDatabase {
         running
     }
 
-    async fn run(self: Arc<Self>, parts: Arc<Parts>, began_at: Timestamp) -> Outcome {
-        // Also when the visit panics, the next one must be able to begin.
+    async fn run(
+        self: Arc<Self>,
+        parts: Arc<Parts>,
+        began_at: Timestamp,
+        visit: impl Future<Output = Outcome> + Send,
+    ) -> Outcome {
         let ended = Ended(Arc::clone(&self));
-        let outcome = self.visit(&parts, began_at).await;
+        let outcome = match caught(visit).await {
+            Ok(outcome) => outcome,
+            Err(panic) => self.panicked(panic).await,
+        };
         let mut state = self.state();
         match &outcome {
             Ok(snapshot) => {
@@ -196,7 +250,13 @@ impl WatchedDatabase {
         if parts.stop.is_cancelled() {
             return Err(WatchError::Stopping);
         }
-        let Ok(_slot) = parts.slots.acquire().await else {
+        let place = tokio::select! {
+            biased;
+            () = parts.stop.cancelled() => return Err(WatchError::Stopping),
+            own = self.own_visit.acquire() => own,
+            more = parts.more_visits.acquire() => more,
+        };
+        let Ok(_place) = place else {
             return Err(WatchError::Stopping);
         };
         tracing::debug!(instance, database, "storage.visit.start");
@@ -228,12 +288,20 @@ impl WatchedDatabase {
         Ok(Arc::new(snapshot))
     }
 
+    async fn panicked(&self, panic: Panicked) -> Outcome {
+        let DatabaseKey { instance, database } = &self.key;
+        tracing::error!(instance, database, error = %panic, "storage.visit.panicked");
+        // it may have been left half changed
+        *self.memory.lock().await = Memory::default();
+        Err(WatchError::Panicked(panic))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Says, when dropped, that no visit is under way.
+/// Says, when dropped, that no visit is under way: also where the runtime is torn down.
 struct Ended(Arc<WatchedDatabase>);
 
 impl Drop for Ended {
@@ -271,4 +339,65 @@ fn log_visit(key: &DatabaseKey, snapshot: &Snapshot) {
         bytes_received = snapshot.cost.bytes_received,
         "storage.visit.finished"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Watch;
+    use super::*;
+    use crate::clock::ManualClock;
+    use crate::followers::Followers;
+    use crate::settings::Settings;
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
+
+    fn watch(clock: &Arc<ManualClock>) -> Watch {
+        let url = "postgres://u@127.0.0.1:1/app?sslmode=disable";
+        let watched = Watched::new("main", url.parse().unwrap());
+        let settings = Settings::new("127.0.0.1:1".parse().unwrap(), vec![watched]);
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let followers = Followers::new(Vec::new(), tasks.clone(), &stop);
+        let store = plimsoll_store::open("sqlite::memory:").unwrap();
+        let clock: Arc<ManualClock> = Arc::clone(clock);
+        Watch::new(&settings, store, clock, Arc::new(followers), tasks, stop)
+    }
+
+    #[tokio::test]
+    async fn a_panicked_visit_says_so_and_the_next_one_can_begin() {
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let watch = watch(&clock);
+        let database = watch.select(None, None).unwrap();
+        let panics = async { panic!("a mistake of ours") };
+        let run = Arc::clone(&database).run(Arc::clone(&watch.parts), clock_now(&clock), panics);
+        let error = run.await.unwrap_err();
+        assert_eq!(error.code(), "internal");
+        assert!(error.to_string().contains("a mistake of ours"), "{error}");
+        let known = database.known();
+        assert!(!known.refreshing);
+        let failure = known.failure.unwrap().error.to_string();
+        assert!(!failure.contains("shutting down"), "{failure}");
+        let next = database.begin(&watch.parts).await.unwrap_err();
+        assert_eq!(next.code(), "server_unreachable");
+    }
+
+    /// Nobody listens there: each visit fails at once, and could be followed by the next for ever.
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_does_not_make_visits_follow_each_other() {
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let watch = watch(&clock);
+        let database = watch.select(None, None).unwrap();
+        let never = std::future::pending::<Outcome>();
+        let ahead = clock_now(&clock) + SignedDuration::from_hours(24 * 365);
+        let since = database.since(&watch.parts, ahead);
+        let error = tokio::select! {
+            ended = since => ended.unwrap_err(),
+            _ = never => unreachable!(),
+        };
+        assert_eq!(error.code(), "server_unreachable");
+    }
+
+    fn clock_now(clock: &ManualClock) -> Timestamp {
+        use crate::clock::Clock;
+        clock.now()
+    }
 }

@@ -2,7 +2,9 @@
 
 mod database;
 mod last_good;
+mod look;
 mod record;
+mod stamps;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,11 +18,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::followers::Followers;
+use crate::panics::Panicked;
 use crate::settings::{Databases, Settings, Watched};
 
-pub use database::{Failure, WatchedDatabase, fresh_for};
+pub use database::{Failure, Known, WatchedDatabase, fresh_for};
 pub use last_good::fill_last_good;
+pub use look::Look;
 pub use record::{record, record_on_request};
+pub use stamps::Stamp;
 
 /// Every watched server, with the means to visit it.
 ///
@@ -34,8 +39,11 @@ pub struct Watch {
 pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
-    /// Bounds how many visits are under way at once.
-    pub(crate) slots: Semaphore,
+    /// Bounds how many visits are under way at once, beyond the one that each instance may always have:
+    /// so no instance waits for another's, however long that hangs.
+    pub(crate) more_visits: Semaphore,
+    pub(crate) waiting: look::Waiting,
+    pub(crate) stamps: stamps::Stamps,
     /// Told of each sample that is kept.
     pub(crate) followers: Arc<Followers>,
     pub(crate) tasks: TaskTracker,
@@ -47,6 +55,8 @@ pub struct WatchedInstance {
     /// What the settings say about it.
     pub settings: Watched,
     databases: RwLock<BTreeMap<String, Arc<WatchedDatabase>>>,
+    /// The visit that it may always have.
+    own_visit: Arc<Semaphore>,
 }
 
 /// Why there is no snapshot.
@@ -58,6 +68,9 @@ pub enum WatchError {
     /// The snapshot could not be kept, or what is kept could not be read.
     #[error("the store: {0}")]
     Store(Arc<StoreError>),
+    /// A mistake of ours.
+    #[error("the visit failed by {0}")]
+    Panicked(Panicked),
     /// The server is being shut down.
     #[error("Plimsoll is shutting down; ask again when it is up")]
     Stopping,
@@ -69,6 +82,7 @@ impl WatchError {
         match self {
             Self::Visit(error) => error.code(),
             Self::Store(error) => error.code(),
+            Self::Panicked(_) => "internal",
             Self::Stopping => "shutting_down",
         }
     }
@@ -131,7 +145,13 @@ impl Watch {
         let parts = Arc::new(Parts {
             clock,
             store,
-            slots: Semaphore::new(settings.visits_side_by_side.max(1)),
+            more_visits: Semaphore::new(
+                settings
+                    .visits_side_by_side
+                    .saturating_sub(settings.instances.len()),
+            ),
+            waiting: look::Waiting::default(),
+            stamps: stamps::Stamps::default(),
             followers,
             tasks,
             stop,
@@ -262,21 +282,17 @@ impl Watch {
         Ok(Err(SelectError::Ambiguous { fitting }))
     }
 
-    /// Its latest snapshot while that is fresh; otherwise a new one, or that of the visit that is
-    /// under way.
-    ///
-    /// Fresh is what is younger than `max_age`; without it, than [`fresh_for`] says.
-    pub async fn snapshot(
+    /// A new snapshot, or that of the visit that is under way.
+    pub async fn visit(
         &self,
         database: &Arc<WatchedDatabase>,
-        max_age: Option<jiff::SignedDuration>,
     ) -> Result<Arc<plimsoll_core::snapshot::Snapshot>, WatchError> {
-        let snapshot = database.fresh(&self.parts, max_age).await?;
+        let snapshot = database.visit_now(&self.parts).await?;
         self.learn_databases(&snapshot);
         Ok(snapshot)
     }
 
-    /// A snapshot of a visit that began at `since` or later.
+    /// A snapshot of a visit that began at `since` or later, or after this was asked.
     pub async fn snapshot_since(
         &self,
         database: &Arc<WatchedDatabase>,
@@ -303,6 +319,7 @@ impl WatchedInstance {
     fn new(settings: Watched) -> Self {
         let instance = Self {
             databases: RwLock::default(),
+            own_visit: Arc::new(Semaphore::new(1)),
             settings,
         };
         let names = match &instance.settings.databases {
@@ -363,7 +380,8 @@ impl WatchedInstance {
             instance: Arc::clone(&self.settings.instance),
             url: self.settings.url.with_database(connect_name),
         };
-        Arc::new(WatchedDatabase::new(key, target, &self.settings))
+        let own_visit = Arc::clone(&self.own_visit);
+        Arc::new(WatchedDatabase::new(key, target, &self.settings, own_visit))
     }
 
     /// Takes up new databases and lets go of dropped ones, where all are watched.

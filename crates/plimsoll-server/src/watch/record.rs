@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::Recorded;
@@ -28,7 +28,7 @@ pub async fn record_on_request(
     database: &Arc<WatchedDatabase>,
 ) -> Result<SampleHeader, WatchError> {
     start(database, SampleKind::Manual);
-    let snapshot = watch.snapshot(database, Some(SignedDuration::ZERO)).await?;
+    let snapshot = watch.visit(database).await?;
     let mut last = database.on_request.lock().await;
     if let Some(header) = last
         .as_ref()
@@ -62,6 +62,7 @@ async fn keep(
         .store()
         .record_sample(snapshot, kind, scheduled_for)
         .await?;
+    watch.parts.stamps.forget(database.key());
     let (event, header) = match recorded {
         Recorded::New(header) => ("storage.sampling.recorded", header),
         Recorded::Already(header) => ("storage.sampling.already_recorded", header),

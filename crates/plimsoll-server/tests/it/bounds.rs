@@ -34,6 +34,7 @@ async fn wrong_parameters_are_named_with_what_is_allowed() {
         ),
         ("/api/storage/sizes?kind=tables", "kind", "matview"),
         ("/api/storage/sizes?max_age=-1", "max_age", "0 to 86400"),
+        ("/api/storage/sizes?wait=31", "wait", "0 to 30"),
         ("/api/storage/sizes?order=size", "order", "sort"),
         ("/api/storage/history?limit=1001", "limit", "1 to 1000"),
         ("/api/storage/history?kind=weekly", "kind", "daily"),
@@ -77,13 +78,21 @@ async fn a_server_that_is_down_is_said_plainly_and_without_its_password() {
     let detail = answer.problem(503, "server_unreachable");
     assert!(detail.contains("127.0.0.1:"), "{detail}");
     assert_eq!(answer.headers["retry-after"], "5");
+    // a server that is down is no reason to start Plimsoll again
     let ready = service.get("/readyz").await;
-    assert_eq!(ready.status, 503);
-    assert_eq!(
-        ready.json()["checks"][0],
-        serde_json::json!({"name": "store", "ready": true, "reason": null})
-    );
-    assert_eq!(ready.json()["checks"][1]["ready"], false);
+    assert_eq!(ready.status, 200);
+    for (at, name, is_ready) in [
+        (0, "store", true),
+        (1, "schedule", true),
+        (2, "main/app", false),
+    ] {
+        let check = &ready.json()["checks"][at];
+        assert_eq!(
+            (&check["name"], &check["ready"]),
+            (&name.into(), &is_ready.into())
+        );
+        assert_eq!(check["reason"].is_null(), is_ready, "{check}");
+    }
     let page = service.get("/").await;
     assert_eq!(
         page.status, 200,
@@ -167,8 +176,8 @@ async fn requests_are_bounded_and_carry_an_id() {
     settings.requests.timeout = std::time::Duration::from_millis(300);
     let service = Service::with(settings).await;
     let (first, second) = tokio::join!(
-        service.get("/api/storage/sizes"),
-        service.get("/api/storage/sizes")
+        service.post("/api/storage/samples"),
+        service.post("/api/storage/samples")
     );
     first.problem(504, "timed_out");
     second.problem(503, "overloaded");

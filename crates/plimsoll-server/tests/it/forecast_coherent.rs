@@ -151,7 +151,7 @@ on_every_major! {
         // one whose process died before that has them when somebody asks; until then the last ones hold
         day(16);
         let watched = service.watch.databases().remove(0);
-        let snapshot = service.watch.snapshot(&watched, Some(SignedDuration::ZERO)).await.unwrap();
+        let snapshot = service.watch.visit(&watched).await.unwrap();
         service.store.record_sample(&snapshot, SampleKind::Manual, None).await.unwrap();
         let alone = of("").await;
         assert_eq!(at(alone["reconciled"]["as_of"].as_str().unwrap()), kept.header.sampled_at);

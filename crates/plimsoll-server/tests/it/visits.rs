@@ -17,7 +17,7 @@ on_every_major! {
             sessions.ok().and_then(|rows| rows[0][0].as_ref().unwrap().parse::<u64>().ok())
         };
         let before = sessions();
-        let asked = join_all((0..50).map(|_| service.json("/api/storage/sizes?max_age=0"))).await;
+        let asked = join_all((0..50).map(|_| service.json("/api/storage/sizes?wait=30"))).await;
         let cost: BTreeSet<_> = asked.iter().map(|sizes| sizes["cost"]["server_ms"].to_string()).collect();
         let took: BTreeSet<_> = asked.iter().map(|sizes| sizes["took_ms"].to_string()).collect();
         assert_eq!((cost.len(), took.len()), (1, 1), "fifty answers from one visit");
@@ -37,15 +37,20 @@ on_every_major! {
         let first = service.json("/api/storage/sizes").await;
         service.clock.set(at("2026-03-10T12:00:00.5Z"));
         assert_eq!(service.json("/api/storage/sizes").await["measured_at"], first["measured_at"]);
-        let forced = service.json("/api/storage/sizes?max_age=0").await;
+        // `max_age` makes visits rarer, never more frequent
+        let same = service.json("/api/storage/sizes?max_age=0").await;
+        assert_eq!(same["measured_at"], first["measured_at"]);
+        // only whoever takes a sample forces a visit
+        assert_eq!(service.post("/api/storage/samples").await.status, 201);
+        let forced = service.json("/api/storage/sizes").await;
         assert_eq!(forced["measured_at"], "2026-03-10T12:00:00.5Z");
         service.clock.set(at("2026-03-10T12:10:00Z"));
         assert_eq!(service.json("/api/storage/sizes?max_age=900").await["measured_at"], forced["measured_at"]);
         service.clock.set(at("2026-03-10T12:15:00.5Z"));
-        let later = service.json("/api/storage/sizes").await;
+        let later = service.json("/api/storage/sizes?wait=30").await;
         assert_eq!(later["measured_at"], "2026-03-10T12:15:00.5Z", "nothing is fresh for 15 minutes and more");
         service.clock.set(at("2026-03-10T11:00:00Z"));
-        let back = service.json("/api/storage/sizes").await;
+        let back = service.json("/api/storage/sizes?wait=30").await;
         assert_eq!(back["measured_at"], "2026-03-10T11:00:00Z", "a snapshot from the future is not fresh");
     }
 
@@ -59,7 +64,7 @@ on_every_major! {
         let mut holder = server.session("last_good").unwrap();
         holder.run("begin; lock table t in access exclusive mode").unwrap();
         service.clock.set(at("2026-03-10T13:00:00Z"));
-        let sizes = service.json("/api/storage/sizes").await;
+        let sizes = service.json("/api/storage/sizes?wait=30").await;
         let row = &sizes["tables"][0];
         assert_eq!(row["status"], "locked");
         assert_eq!(row["size_source"], "last_good");

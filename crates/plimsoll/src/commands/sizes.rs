@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use plimsoll_core::name::{shown, shown_table, visible};
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
-use plimsoll_core::snapshot::TableKind;
+use plimsoll_core::snapshot::{Method, TableKind};
 use plimsoll_server::answer::growth_base::growth_base;
 use plimsoll_server::answer::sizes::{SizesAnswer, SizesQuery, TableAnswer, sizes};
 use plimsoll_server::ask::Sort;
@@ -43,7 +43,7 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
     let with_status = answer
         .tables
         .iter()
-        .any(|t| t.status != Status::Ok || t.size_source != SizeSource::Measured);
+        .any(|t| t.status != Some(Status::Ok) || t.size_source != SizeSource::Measured);
     let mut columns = vec![
         Column::Left("TABLE"),
         Column::Right("SIZE"),
@@ -136,8 +136,10 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
         out,
         "Measured {} by {} in {} ms",
         answer.measured_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
-        answer.method.as_str(),
-        answer.took_ms
+        answer.method.map_or("?", Method::as_str),
+        answer
+            .took_ms
+            .map_or_else(unknown, |took_ms| took_ms.to_string()),
     )
 }
 
@@ -164,11 +166,11 @@ fn unknown() -> String {
 /// Why the number is not simply a measured one.
 fn status(table: &TableAnswer) -> String {
     let status = match table.status {
-        Status::Ok => "",
-        Status::Dropped => "dropped",
-        Status::Locked => "locked",
-        Status::TimedOut => "timed out",
-        Status::Denied => "denied",
+        None | Some(Status::Ok) => "",
+        Some(Status::Dropped) => "dropped",
+        Some(Status::Locked) => "locked",
+        Some(Status::TimedOut) => "timed out",
+        Some(Status::Denied) => "denied",
     };
     let source = match table.size_source {
         SizeSource::Measured => "",

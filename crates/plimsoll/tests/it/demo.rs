@@ -82,12 +82,14 @@ fn it_serves_months_of_marked_history_lives_and_removes_everything() {
             .filter(|sample| sample["is_demo"] == true)
             .count();
         assert!(made_up >= 119, "{made_up} are marked");
+        // what is free is as the first visit saw it
+        assert_eq!(service.get("/api/storage/sizes?wait=30").0, 200);
         let (_, forecast) = service.get("/api/storage/forecast");
         assert_eq!(forecast["capacity"]["source"], "config", "{forecast}");
         assert!(forecast["full_on"]["mid"].is_string(), "{forecast}");
         // It lives: rows come and go, too slowly for its size to follow.
         let rows = || {
-            let (_, sizes) = service.get("/api/storage/sizes?max_age=0");
+            let (_, sizes) = service.get("/api/storage/sizes?wait=30");
             let rows = sizes["tables"].as_array().unwrap().iter();
             rows.map(|table| table["row_count"].as_u64())
                 .collect::<Vec<_>>()

@@ -3,15 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 
+use super::super::gate::asker::Asker;
 use super::super::params::Query;
 use super::super::{Problem, Shared};
 use crate::answer::cleanup::{self, CleanupHistory, CleanupStats, RunsQuery};
-use crate::ask::{Fresh, Of};
+use crate::ask::Of;
 
 /// Row counts of each table, most rows first.
 #[utoipa::path(
     get, path = "/api/cleanup/stats", tag = "cleanup", operation_id = "cleanup_stats",
-    params(Query::<(Of, Fresh)>),
+    params(Query::<Of>),
     responses(
         (status = 200, body = CleanupStats, description = "Row counts of each table"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -19,13 +20,16 @@ use crate::ask::{Fresh, Of};
 )]
 pub(super) async fn stats(
     State(app): State<Shared>,
-    Query((of, fresh)): Query<(Of, Fresh)>,
+    asker: Asker,
+    Query(of): Query<Of>,
 ) -> Result<Json<CleanupStats>, Problem> {
     let database = app
         .watch
         .select(of.instance.as_deref(), of.database.as_deref())?;
-    let snapshot = app.watch.snapshot(&database, fresh.max_age).await?;
-    Ok(Json(cleanup::stats(&snapshot)))
+    let known = asker.look(&app.watch, &database).await;
+    let snapshot = known.snapshot.as_deref();
+    let snapshot = snapshot.ok_or_else(|| Problem::nothing_known(&known))?;
+    Ok(Json(cleanup::stats(snapshot)))
 }
 
 /// Past runs, newest first.

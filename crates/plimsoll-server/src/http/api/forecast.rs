@@ -1,21 +1,24 @@
 //! `GET /api/storage/forecast`
 
-use axum::Json;
+use std::sync::Arc;
+
+use axum::body::Bytes;
 use axum::extract::State;
-use jiff::SignedDuration;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use plimsoll_store::DatabaseKey;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::super::gate::asker::Asker;
+use super::super::gate::etag::{self, Made};
 use super::super::params::Query;
 use super::super::{App, Problem, Shared};
 use crate::answer::forecast::{ForecastAnswer, drawn};
 use crate::answer::ranking::{self, RankingAnswer};
 use crate::ask::{Forecasts, Of};
-use crate::forecasting::{By, ForecastOf};
-use crate::watch::SelectError;
-
-/// What is free on the disk may have been read so long ago: as often as the watch looks.
-const RECENT: SignedDuration = SignedDuration::from_mins(16);
+use crate::forecasting::{By, ForecastOf, ForecastQuery};
+use crate::watch::{Known, SelectError};
 
 /// One forecast; or, with `by`, those of what is in the database.
 #[derive(Serialize, ToSchema)]
@@ -38,39 +41,87 @@ pub(super) enum ForecastBody {
 )]
 pub(super) async fn forecast(
     State(app): State<Shared>,
+    asker: Asker,
     Query((of, asked)): Query<(Of, Forecasts)>,
-) -> Result<Json<ForecastBody>, Problem> {
+) -> Result<Response, Problem> {
     let watch = &app.watch;
+    let made = Made::of(&asker.question).and(app.forecasts.made());
     let (what, query) = match asked {
         Forecasts::One(what, query) => (what, query),
-        Forecasts::Ranked(by, limit) => return ranked(&app, &of, by, limit).await,
+        Forecasts::Ranked(by, limit) => {
+            let (instance, database) = (of.instance.as_deref(), of.database.as_deref());
+            let key = watch.select_kept(instance, database).await??;
+            let tag = made.and(watch.stamp(&key).await?).tag();
+            return kept(&app, &asker, &tag, ranked(&app, &key, by, limit)).await;
+        }
     };
-    let database = match what {
+    let (database, alike) = match what {
         ForecastOf::Instance => {
             let instance = watch.select_instance(of.instance.as_deref())?;
-            instance
-                .any_database()
-                .ok_or_else(|| SelectError::NoneYet(instance.settings.instance.to_string()))?
+            let any = instance.any_database();
+            let none = || SelectError::NoneYet(instance.settings.instance.to_string());
+            (any.ok_or_else(none)?, instance.databases())
         }
-        _ => watch.select(of.instance.as_deref(), of.database.as_deref())?,
+        _ => {
+            let one = watch.select(of.instance.as_deref(), of.database.as_deref())?;
+            (Arc::clone(&one), vec![one])
+        }
     };
-    // A forecast of the history needs no new visit, only some recent one.
-    let snapshot = watch.snapshot(&database, Some(RECENT)).await;
-    let snapshot = snapshot.map_err(|error| error.to_string());
-    let seen = snapshot.as_deref().map_err(String::as_str);
-    let forecast = app
-        .forecasts
-        .forecast(database.key(), &what, seen, &query)
-        .await?;
-    Ok(Json(ForecastBody::One(Box::new(drawn(forecast).answer))))
+    // What is free is as the latest visit saw it: a forecast of the history needs no new one.
+    let known = asker.look(watch, &database).await;
+    let mut made = made.and_known(&known);
+    for database in alike {
+        made = made.and(watch.stamp(database.key()).await?);
+    }
+    let one = one(&app, database.key(), &what, &known, &query);
+    kept(&app, &asker, &made.tag(), one).await
 }
 
-async fn ranked(app: &App, of: &Of, by: By, limit: usize) -> Result<Json<ForecastBody>, Problem> {
-    let of = app
-        .watch
-        .select_kept(of.instance.as_deref(), of.database.as_deref())
-        .await??;
-    let ranked = app.forecasts.ranking(&of, by, limit).await?;
-    let answer = ranking::ranking(&of, by, ranked);
-    Ok(Json(ForecastBody::Ranking(Box::new(answer))))
+/// The answer that is kept under this validator, or else the one that is made.
+async fn kept(
+    app: &App,
+    asker: &Asker,
+    tag: &str,
+    make: impl Future<Output = Result<ForecastBody, Problem>>,
+) -> Result<Response, Problem> {
+    if let Some(unchanged) = etag::unchanged(&asker.headers, tag) {
+        return Ok(unchanged);
+    }
+    let text = if let Some(text) = app.answers.get(tag) {
+        text
+    } else {
+        let text = serde_json::to_vec(&make.await?);
+        let text = Bytes::from(text.map_err(|error| Problem::internal(&error))?);
+        app.answers.keep(tag, text.clone());
+        text
+    };
+    let answer = ([(CONTENT_TYPE, "application/json")], text).into_response();
+    Ok(etag::with(answer, tag))
+}
+
+async fn one(
+    app: &App,
+    of: &DatabaseKey,
+    what: &ForecastOf,
+    known: &Known,
+    query: &ForecastQuery,
+) -> Result<ForecastBody, Problem> {
+    let why = match &known.failure {
+        Some(failure) => failure.error.to_string(),
+        None => "no visit has ended yet".to_owned(),
+    };
+    let seen = known.snapshot.as_deref().ok_or(&*why);
+    let forecast = app.forecasts.forecast(of, what, seen, query).await?;
+    Ok(ForecastBody::One(Box::new(drawn(forecast).answer)))
+}
+
+async fn ranked(
+    app: &App,
+    of: &DatabaseKey,
+    by: By,
+    limit: usize,
+) -> Result<ForecastBody, Problem> {
+    let ranked = app.forecasts.ranking(of, by, limit).await?;
+    let answer = ranking::ranking(of, by, ranked);
+    Ok(ForecastBody::Ranking(Box::new(answer)))
 }

@@ -1,5 +1,7 @@
 //! `GET /healthz`, `GET /readyz`
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,6 +9,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::Shared;
+
+/// How long the store may take to say that it is there.
+const LONGEST_PING: Duration = Duration::from_secs(5);
 
 /// Whether the process runs.
 #[derive(Serialize, ToSchema)]
@@ -20,16 +25,16 @@ pub(super) struct Alive {
 /// What is ready, and what is not.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Ready {
-    /// Whether everything is.
+    /// Whether Plimsoll is: the store and the schedule.
     ready: bool,
-    /// The store first, then each watched database.
+    /// The store, the schedule, then each watched database.
     checks: Vec<Check>,
 }
 
 /// One thing that must be ready.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Check {
-    /// `store`, or `instance/database`.
+    /// `store`, `schedule`, or `instance/database`.
     name: String,
     /// Whether it is.
     ready: bool,
@@ -49,27 +54,28 @@ pub(super) async fn alive() -> Json<Alive> {
     })
 }
 
-/// Whether the store answers and every watched database could be visited last time.
+/// Whether Plimsoll itself is ready: the store answers, and the schedule moves.
+///
+/// A watched server that is down, or a database that cannot be entered, is named and does not count: no
+/// restart of Plimsoll mends it.
 #[utoipa::path(
     get, path = "/readyz", tag = "probes", operation_id = "readyz",
     responses(
-        (status = 200, body = Ready, description = "Everything is ready"),
-        (status = 503, body = Ready, description = "Something is not, and why"),
+        (status = 200, body = Ready, description = "Plimsoll is ready; what is watched may not be"),
+        (status = 503, body = Ready, description = "Plimsoll is not, and why"),
     )
 )]
 pub(super) async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Ready>) {
-    let reason = app
-        .watch
-        .store()
-        .ping()
-        .await
-        .err()
-        .map(|error| error.to_string());
-    let mut checks = vec![Check {
-        name: "store".to_owned(),
-        ready: reason.is_none(),
-        reason,
-    }];
+    let ping = app.watch.store().ping();
+    let store = match tokio::time::timeout(LONGEST_PING, ping).await {
+        Ok(answer) => answer.err().map(|error| error.to_string()),
+        Err(_) => Some(format!("no answer within {} s", LONGEST_PING.as_secs())),
+    };
+    let stalled = app.progress.stalled(app.watch.clock().now());
+    let schedule =
+        (!stalled.is_empty()).then(|| format!("these jobs stand still: {}", stalled.join(", ")));
+    let mut checks = vec![check("store", store), check("schedule", schedule)];
+    let ready = checks.iter().all(|check| check.ready);
     for database in app.watch.databases() {
         let reason = match (database.failure(), database.latest()) {
             (Some(failure), _) => Some(failure.error.to_string()),
@@ -77,18 +83,20 @@ pub(super) async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Ready>
             (None, Some(_)) => None,
         };
         let key = database.key();
-        let name = format!("{}/{}", key.instance, key.database);
-        checks.push(Check {
-            name,
-            ready: reason.is_none(),
-            reason,
-        });
+        checks.push(check(&format!("{}/{}", key.instance, key.database), reason));
     }
-    let ready = checks.iter().all(|check| check.ready);
     let status = if ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     (status, Json(Ready { ready, checks }))
+}
+
+fn check(name: &str, reason: Option<String>) -> Check {
+    Check {
+        name: name.to_owned(),
+        ready: reason.is_none(),
+        reason,
+    }
 }

@@ -9,6 +9,8 @@ use axum::response::Response;
 use futures_util::stream;
 use plimsoll_store::StoreError;
 
+use super::super::gate::asker::Asker;
+use super::super::gate::etag::{self, Made};
 use super::super::params::Query;
 use super::super::{Problem, Shared, stream as pieces};
 use crate::answer::chunks;
@@ -29,6 +31,7 @@ use crate::watch::record_on_request;
 )]
 pub(super) async fn history(
     State(app): State<Shared>,
+    asker: Asker,
     Query((of, mut query)): Query<(Of, HistoryQuery)>,
 ) -> Result<Response, Problem> {
     let (instance, name) = (of.instance.as_deref(), of.database.as_deref());
@@ -39,13 +42,19 @@ pub(super) async fn history(
         query.major = snapshot.server.major();
     }
     let page = history::history(app.watch.store(), &database, &query).await?;
+    let ids: Vec<i64> = page.headers.iter().map(|header| header.id).collect();
+    let made = Made::of(&asker.question).and((ids, page.total));
+    let tag = made.and(query.major).tag();
+    if let Some(unchanged) = etag::unchanged(&asker.headers, &tag) {
+        return Ok(unchanged);
+    }
     let (before, after) =
         chunks::around(&page.head(), "samples").map_err(|error| Problem::internal(&error))?;
     let samples = stream::try_unfold(Some((before, 0)), move |state| {
         let (app, page, after) = (Arc::clone(&app), page.clone(), after.clone());
         async move { next_sample(&app, &page, state, &after).await }
     });
-    Ok(pieces::json(samples))
+    Ok(etag::with(pieces::json(samples), &tag))
 }
 
 type Written = Option<(Vec<u8>, usize)>;

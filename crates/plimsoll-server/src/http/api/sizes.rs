@@ -1,20 +1,23 @@
 //! `GET /api/storage/sizes`
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
 
+use super::super::gate::asker::Asker;
+use super::super::gate::etag::{self, Made};
 use super::super::params::Query;
 use super::super::{Problem, Shared, stream as pieces};
 use crate::answer::growth_base::growth_base;
+use crate::answer::kept;
 use crate::answer::sizes::{self, SizesAnswer, SizesQuery};
+use crate::answer::visit::Currency;
 use crate::ask::{Fresh, Of, Sort};
 
 /// The size of every table of a database.
 ///
-/// From the latest snapshot while that is fresh, otherwise from a new visit. Written as a stream.
+/// From the latest snapshot. One older than a hundred times what its visit took (1 second to 15 minutes)
+/// begins a visit, which the answer waits for only as long as `wait` says. Written as a stream.
 #[utoipa::path(
     get, path = "/api/storage/sizes", tag = "storage", operation_id = "storage_sizes",
     params(Query::<((Of, Fresh), SizesQuery)>),
@@ -25,21 +28,42 @@ use crate::ask::{Fresh, Of, Sort};
 )]
 pub(super) async fn sizes(
     State(app): State<Shared>,
+    asker: Asker,
     Query(((of, fresh), query)): Query<((Of, Fresh), SizesQuery)>,
 ) -> Result<Response, Problem> {
-    let database = app
-        .watch
-        .select(of.instance.as_deref(), of.database.as_deref())?;
-    let snapshot = app.watch.snapshot(&database, fresh.max_age).await?;
-    let growth = match query.sort {
-        Sort::Growth => {
-            growth_base(app.watch.store(), database.key(), snapshot.measured_at).await?
-        }
-        Sort::Size | Sort::Name | Sort::Rows => None,
+    let watch = &app.watch;
+    let database = watch.select(of.instance.as_deref(), of.database.as_deref())?;
+    let known = asker.look_current(watch, &database, fresh).await;
+    let made = Made::of(&asker.question).and_known(&known);
+    let by_growth = query.sort == Sort::Growth;
+    let made = match &known.snapshot {
+        Some(_) if !by_growth => made,
+        _ => made.and(watch.stamp(database.key()).await?),
     };
-    let page = sizes::sizes(&Arc::clone(&snapshot), &query, growth);
-    let json = page
-        .into_json()
-        .map_err(|error| Problem::internal(&error))?;
-    Ok(pieces::json(stream::iter(json)))
+    let tag = made.tag();
+    if let Some(unchanged) = etag::unchanged(&asker.headers, &tag) {
+        return Ok(unchanged);
+    }
+    let (store, key) = (watch.store(), database.key());
+    let growth = if by_growth {
+        growth_base(store, key, watch.clock().now()).await?
+    } else {
+        None
+    };
+    let answer = if let Some(snapshot) = &known.snapshot {
+        let page = sizes::sizes(snapshot, &query, growth).known(Currency::from(&known));
+        let json = page.into_json();
+        pieces::json(stream::iter(
+            json.map_err(|error| Problem::internal(&error))?,
+        ))
+    } else {
+        let state = store.state(key, watch.clock().now()).await?;
+        let state = state.ok_or_else(|| Problem::nothing_known(&known))?;
+        let currency = Currency::from(&known);
+        let json = kept::into_json(key, &state, &query, growth.as_ref(), currency);
+        pieces::json(stream::iter(
+            json.map_err(|error| Problem::internal(&error))?,
+        ))
+    };
+    Ok(etag::with(answer, &tag))
 }

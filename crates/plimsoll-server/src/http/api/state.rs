@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::stream;
 
+use super::super::gate::asker::Asker;
+use super::super::gate::etag::{self, Made};
 use super::super::params::Query;
 use super::super::{Problem, Shared, stream as pieces};
 use crate::answer::state::{self, StateAnswer, StateQuery};
@@ -21,6 +23,7 @@ use crate::ask::Of;
 )]
 pub(super) async fn state(
     State(app): State<Shared>,
+    asker: Asker,
     Query((of, query)): Query<(Of, StateQuery)>,
 ) -> Result<Response, Problem> {
     let database = app
@@ -39,7 +42,11 @@ pub(super) async fn state(
                 "no sample has been taken yet",
             )
         })?;
+    let tag = Made::of(&asker.question).and(state.sample.id).tag();
+    if let Some(unchanged) = etag::unchanged(&asker.headers, &tag) {
+        return Ok(unchanged);
+    }
     let json = state::into_json(&database, state, &query.kinds, query.limit)
         .map_err(|error| Problem::internal(&error))?;
-    Ok(pieces::json(stream::iter(json)))
+    Ok(etag::with(pieces::json(stream::iter(json)), &tag))
 }

@@ -1,14 +1,20 @@
 //! `GET /api/storage/tables/{schema}/{table}`
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use plimsoll_store::{SeriesQuery, TableName};
 
+use super::super::gate::asker::Asker;
+use super::super::gate::etag::{self, Made};
 use super::super::params::Query;
+use super::super::path::Path;
 use super::super::{Problem, Shared};
+use crate::answer::kept;
 use crate::answer::series::{SeriesOf, series};
 use crate::answer::table::{TableBreakdown, breakdown};
+use crate::answer::visit::Currency;
 use crate::ask::{Fresh, Of};
 
 /// Where a table's bytes are: heap, toast, each index, what is below it, and its series.
@@ -27,22 +33,41 @@ use crate::ask::{Fresh, Of};
 pub(super) async fn table(
     State(app): State<Shared>,
     Path((schema, table)): Path<(String, String)>,
+    asker: Asker,
     Query(((of, fresh), query)): Query<((Of, Fresh), SeriesQuery)>,
-) -> Result<Json<TableBreakdown>, Problem> {
-    let database = app
-        .watch
-        .select(of.instance.as_deref(), of.database.as_deref())?;
-    let snapshot = app.watch.snapshot(&database, fresh.max_age).await?;
-    let mut answer = breakdown(&snapshot, &schema, &table).ok_or_else(|| {
+) -> Result<Response, Problem> {
+    let watch = &app.watch;
+    let database = watch.select(of.instance.as_deref(), of.database.as_deref())?;
+    let (store, key) = (watch.store(), database.key());
+    let known = asker.look_current(watch, &database, fresh).await;
+    let made = Made::of(&asker.question).and_known(&known);
+    // an age such as `7d` begins later each time
+    let made = made.and((query.since, query.until));
+    let tag = made.and(watch.stamp(key).await?).tag();
+    if let Some(unchanged) = etag::unchanged(&asker.headers, &tag) {
+        return Ok(unchanged);
+    }
+    let what = SeriesOf::Table(TableName::new(&*schema, &*table));
+    let history = series(store, key, &what, &query).await?;
+    let (name, currency) = ((&*schema, &*table), Currency::from(&known));
+    let answer = if let Some(snapshot) = &known.snapshot {
+        breakdown(snapshot, name, currency).map(|mut answer| {
+            if let Some(history) = history {
+                answer.add_history(history);
+            }
+            answer
+        })
+    } else {
+        let state = store.state(key, watch.clock().now()).await?;
+        let state = state.ok_or_else(|| Problem::nothing_known(&known))?;
+        kept::breakdown(key, &state, name, history, currency)
+    };
+    let answer = answer.ok_or_else(|| {
         let detail = format!(
             "\"{}\" has no table \"{table}\" in schema \"{schema}\"; /api/storage/sizes?kind=all lists those there are",
-            database.key().database
+            key.database
         );
         Problem::new(StatusCode::NOT_FOUND, "unknown_table", detail)
     })?;
-    let what = SeriesOf::Table(TableName::new(schema, table));
-    if let Some(history) = series(app.watch.store(), database.key(), &what, &query).await? {
-        answer.add_history(history);
-    }
-    Ok(Json(answer))
+    Ok(etag::with(Json(answer).into_response(), &tag))
 }

@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::header::{self, HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -16,7 +16,7 @@ pub(in crate::http) async fn guard(
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let authority = authority(&request);
+    let authority = authority(request.uri(), request.headers());
     if app.settings.listen.ip().to_canonical().is_loopback()
         && authority
             .as_ref()
@@ -39,11 +39,11 @@ pub(in crate::http) async fn guard(
 }
 
 /// What the request says it was sent to; HTTP/2 says it in the URI. Unreadable means nobody's.
-fn authority(request: &Request) -> Option<Authority> {
-    if let Some(authority) = request.uri().authority() {
+pub(super) fn authority(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
+    if let Some(authority) = uri.authority() {
         return Some(authority.clone());
     }
-    let host = request.headers().get(HOST)?;
+    let host = headers.get(HOST)?;
     Some(
         Authority::try_from(host.as_bytes())
             .unwrap_or_else(|_| Authority::from_static("invalid.invalid")),
@@ -60,7 +60,7 @@ fn names_this_machine(authority: &Authority) -> bool {
 }
 
 /// Browsers say where a request comes from; programs say nothing.
-fn is_same_origin(headers: &HeaderMap, authority: Option<&Authority>) -> bool {
+pub(super) fn is_same_origin(headers: &HeaderMap, authority: Option<&Authority>) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin" || site == "none";
     }

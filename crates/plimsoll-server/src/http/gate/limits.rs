@@ -11,6 +11,7 @@ use axum::response::Response;
 use tokio::sync::Semaphore;
 
 use super::super::Problem;
+use super::asker::Place;
 use crate::settings::RequestLimits;
 
 /// The limits, and how much of them is used.
@@ -35,7 +36,7 @@ impl Limits {
 /// a body without `DefaultBodyLimit`.
 pub(in crate::http) async fn bound(
     State(limits): State<Limits>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let announced = request
@@ -49,14 +50,18 @@ pub(in crate::http) async fn bound(
             format!("the body is larger than {} bytes", limits.body_bytes),
         ));
     }
-    let Ok(_place) = limits.places.try_acquire() else {
+    let Ok(place) = Arc::clone(&limits.places).try_acquire_owned() else {
         return Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "overloaded",
             "too many requests are being worked on; ask again in a few seconds",
         ));
     };
-    tokio::time::timeout(limits.timeout, next.run(request)).await.map_err(|_| {
+    let place = Place::new(place);
+    request.extensions_mut().insert(place.clone());
+    let answer = tokio::time::timeout(limits.timeout, next.run(request)).await;
+    drop(place);
+    answer.map_err(|_| {
         Problem::new(
             StatusCode::GATEWAY_TIMEOUT,
             "timed_out",

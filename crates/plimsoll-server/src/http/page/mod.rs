@@ -4,7 +4,6 @@ mod chart;
 mod view;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -13,6 +12,7 @@ use plimsoll_core::snapshot::Snapshot;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::gate::asker::Asker;
 use super::params::Query;
 use super::{Problem, Shared};
 use crate::answer;
@@ -35,9 +35,6 @@ const TABLES_A_PAGE: usize = 100;
 
 /// How many samples the curve is drawn from.
 const SAMPLES_DRAWN: usize = 90;
-
-/// How long the page waits for a visit; it shows what is known by then.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Which tables the page shows, and how.
 #[derive(Debug, Clone)]
@@ -74,18 +71,19 @@ impl Ask for PageQuery {
 )]
 pub(super) async fn page(
     State(app): State<Shared>,
+    asker: Asker,
     Query((of, asked)): Query<(Of, PageQuery)>,
 ) -> Result<Html<String>, Problem> {
     let all = app.watch.databases();
     let asks_for_one = of.instance.is_some() || of.database.is_some();
     let markup = match &*all {
-        [only] if !asks_for_one => database_page(&app, only, &asked).await?,
+        [only] if !asks_for_one => database_page(&app, &asker, only, &asked).await?,
         _ if !asks_for_one => view::list(&crate::answer::databases::databases(&app.watch)),
         _ => {
             let database = app
                 .watch
                 .select(of.instance.as_deref(), of.database.as_deref())?;
-            database_page(&app, &database, &asked).await?
+            database_page(&app, &asker, &database, &asked).await?
         }
     };
     Ok(Html(markup.into_string()))
@@ -93,10 +91,11 @@ pub(super) async fn page(
 
 async fn database_page(
     app: &Shared,
+    asker: &Asker,
     database: &Arc<WatchedDatabase>,
     asked: &PageQuery,
 ) -> Result<maud::Markup, Problem> {
-    let (snapshot, trouble) = look(app, database).await;
+    let (snapshot, trouble) = look(app, asker, database).await;
     let offset = (asked.page - 1) * TABLES_A_PAGE;
     let query = SizesQuery {
         limit: Some(TABLES_A_PAGE),
@@ -129,17 +128,18 @@ async fn database_page(
 /// The snapshot to show, and what is wrong with it.
 async fn look(
     app: &Shared,
+    asker: &Asker,
     database: &Arc<WatchedDatabase>,
 ) -> (Option<Arc<Snapshot>>, Option<String>) {
-    let looked = tokio::time::timeout(LONGEST_WAIT, app.watch.snapshot(database, None)).await;
-    match looked {
-        Ok(Ok(snapshot)) => (Some(snapshot), None),
-        Ok(Err(error)) => (database.latest(), Some(error.to_string())),
-        Err(_) => (
-            database.latest(),
-            Some("A visit is under way; reload to see its result.".to_owned()),
-        ),
-    }
+    let known = asker.look(&app.watch, database).await;
+    let trouble = match (&known.failure, &known.snapshot) {
+        (Some(failure), _) => Some(failure.error.to_string()),
+        (None, None) if known.refreshing => {
+            Some("A visit is under way; reload to see its result.".to_owned())
+        }
+        (None, _) => None,
+    };
+    (known.snapshot, trouble)
 }
 
 /// The size that bars are drawn against.

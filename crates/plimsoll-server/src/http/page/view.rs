@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use plimsoll_core::name::shown;
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
-use plimsoll_core::snapshot::{RowCountSource, TableKind};
+use plimsoll_core::snapshot::{Method, RowCountSource, TableKind};
 use plimsoll_store::DatabaseKey;
 
 use super::{PageQuery, TABLES_A_PAGE, chart};
@@ -110,6 +110,12 @@ fn frame(title: &str, body: &Markup) -> Markup {
 
 fn totals(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
     let age = page.now.duration_since(sizes.measured_at).as_secs().max(0);
+    let (took_ms, method) = (
+        sizes.took_ms.unwrap_or(0),
+        sizes.method.map_or("", Method::as_str),
+    );
+    let cost = sizes.cost.as_ref();
+    let (statements, server_ms) = cost.map_or((0, 0), |cost| (cost.statements, cost.server_ms));
     html! {
         dl.totals {
             div { dt { "Total" } dd.total { (sizes.total_human) } }
@@ -126,8 +132,8 @@ fn totals(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
                 }
             }
             div { dt { "Measured" } dd { (time(sizes.measured_at)) small { " " (age) " s ago" } } }
-            div title=(format!("{} statements, {} ms of the server's time", sizes.cost.statements, sizes.cost.server_ms)) {
-                dt { "Visit" } dd { (sizes.took_ms) " ms" small { " by " (sizes.method.as_str()) } }
+            div title=(format!("{} statements, {} ms of the server's time", statements, server_ms)) {
+                dt { "Visit" } dd { (took_ms) " ms" small { " by " (method) } }
             }
         }
     }
@@ -234,7 +240,7 @@ fn row(page: &Page<'_>, table: &TableAnswer) -> Markup {
                 (None, _) => "unknown",
             }
         }
-        td { @if table.status == Status::Ok { "ok" } @else { span.trouble { (status(table.status)) } } }
+        td { @match table.status { Some(Status::Ok) | None => "ok", Some(other) => span.trouble { (status(other)) } } }
     } }
 }
 
