@@ -1,5 +1,6 @@
 //! What the role can and cannot see on a server, which method of sizing follows, and what would help.
 
+mod disk;
 mod grants;
 mod statements;
 
@@ -181,7 +182,8 @@ pub async fn doctor(
             .into()
         }));
     };
-    let items = server_items(&may);
+    let mut items = server_items(&may);
+    items.extend(disk::parts(&may, server.major()));
     let level = found
         .iter()
         .map(|database| database.level)

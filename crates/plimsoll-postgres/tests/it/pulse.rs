@@ -8,8 +8,10 @@ use plimsoll_core::disk::part::{Kind, Part, Source};
 use plimsoll_core::disk::pulse::Pulse;
 use plimsoll_core::disk::volume::{FileSystem, at_pulse, full_look, known_bytes};
 use plimsoll_core::disk::wal::{Holder, What};
-use plimsoll_postgres::{Session, Volumes, pulse, rest_of_disk};
+use plimsoll_postgres::doctor::{Level, doctor};
+use plimsoll_postgres::{Session, Target, VisitOptions, Volumes, pulse, rest_of_disk};
 use throwaway_postgres::{Server, on_every_major};
+use tokio_util::sync::CancellationToken;
 
 use crate::session::{as_role, open};
 
@@ -63,6 +65,48 @@ pub(crate) fn run(server: &Server, statements: &[&str]) {
 
 const FILES: &str = "grant execute on function pg_ls_dir(text, boolean, boolean), pg_stat_file(text, boolean) to plain";
 
+/// The parts that the doctor says are not or not wholly seen, of those that a pulse reads.
+async fn hidden_by_doctor(url: &str) -> Vec<String> {
+    let target = Target {
+        instance: "test".into(),
+        url: url.parse().unwrap(),
+    };
+    let (options, cancel) = (VisitOptions::default(), CancellationToken::new());
+    let found = doctor(
+        &target,
+        &["postgres".to_owned()],
+        Level::ReadOnly,
+        &options,
+        &cancel,
+    )
+    .await
+    .unwrap();
+    let hidden = found
+        .items
+        .iter()
+        .filter(|item| !item.ok)
+        .filter_map(|item| item.name.strip_prefix("disk: "));
+    hidden
+        .filter(|part| ["wal", "temporary", "replication"].contains(part))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn hidden(pulse: &Pulse, kinds: [Kind; 3]) -> Vec<String> {
+    let hidden = kinds
+        .into_iter()
+        .filter(|kind| !part(pulse, *kind).is_whole());
+    hidden
+        .map(|kind| {
+            serde_json::to_value(kind)
+                .unwrap()
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect()
+}
+
 on_every_major! {
     async fn each_grant_shows_its_parts_and_what_is_refused_is_never_asked(server: &Server) {
         run(server, &["create role plain login", "create table held as select 1 as a", "checkpoint"]);
@@ -80,6 +124,8 @@ on_every_major! {
             assert!(reason.contains("pg_monitor") || reason.contains("pg_ls_dir"), "{reason}");
         }
         assert!(seen.not_found.as_deref().unwrap().contains("pg_read_all_settings"));
+        let url = as_role(&server.url("postgres"), "plain");
+        assert_eq!(hidden_by_doctor(&url).await, hidden(&seen, kinds));
 
         run(server, &["grant pg_monitor to plain"]);
         let seen = look(&session).await;
@@ -89,6 +135,7 @@ on_every_major! {
         assert!(temporary.at_least.is_some(), "parallel sorts' files are left out");
         assert_eq!(part(&seen, Kind::Replication).bytes.is_some(), server.major() >= 15);
         assert!(seen.found.contains_key(&Place::Data), "{:?}", seen.not_found);
+        assert_eq!(hidden_by_doctor(&url).await, hidden(&seen, kinds));
 
         run(server, &["revoke pg_monitor from plain", FILES]);
         let seen = look(&session).await;
@@ -96,6 +143,9 @@ on_every_major! {
             assert!(part(&seen, kind).is_whole(), "{kind:?}: {seen:?}");
             assert_eq!(part(&seen, kind).source, Some(Source::Files));
         }
+
+        assert_eq!(hidden_by_doctor(&url).await, hidden(&seen, kinds));
+        assert!(hidden(&seen, kinds).is_empty());
 
         // Nobody waits for a pulse, and a pulse for nobody.
         run(server, &["grant pg_monitor to plain"]);

@@ -30,7 +30,7 @@ use crate::forecast::stats::{median, whole};
 
 /// Why there is no pace yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{looks} looks over {seconds} s: a pace needs three over two minutes")]
+#[error("a pace needs three looks over two minutes, and so far there are {looks} over {seconds} s")]
 pub struct TooFew {
     /// Looks that there are.
     pub looks: usize,
