@@ -303,6 +303,29 @@ async fn modes(installation: &Installation) {
     let (found, error) = outcome(&direct).await;
     assert_eq!(found == "tls", server.major() >= 17, "{found} {error}");
 
+    // A database whose name is no text is asked for within TLS, and without.
+    let latin1 = "template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'";
+    server
+        .sql("postgres", &format!("create database latin {latin1}"))
+        .unwrap();
+    let mut session = server.session("latin").unwrap();
+    session.run("set client_encoding = 'UTF8'").unwrap();
+    session
+        .run(&format!("create database \"Ünï\" {latin1}"))
+        .unwrap();
+    for (parameters, expected) in [
+        ("sslmode=disable", "plain"),
+        ("sslmode=prefer", "tls"),
+        ("sslmode=require", "tls"),
+        ("sslmode=require&ssl_min_protocol_version=TLSv1.3", "tls"),
+        ("sslmode=require&ssl_max_protocol_version=TLSv1.2", "tls"),
+    ] {
+        let url = format!(
+            "postgres://either:hunter2@localhost:{port}/%DCn%EF?hostaddr=127.0.0.1&{parameters}"
+        );
+        check(&url, expected, "").await;
+    }
+
     // The request to cancel goes there encrypted, too: a statement that is not stopped sleeps for long.
     let connected = open(&format!("{either} host=localhost sslmode=verify-full {ca}"))
         .await

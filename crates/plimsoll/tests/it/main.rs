@@ -9,6 +9,7 @@ mod forecast;
 mod input;
 mod locks;
 mod moving;
+mod names;
 mod output;
 mod ranking;
 mod readme;
