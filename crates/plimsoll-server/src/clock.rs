@@ -28,7 +28,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(20);
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        // To the millisecond, so that no answer has more digits.
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
     async fn sleep_until(&self, at: Timestamp) {

@@ -37,6 +37,7 @@ pub(crate) struct Cli {
 
 /// What every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Configuration file (plimsoll.toml); plimsoll.example.toml explains every key
     #[arg(long, global = true, value_name = "FILE", env = "PLIMSOLL_CONFIG")]
@@ -131,28 +132,55 @@ pub(crate) enum Command {
     /// Show Plimsoll at work on a throwaway PostgreSQL with sample data and months of history
     Demo(Demo),
     /// Run the schedule, the HTTP API and the page
+    #[command(
+        after_help = "Examples:\n  DATABASE_URL=postgres://plimsoll@host/app plimsoll serve\n  plimsoll --config plimsoll.toml serve --listen 127.0.0.1:9000"
+    )]
     Serve(Serve),
     /// Measure a database now and print every table's size
+    #[command(
+        after_help = "Examples:\n  plimsoll sizes --limit 20\n  plimsoll sizes --schema sales --sort growth\n  plimsoll sizes --kind all --output json"
+    )]
     Sizes(Asked<SizesQuery>),
     /// Measure a database now and keep the result in the history
     Sample,
     /// Print the history of a database, or of one table
+    #[command(
+        after_help = "Examples:\n  plimsoll history\n  plimsoll history --table sales.orders --since 30d"
+    )]
     History(Asked<HistoryQuery>),
     /// Print what grew, by how much a day, and what share of it is whose
+    #[command(
+        after_help = "Examples:\n  plimsoll growth\n  plimsoll growth --since 2026-01-31 --until 2026-02-07"
+    )]
     Growth(Growth),
     /// Say how a size will go on, how sure that is, and when the disk is full
+    #[command(
+        after_help = "Examples:\n  plimsoll forecast\n  plimsoll forecast --table sales.orders --capacity 500GB\n  plimsoll forecast --by table --limit 10\n  plimsoll forecast --input sizes.csv"
+    )]
     Forecast(Forecast),
     /// Show a server's volumes: how full, by what, and what would help
     Disk(Disk),
     /// Print what happened and is not growth: rewrites, drops, jumps, changes of pace
+    #[command(
+        after_help = "Examples:\n  plimsoll events --since 30d\n  plimsoll events --table sales.orders --kind rewrite,truncate"
+    )]
     Events(Events),
     /// Say how large the history itself is, and how large it grows at the configured retention
     Store,
     /// Say what the role can and cannot see, and the grants that would change it
+    #[command(
+        after_help = "Examples:\n  plimsoll doctor\n  plimsoll doctor --grants --level lock_free"
+    )]
     Doctor(Doctor),
     /// Write the whole history as NDJSON, or one table's series as CSV
+    #[command(
+        after_help = "Examples:\n  plimsoll export all.ndjson\n  plimsoll export --table sales.orders orders.csv"
+    )]
     Export(Export),
     /// Read an export, or the sizes that PgHero or another tool kept, into the history
+    #[command(
+        after_help = "Examples:\n  plimsoll import all.ndjson\n  plimsoll --database shop import sizes.csv"
+    )]
     Import(Import),
     /// Copy the SQLite store into a new file while it is in use
     Backup(Backup),

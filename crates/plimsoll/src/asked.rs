@@ -2,8 +2,8 @@
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
-use jiff::Timestamp;
 use plimsoll_server::ask::{Ask, Given, Param};
+use plimsoll_server::clock::{Clock as _, SystemClock};
 
 /// What is asked with options.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl<T: Ask> FromArgMatches for Asked<T> {
             Some((param.name.to_owned(), value.clone()))
         };
         let pairs = T::params().iter().filter_map(given).collect();
-        T::read(&Given::new(pairs, Timestamp::now()))
+        T::read(&Given::new(pairs, SystemClock.now()))
             .map(Self)
             .map_err(|refused| {
                 let text = refused.text(&option_name(&refused.parameter));

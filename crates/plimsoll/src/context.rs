@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use jiff::Timestamp;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_postgres::{Memory, Target, visit};
+use plimsoll_server::clock::{Clock as _, SystemClock};
 use plimsoll_server::settings::{Databases, Watched};
 use plimsoll_server::watch::fill_last_good;
 use plimsoll_store::{DatabaseKey, Store, StoreError};
@@ -135,7 +135,7 @@ impl Context {
         let (target, watched) = self.target()?;
         let spinner = Spinner::new();
         let cancel = CancellationToken::new();
-        let now = Timestamp::now();
+        let now = SystemClock.now();
         let mut memory = Memory::default();
         let visiting = visit(&target, &watched.visit, &mut memory, &spinner, &cancel, now);
         let snapshot = {

@@ -46,7 +46,7 @@ pub(crate) fn start(format: Option<LogFormat>, verbose: u8, is_service: bool) {
         LogFormat::Json => builder
             .json()
             .flatten_event(true)
-            .with_current_span(false)
+            .with_span_list(false)
             .init(),
     }
 }

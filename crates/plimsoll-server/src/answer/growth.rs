@@ -67,6 +67,8 @@ pub struct GrowthAnswer {
     pub to: Option<MomentAnswer>,
     /// Days between them.
     pub days: Option<f64>,
+    /// That the samples lie much further apart, or nearer together, than the times that were asked for.
+    pub note: Option<String>,
     /// What the database grew by; the sum of relations and rest.
     pub grown_bytes: i64,
     /// `grown_bytes` with its sign, as `pg_size_pretty` prints it.
@@ -227,6 +229,7 @@ pub async fn growth(
     };
     let indexes = store.difference(of, &ask).await?;
     let mut answer = between(of, &tables, query);
+    answer.note = note(query, tables.from.sampled_at, tables.to.sampled_at);
     let span = Span::between(&tables.from, &tables.to);
     if let Some(indexes) = indexes {
         answer.indexes_total = indexes.total as u64;
@@ -247,6 +250,19 @@ pub async fn growth(
     Ok(answer)
 }
 
+/// What to say where the samples are not about as far apart as the times that were asked for.
+fn note(query: &GrowthQuery, from: Timestamp, to: Timestamp) -> Option<String> {
+    let asked = query.until.duration_since(query.since).as_secs_f64();
+    let compared = to.duration_since(from).as_secs_f64();
+    ((compared - asked).abs() > asked / 4.0).then(|| {
+        format!(
+            "The history has no samples nearer to the {:.1} days that were asked for; these are {:.1} days.",
+            asked / 86_400.0,
+            compared / 86_400.0
+        )
+    })
+}
+
 fn nothing(of: &DatabaseKey, reason: &str) -> GrowthAnswer {
     GrowthAnswer {
         instance: of.instance.clone(),
@@ -255,6 +271,7 @@ fn nothing(of: &DatabaseKey, reason: &str) -> GrowthAnswer {
         from: None,
         to: None,
         days: None,
+        note: None,
         grown_bytes: 0,
         grown_human: size_text::pretty_signed(0),
         per_day_bytes: None,

@@ -16,6 +16,7 @@ use plimsoll_store::DatabaseKey;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::forecasting::Forecasts;
 use crate::panics::{Panicked, caught};
@@ -126,7 +127,8 @@ impl Followers {
             let Some(sample) = following.take(sample.clone()) else {
                 continue;
             };
-            self.tasks.spawn(Arc::clone(following).run(sample));
+            self.tasks
+                .spawn(Arc::clone(following).run(sample).in_current_span());
         }
     }
 

@@ -120,7 +120,7 @@ impl Default for RequestLimits {
 pub enum SettingsError {
     /// There is nothing to watch.
     #[error(
-        "no database is named: set DATABASE_URL, or write an [[instance]] with its url into plimsoll.toml"
+        "no database is named: set DATABASE_URL, or name a configuration that has an [[instance]] with --config plimsoll.toml"
     )]
     NothingToWatch,
     /// Two instances have the same key.

@@ -12,6 +12,7 @@ use plimsoll_postgres::{
 };
 use plimsoll_store::DatabaseKey;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 
 use super::{Parts, WatchError, fill_last_good};
 use crate::panics::{Panicked, caught};
@@ -201,9 +202,11 @@ impl WatchedDatabase {
         let began_at = parts.clock.now();
         let (database, for_visit) = (Arc::clone(self), Arc::clone(parts));
         let visit = async move { database.visit(&for_visit, began_at).await };
-        let task = parts
-            .tasks
-            .spawn(Arc::clone(self).run(Arc::clone(parts), began_at, visit));
+        let task = parts.tasks.spawn(
+            Arc::clone(self)
+                .run(Arc::clone(parts), began_at, visit)
+                .in_current_span(),
+        );
         // The visit is a task of its own: whoever asked for it may go away, others wait for it too.
         let outcome = async move { task.await.unwrap_or(Err(WatchError::Stopping)) };
         let running = Running {

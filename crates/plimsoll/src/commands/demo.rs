@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use jiff::Timestamp;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_postgres::{Memory, Silent, Target, VisitOptions, visit};
 use plimsoll_server::answer::sizes::{SizesQuery, sizes};
+use plimsoll_server::clock::{Clock as _, SystemClock};
 use plimsoll_server::forecasting::in_use;
 use plimsoll_server::settings::{ConfiguredCapacity, Settings, Watched};
 use tokio::net::TcpListener;
@@ -45,7 +45,7 @@ async fn show(context: &Context, args: &args::Demo) -> anyhow::Result<()> {
         .await?
         .context("starting the demo's PostgreSQL")?;
     let url = server.url(DATABASE);
-    let now = Timestamp::now();
+    let now = SystemClock.now();
     let mut watched = Watched::new(INSTANCE, url.parse()?);
     let target = Target {
         instance: INSTANCE.into(),

@@ -14,8 +14,22 @@ use crate::output::{self, Column};
 
 pub(crate) async fn run(context: &Context, query: EventsQuery) -> anyhow::Result<Finding> {
     let store = context.readable_store().await?;
-    let answer = events::events(&*store, &context.key()?, &query).await?;
-    show(context.wants_json(), &answer)
+    let key = context.key()?;
+    let answer = events::events(&*store, &key, &query).await?;
+    if context.wants_json() {
+        output::json(&answer)?;
+    } else if answer.events.is_empty() && !store.databases().await?.contains(&key) {
+        output::print(|out| {
+            writeln!(
+                out,
+                "What happened to {} is not known: the history has no sample of it. `plimsoll sample` takes one.",
+                plimsoll_core::name::shown(&key.database)
+            )
+        })?;
+    } else {
+        output::print(|out| print(out, &answer))?;
+    }
+    Ok(Finding::None)
 }
 
 /// The shapes of a file's series: needs neither a configuration nor a store.
@@ -37,18 +51,9 @@ pub(crate) fn run_on_file(
     Ok(Finding::None)
 }
 
-fn show(as_json: bool, answer: &EventsAnswer) -> anyhow::Result<Finding> {
-    if as_json {
-        output::json(answer)?;
-    } else {
-        output::print(|out| print(out, answer))?;
-    }
-    Ok(Finding::None)
-}
-
 fn print(out: &mut dyn Write, answer: &EventsAnswer) -> io::Result<()> {
     if answer.events.is_empty() {
-        return writeln!(out, "Nothing but ordinary growth is known.");
+        return writeln!(out, "Nothing but ordinary growth is known of that time.");
     }
     output::table(
         out,

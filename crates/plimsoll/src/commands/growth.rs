@@ -35,7 +35,7 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
     let day = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M").to_string();
     writeln!(
         out,
-        "{name} grew by {}{} from {} to {} UTC ({:.1} days)",
+        "{name} grew by {}{} from {} to {} UTC ({})",
         answer.grown_human,
         answer
             .per_day_bytes
@@ -43,8 +43,11 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
             .unwrap_or_default(),
         day(from.sampled_at),
         day(to.sampled_at),
-        answer.days.unwrap_or_default(),
+        span(answer.days.unwrap_or_default()),
     )?;
+    if let Some(note) = &answer.note {
+        writeln!(out, "{note}")?;
+    }
     tables(out, "GREW", &answer.tables, answer.tables_total)?;
     tables(out, "NEW", &answer.new_tables, answer.new_tables_total)?;
     tables(
@@ -68,6 +71,18 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
         ]
         .map(|(name, bytes)| vec![name.to_owned(), pretty(bytes)]),
     )
+}
+
+/// A length of time in the unit that suits it.
+fn span(days: f64) -> String {
+    let minutes = days * 24.0 * 60.0;
+    if minutes < 90.0 {
+        format!("{minutes:.0} minutes")
+    } else if days < 2.0 {
+        format!("{:.1} hours", days * 24.0)
+    } else {
+        format!("{days:.1} days")
+    }
 }
 
 /// Schemas, sets and indexes, where there is more to say than the tables did.

@@ -62,9 +62,9 @@ fn print_samples(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> 
     if (answer.samples.len() as u64) < answer.total {
         writeln!(
             out,
-            "({} of {} samples)",
+            "({} of {})",
             answer.samples.len(),
-            answer.total
+            output::count(answer.total, "sample")
         )?;
     }
     Ok(())
@@ -91,12 +91,12 @@ fn print_table(out: &mut dyn Write, answer: &HistoryAnswer, key: &str) -> io::Re
     let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
     writeln!(
         out,
-        "{}: {} now, {} since {} ({} samples)",
+        "{}: {} now, {} since {} ({})",
         visible(key),
         size_text::pretty(last.1),
         size_text::pretty_signed(signed(last.1) - signed(first.1)),
         first.0.strftime("%Y-%m-%d %H:%M UTC"),
-        points.len(),
+        output::count(points.len() as u64, "sample"),
     )?;
     for line in plot::draw(&points, plot::width()) {
         writeln!(out, "{line}")?;

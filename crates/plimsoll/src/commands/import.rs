@@ -184,17 +184,17 @@ fn report<'a>(
             };
             writeln!(
                 out,
-                "{} on {}: {} samples added{place}{left_out}",
+                "{} on {}: {} added{place}{left_out}",
                 shown(&moved.of.database),
                 visible(&moved.of.instance),
-                thousands(moved.samples),
+                output::count(moved.samples, "sample"),
             )?;
         }
         if bad_lines_total > 0 {
             writeln!(
                 out,
-                "{} bad lines, their samples left out: {}",
-                thousands(bad_lines_total),
+                "{}, their samples left out: {}",
+                output::count(bad_lines_total, "bad line"),
                 visible(&bad_lines.join("; "))
             )?;
         }

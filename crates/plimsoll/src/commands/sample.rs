@@ -10,7 +10,7 @@ use plimsoll_store::{DatabaseKey, Store};
 
 use super::Finding;
 use crate::context::Context;
-use crate::output::{self, thousands};
+use crate::output;
 
 pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
     // A store that cannot be written is better noticed before the server is visited.
@@ -36,12 +36,12 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
         output::print(|out| {
             writeln!(
                 out,
-                "Sample {} of {} at {}: {} in {} tables",
+                "Sample {} of {} at {}: {} in {}",
                 header.id,
                 shown(&header.database),
                 header.sampled_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
                 size_text::pretty(header.total_bytes),
-                thousands(header.table_count),
+                output::count(header.table_count, "table"),
             )
         })?;
     }

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use plimsoll_core::name::{shown, shown_table, visible};
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
@@ -11,6 +10,7 @@ use plimsoll_core::snapshot::{Method, TableKind};
 use plimsoll_server::answer::growth_base::growth_base;
 use plimsoll_server::answer::sizes::{SizesAnswer, SizesQuery, TableAnswer, sizes};
 use plimsoll_server::ask::Sort;
+use plimsoll_server::clock::{Clock as _, SystemClock};
 
 use super::Finding;
 use crate::context::Context;
@@ -18,9 +18,10 @@ use crate::output::{self, Column, thousands};
 
 pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<Finding> {
     let growth = match query.sort {
-        Sort::Growth => growth_base(&*context.store()?, &context.key()?, Timestamp::now()).await?,
+        Sort::Growth => growth_base(&*context.store()?, &context.key()?, SystemClock.now()).await?,
         _ => None,
     };
+    let growth_is_unknown = query.sort == Sort::Growth && growth.is_none();
     let snapshot = Arc::new(context.visit().await?);
     let page = sizes(&snapshot, &query, growth);
     if context.wants_json() {
@@ -32,7 +33,16 @@ pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<
             writeln!(out)
         })?;
     } else {
-        output::print(|out| print(out, &page.answer()))?;
+        output::print(|out| {
+            print(out, &page.answer())?;
+            if growth_is_unknown {
+                writeln!(
+                    out,
+                    "Growth is not known: the history has no daily sample of the last week; `plimsoll serve` takes them"
+                )?;
+            }
+            Ok(())
+        })?;
     }
     Ok(Finding::None)
 }
@@ -99,7 +109,11 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
     )?;
     let listed = answer.tables.len() as u64;
     if listed < answer.tables_total {
-        writeln!(out, "({listed} of {} tables)", answer.tables_total)?;
+        writeln!(
+            out,
+            "({listed} of {})",
+            output::count(answer.tables_total, "table")
+        )?;
     }
     writeln!(out)?;
     writeln!(

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use jiff::Timestamp;
 use plimsoll_core::size_text;
 use plimsoll_server::answer::store::{StoreAnswer, store};
+use plimsoll_server::clock::{Clock as _, SystemClock};
 
 use super::Finding;
 use crate::context::Context;
-use crate::output::{self, thousands};
+use crate::output;
 
 pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
     let settings = &context.config.settings;
@@ -16,7 +16,7 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
         &*context.store()?,
         &settings.retention,
         settings.max_bytes,
-        Timestamp::now(),
+        SystemClock.now(),
     )
     .await?;
     if context.wants_json() {
@@ -30,16 +30,11 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
 fn print(out: &mut dyn Write, answer: &StoreAnswer) -> io::Result<()> {
     writeln!(
         out,
-        "The history takes {}: {} values in {} samples of {} {}",
+        "The history takes {}: {} in {} of {}",
         answer.size_human,
-        thousands(answer.values),
-        thousands(answer.samples),
-        thousands(answer.databases),
-        if answer.databases == 1 {
-            "database"
-        } else {
-            "databases"
-        },
+        output::count(answer.values, "value"),
+        output::count(answer.samples, "sample"),
+        output::count(answer.databases, "database"),
     )?;
     match &answer.projected_human {
         Some(bytes) => writeln!(out, "At the configured retention it grows to {bytes}")?,
@@ -61,9 +56,9 @@ fn print(out: &mut dyn Write, answer: &StoreAnswer) -> io::Result<()> {
         });
         writeln!(
             out,
-            "{}: {} samples of detail dropped{until}, to keep below {}",
+            "{}: {} of detail dropped{until}, to keep below {}",
             shrink.at.strftime("%Y-%m-%d %H:%M UTC"),
-            thousands(shrink.samples_dropped),
+            output::count(shrink.samples_dropped, "sample"),
             size_text::pretty(shrink.max_bytes),
         )?;
     }

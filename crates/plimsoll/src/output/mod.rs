@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width};
 use plimsoll_core::name::visible;
 use serde::Serialize;
 
@@ -48,16 +48,55 @@ pub(crate) enum Column {
     Right(&'static str),
 }
 
-/// Prints rows under headings, wrapped to the terminal where there is one.
+/// Prints rows under headings, wrapped to the terminal where there is one. A column without a single value is left out.
 pub(crate) fn table(
     out: &mut dyn Write,
     columns: &[Column],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> io::Result<()> {
+    let width = if io::stdout().is_terminal() {
+        Table::new().width()
+    } else {
+        None
+    };
+    table_within(width, out, columns, rows)
+}
+
+/// The space between two columns.
+const GAP: usize = 2;
+
+fn table_within(
+    width: Option<u16>,
+    out: &mut dyn Write,
+    columns: &[Column],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> io::Result<()> {
+    let mut rows: Vec<Vec<String>> = rows.into_iter().collect();
+    let mut columns = columns.to_vec();
+    for at in (0..columns.len()).rev() {
+        let is_empty = rows
+            .iter()
+            .all(|row| row.get(at).is_none_or(String::is_empty));
+        if is_empty && !rows.is_empty() {
+            columns.remove(at);
+            for row in &mut rows {
+                if at < row.len() {
+                    row.remove(at);
+                }
+            }
+        }
+    }
+    let least = least_widths(&columns, &rows);
+    if let Some(width) = width
+        && least.iter().map(|width| width + GAP).sum::<usize>() > usize::from(width) + GAP
+    {
+        return blocks(out, &columns, &rows);
+    }
     let mut table = Table::new();
     table.load_style(NOTHING);
-    if io::stdout().is_terminal() {
+    if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(width);
     }
     let side = |column: &Column| match column {
         Column::Left(_) => CellAlignment::Left,
@@ -70,16 +109,69 @@ pub(crate) fn table(
     for row in rows {
         table.add_row(Row::from(
             row.iter()
-                .zip(columns)
+                .zip(&columns)
                 .map(|(text, column)| Cell::new(visible(text)).set_alignment(side(column)))
                 .collect::<Vec<_>>(),
         ));
     }
-    for column in table.column_iter_mut() {
+    for (column, least) in table.column_iter_mut().zip(least) {
         column.set_padding((0, 2));
+        let least = u16::try_from(least + GAP).unwrap_or(u16::MAX);
+        column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
     }
     for line in table.lines() {
         writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// How narrow each column can be without a break inside a word, or inside a number with its unit.
+fn least_widths(columns: &[Column], rows: &[Vec<String>]) -> Vec<usize> {
+    let words = |column: &Column, text: &str| match column {
+        Column::Left(_) => text
+            .split(' ')
+            .map(|word| word.chars().count())
+            .max()
+            .unwrap_or(0),
+        Column::Right(_) => text.chars().count(),
+    };
+    columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            let (Column::Left(name) | Column::Right(name)) = column;
+            let cells = rows.iter().filter_map(|row| row.get(at));
+            cells
+                .map(|text| words(column, &visible(text)))
+                .chain([words(&Column::Left(name), name)])
+                .max()
+                .unwrap_or(0)
+        })
+        .collect()
+}
+
+/// Rows one below the other, for a terminal that is too narrow for columns: each begins with its first cell.
+fn blocks(out: &mut dyn Write, columns: &[Column], rows: &[Vec<String>]) -> io::Result<()> {
+    let names: Vec<&str> = columns
+        .iter()
+        .map(|column| {
+            let (Column::Left(name) | Column::Right(name)) = column;
+            *name
+        })
+        .collect();
+    let width = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    for row in rows {
+        let mut cells = names.iter().zip(row);
+        if let Some((_, first)) = cells.next() {
+            writeln!(out, "{}", visible(first))?;
+        }
+        for (name, text) in cells.filter(|(_, text)| !text.is_empty()) {
+            writeln!(out, "  {name:width$}  {}", visible(text))?;
+        }
     }
     Ok(())
 }
@@ -95,6 +187,12 @@ pub(crate) fn thousands(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// `1 sample`, `1,234 samples`.
+pub(crate) fn count(number: u64, one: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{} {one}{s}", thousands(number))
 }
 
 #[cfg(test)]
@@ -137,6 +235,59 @@ mod tests {
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "table         size\nevents       10 MB\na       8192 bytes\n"
+        );
+    }
+
+    fn drawn(width: u16, rows: &[[&str; 3]]) -> String {
+        let columns = [
+            Column::Left("TABLE"),
+            Column::Right("SIZE"),
+            Column::Left("DETAIL"),
+        ];
+        let mut out = Vec::new();
+        let rows = rows.iter().map(|row| row.map(str::to_owned).to_vec());
+        table_within(Some(width), &mut out, &columns, rows).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn no_word_is_broken_on_a_narrow_terminal() {
+        let rows = [
+            [
+                "order_items",
+                "13 MB",
+                "it was rewritten by somebody at night",
+            ],
+            ["metrics.measurements", "8192 bytes", ""],
+        ];
+        for width in [20, 40, 50, 60, 80] {
+            let text = drawn(width, &rows);
+            for word in [
+                "order_items",
+                "metrics.measurements",
+                "8192 bytes",
+                "rewritten",
+                "somebody",
+            ] {
+                assert!(text.contains(word), "{word} at {width}:\n{text}");
+            }
+            if width >= 50 {
+                assert!(
+                    text.lines()
+                        .all(|line| line.chars().count() <= usize::from(width)),
+                    "{width}:\n{text}"
+                );
+            }
+        }
+        assert!(drawn(20, &rows).starts_with("order_items\n  SIZE    13 MB\n  DETAIL  it was"));
+    }
+
+    #[test]
+    fn a_column_without_a_value_is_left_out_and_one_is_one() {
+        assert_eq!(drawn(80, &[["a", "", "b"]]), "TABLE  DETAIL\na      b\n");
+        assert_eq!(
+            (count(1, "sample"), count(1200, "sample")),
+            ("1 sample".to_owned(), "1,200 samples".to_owned())
         );
     }
 }

@@ -281,3 +281,66 @@ fn what_was_started_to_outlive_its_terminal_does() {
     }
     assert_eq!(service.stop("-TERM").0, Some(0));
 }
+
+#[test]
+fn every_line_that_a_request_causes_has_its_id() {
+    let home = Home::new();
+    let service = Service::start(home.on(NOWHERE).args([
+        "-vv",
+        "--log-format",
+        "json",
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+    ]));
+    let mut response = agent()
+        .post(format!("{}/api/storage/samples", service.base))
+        .header("x-request-id", "the-one-asked-for")
+        .send_empty()
+        .unwrap();
+    assert_eq!(response.headers()["x-request-id"], "the-one-asked-for");
+    let problem = response.body_mut().read_to_string().unwrap();
+    assert!(problem.contains("cannot reach"), "{problem}");
+    let (_, log) = service.stop("-TERM");
+    let lines: Vec<Value> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let of_request: Vec<&Value> = lines
+        .iter()
+        .filter(|line| {
+            line["request_id"] == "the-one-asked-for"
+                || line["span"]["request_id"] == "the-one-asked-for"
+        })
+        .collect();
+    // its own line, and that of the visit that it caused and that failed, in a task of its own
+    assert!(
+        of_request
+            .iter()
+            .any(|line| line["message"] == "http.request"),
+        "{log}"
+    );
+    assert!(
+        of_request
+            .iter()
+            .any(|line| line["message"] != "http.request"),
+        "{log}"
+    );
+}
+
+#[test]
+fn the_help_tells_a_commands_own_options_from_the_common_ones() {
+    let home = Home::new();
+    for command in [
+        "sizes", "history", "growth", "forecast", "events", "export", "import", "doctor", "serve",
+    ] {
+        let help = home.run(NOWHERE, &[command, "--help"]).out;
+        let (own, common) = help.split_once("Options of every command:").unwrap();
+        assert!(!own.contains("--database-url"), "{help}");
+        assert!(
+            common.contains("--database-url") && common.contains("--instance"),
+            "{help}"
+        );
+        assert!(common.contains("Examples:"), "{help}");
+    }
+}

@@ -1,4 +1,4 @@
-//! One log line for each request, with an id that the answer carries too.
+//! One log line for each request, with an id that the answer carries too, and every line that the request causes.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Instant;
@@ -7,6 +7,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::Instrument as _;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -22,7 +23,9 @@ pub(in crate::http) async fn log(request: Request, next: Next) -> Response {
         .map_or_else(new_id, str::to_owned);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let mut response = next.run(request).await;
+    // Of the highest level, so that no filter of the log leaves the id out.
+    let span = tracing::error_span!("request", request_id = id);
+    let mut response = next.run(request).instrument(span).await;
     tracing::info!(
         request_id = id,
         method = %method,

@@ -36,6 +36,7 @@ pub(super) struct Page<'a> {
 pub(super) fn database(page: &Page<'_>) -> Markup {
     let key = page.key;
     frame(
+        Some(key),
         &format!("{} on {}", key.database, key.instance),
         &html! {
             @if page.several { p { a href="/" { "← all databases" } } }
@@ -55,6 +56,7 @@ pub(super) fn database(page: &Page<'_>) -> Markup {
 /// The list of databases, where several are watched.
 pub(super) fn list(answer: &DatabasesAnswer) -> Markup {
     frame(
+        None,
         "Databases",
         &html! {
             h1 { "Databases" }
@@ -68,18 +70,24 @@ pub(super) fn list(answer: &DatabasesAnswer) -> Markup {
 }
 
 fn list_row(database: &DatabaseAnswer) -> Markup {
-    let link = address(&database.instance, &database.database, &[]);
+    let link = address("/", &database.instance, &database.database, &[]);
     html! { tr {
         td { a href=(link) { (database.database) } }
         td { (database.instance) }
         td.number { (database.total_human.as_deref().unwrap_or("unknown")) }
         td.number { @if let Some(count) = database.tables_total { (grouped(count)) } }
         td { @if let Some(at) = database.measured_at { (time(at)) } }
-        td { @match &database.error { Some(error) => span.trouble { (error) }, None => "ok" } }
+        td { @match (&database.error, database.measured_at) {
+            (Some(error), _) => span.trouble { (error) },
+            (None, None) => "not measured yet",
+            (None, Some(_)) => "ok",
+        } }
     } }
 }
 
-fn frame(title: &str, body: &Markup) -> Markup {
+/// A page, with links to the same as JSON: of one database, where the page is of one.
+fn frame(of: Option<&DatabaseKey>, title: &str, body: &Markup) -> Markup {
+    let json = |route: &str, key: &DatabaseKey| address(route, &key.instance, &key.database, &[]);
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -95,9 +103,11 @@ fn frame(title: &str, body: &Markup) -> Markup {
                 footer {
                     p {
                         "Plimsoll " (env!("CARGO_PKG_VERSION")) " · the same as JSON: "
-                        a href="/api/storage/sizes" { "sizes" } ", "
-                        a href="/api/storage/history" { "history" } ", "
-                        a href="/api/storage/instance" { "instance" } ", "
+                        @if let Some(key) = of {
+                            a href=(json("/api/storage/sizes", key)) { "sizes" } ", "
+                            a href=(json("/api/storage/history", key)) { "history" } ", "
+                            a href=(format!("/api/storage/instance?instance={}", encoded(&key.instance))) { "instance" } ", "
+                        }
                         a href="/api/databases" { "databases" } ", "
                         a href="/api/jobs" { "jobs" } " · "
                         a href="/api/openapi.json" { "the API's specification" }
@@ -119,15 +129,15 @@ fn totals(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
     html! {
         dl.totals {
             div { dt { "Total" } dd.total { (sizes.total_human) } }
-            div { dt { "In tables" } dd { (size_text::pretty(sizes.attributed_bytes)) } }
-            div title="Files in the database's folder that belong to no relation" {
-                dt { "Of no table" } dd { (size_text::pretty(sizes.unattributed_bytes)) }
+            div { dt { "In relations" } dd { (size_text::pretty(sizes.attributed_bytes)) } }
+            div title="Bytes of the database that belong to no relation" {
+                dt { "In no relation" } dd { (size_text::pretty(sizes.unattributed_bytes)) }
             }
             @if sizes.unmeasured_bytes > 0 {
                 div { dt { "Not measured" } dd { (size_text::pretty(sizes.unmeasured_bytes)) } }
             }
             @if sizes.estimated_bytes > 0 {
-                div title="Last good values and relpages, part of what is in tables" {
+                div title="Last good values and relpages, part of what is in relations" {
                     dt { "Estimated" } dd { (size_text::pretty(sizes.estimated_bytes)) }
                 }
             }
@@ -160,7 +170,7 @@ fn past(page: &Page<'_>) -> Markup {
                 p.note { "Samples marked “demo” are made up." }
             }
             details {
-                summary { (grouped(page.history.total)) " samples; the last of them" }
+                summary { "Daily and manual samples: " (grouped(page.history.total)) "; the last of them" }
                 div.scroll { table {
                     thead { tr { th { "Sampled (UTC)" } th { "Kind" } th.number { "Total" } th.number { "Tables" } } }
                     tbody { @for header in headers.iter().take(14) { tr {
@@ -263,12 +273,12 @@ fn pages(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
         let mut extra = vec![("page", number.as_str())];
         extra.extend(page.asked.search.as_deref().map(|text| ("search", text)));
         extra.push(("sort", page.asked.sort.as_str()));
-        address(&page.key.instance, &page.key.database, &extra)
+        address("/", &page.key.instance, &page.key.database, &extra)
     };
     html! {
         @if number > 1 || has_more {
             nav aria-label="Pages of tables" {
-                @if number > 1 { a rel="prev" href=(to(number - 1)) { "← larger" } }
+                @if number > 1 { a rel="prev" href=(to(number - 1)) { "← back" } }
                 span { (grouped(page.offset as u64 + 1)) "–" (grouped(last_row as u64)) " of " (grouped(sizes.tables_total)) }
                 @if has_more { a rel="next" href=(to(number + 1)) { "more →" } }
             }
@@ -302,9 +312,9 @@ fn time(at: Timestamp) -> Markup {
     html! { time datetime=(at.to_string()) { (at.strftime("%Y-%m-%d %H:%M")) } }
 }
 
-fn address(instance: &str, database: &str, extra: &[(&str, &str)]) -> String {
+fn address(path: &str, instance: &str, database: &str, extra: &[(&str, &str)]) -> String {
     let mut text = format!(
-        "/?instance={}&database={}",
+        "{path}?instance={}&database={}",
         encoded(instance),
         encoded(database)
     );
