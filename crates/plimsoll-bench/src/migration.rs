@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use plimsoll_core::size::Status;
-use plimsoll_core::snapshot::{Snapshot, TableKind};
+use plimsoll_core::snapshot::{Method, Snapshot, TableKind};
 use plimsoll_postgres::Memory;
 use tokio::runtime::Runtime;
 
@@ -136,7 +136,10 @@ fn visits(
         let named = named(&snapshot, names);
         let unnamed = unnamed(&snapshot);
         report.must(
-            &format!("migration: tables that {} names as locked", way.name()),
+            &match way {
+                Way::Files => "migration: locked tables that files measures".to_owned(),
+                _ => format!("migration: tables that {} names as locked", way.name()),
+            },
             format!("{named} of {}, {unnamed} without reason", names.len()),
             "all",
             named == names.len() && unnamed == 0,
@@ -163,12 +166,17 @@ fn has(snapshot: &Snapshot, status: Status) -> bool {
         .any(|table| table.size().status == status)
 }
 
-/// How many of the tables carry status `locked`.
+/// How many of the tables carry status `locked`; by *files*, which waits for no lock, how many are measured and
+/// say so.
 fn named(snapshot: &Snapshot, names: &[String]) -> usize {
+    let expected = match snapshot.method {
+        Method::Files => Status::Ok,
+        Method::Functions | Method::Changes => Status::Locked,
+    };
     let locked: HashSet<String> = snapshot
         .tables
         .iter()
-        .filter(|table| table.size().status == Status::Locked)
+        .filter(|table| table.size().status == expected)
         .map(|table| format!("{}.{}", table.schema_name, table.table_name))
         .collect();
     names.iter().filter(|name| locked.contains(*name)).count()

@@ -164,7 +164,12 @@ fn tell(measured: &Measured, tables: u32, report: &mut Report) {
         format!("{:.2}", files / measured.table_and_indexes.least()),
     );
     let functions = measured.functions.least() / total;
-    report.ratio_at_most("functions / pg_total_relation_size", functions, 1.0, tables);
+    report.ratio_at_most(
+        "functions / pg_total_relation_size",
+        functions,
+        1.35,
+        tables,
+    );
     report.tell(
         "functions / main forks alone",
         format!(
@@ -176,7 +181,7 @@ fn tell(measured: &Measured, tables: u32, report: &mut Report) {
     report.ratio_at_most(
         "functions on two / pg_total_relation_size",
         on_two,
-        0.6,
+        0.75,
         tables,
     );
     let changes = measured.changes.least() / total;

@@ -98,6 +98,15 @@ pub enum ConnectError {
         reason: String,
     },
 
+    /// The server, or a pooler before it, ended the session for a reason that has no name of its own here.
+    #[error("{server} ended the session: {reason}")]
+    Ended {
+        /// `host:port`, or the socket's path.
+        server: String,
+        /// What it said, with its SQLSTATE.
+        reason: String,
+    },
+
     /// The connection broke.
     #[error(
         "the connection to {server} was lost: {reason}; the server's log says whether it crashed"
@@ -139,6 +148,7 @@ impl ConnectError {
             Self::TooManyConnections { .. } => "too_many_connections",
             Self::ServerStarting { .. } => "server_starting",
             Self::ServerShuttingDown { .. } => "server_shutting_down",
+            Self::Ended { .. } => "session_ended",
             Self::Lost { .. } => "connection_lost",
             Self::Refused { .. } => "connection_refused",
             Self::TimedOut { .. } => "timed_out",
@@ -174,7 +184,17 @@ impl Peer<'_> {
     /// connection is as it should be, and only what was asked for failed.
     pub fn error(&self, error: &tokio_postgres::Error) -> Option<ConnectError> {
         if let Some(answer) = error.as_db_error() {
-            return self.answered(answer);
+            let is_over = matches!(
+                answer.parsed_severity(),
+                Some(Severity::Fatal | Severity::Panic)
+            );
+            // A pooler may call it an error.
+            let is_over = is_over || answer.code().code().starts_with("08");
+            let ended = || ConnectError::Ended {
+                server: self.server.to_owned(),
+                reason: format!("{} (SQLSTATE {})", said(answer), answer.code().code()),
+            };
+            return self.answered(answer).or_else(|| is_over.then(ended));
         }
         let server = self.server.to_owned();
         let reason = deepest(error);
@@ -201,16 +221,16 @@ impl Peer<'_> {
 
     /// As [`Self::error`], while connecting: whatever it is, there is no connection.
     pub(crate) fn refusal(&self, error: &tokio_postgres::Error) -> ConnectError {
-        if let Some(error) = self.error(error) {
-            return error;
-        }
         let server = self.server.to_owned();
         let Some(answer) = error.as_db_error() else {
-            return ConnectError::Lost {
+            return self.error(error).unwrap_or_else(|| ConnectError::Lost {
                 server,
                 reason: format!("not a PostgreSQL server's answer: {}", deepest(error)),
-            };
+            });
         };
+        if let Some(error) = self.answered(answer) {
+            return error;
+        }
         if *answer.code() == SqlState::INSUFFICIENT_PRIVILEGE {
             return ConnectError::PermissionDenied {
                 server,
@@ -256,14 +276,6 @@ impl Peer<'_> {
             || *code == SqlState::DATABASE_DROPPED
         {
             return Some(ConnectError::ServerShuttingDown { server, reason });
-        }
-        // Between two messages of a transaction, replay ends the session rather than the statement.
-        let is_replay = *code == SqlState::T_R_SERIALIZATION_FAILURE
-            || *code == SqlState::T_R_DEADLOCK_DETECTED;
-        if code.code().starts_with("08")
-            || (is_replay && answer.parsed_severity() == Some(Severity::Fatal))
-        {
-            return Some(ConnectError::Lost { server, reason });
         }
         None
     }

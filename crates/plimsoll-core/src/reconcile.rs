@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::Oid;
-use crate::size::SizeSource;
+use crate::size::{SizeSource, Status};
 use crate::snapshot::{Table, Totals};
 
 /// A relation's last measured size.
@@ -39,29 +39,46 @@ pub fn fill_last_good<S: std::hash::BuildHasher>(
 
 /// Divides `database_bytes` among what was measured, what is estimated, and the rest.
 ///
+/// `database_bytes` is what the server says, if it could be asked. Where files of a relation are missing the
+/// server's figure lacks them as well, so the total is unknown.
+///
 /// `unattributed` is what the visit knows to belong to no relation; where it cannot know
 /// (`None`), everything that is left over is unattributed if every relation was read, and
 /// unmeasured otherwise.
 ///
-/// Estimates that together exceed what is left beside the measured bytes cannot be true, and are
-/// scaled down to it. Where measured bytes alone exceed `database_bytes` (a database that shrank
-/// while it was being read) the total is what was measured.
-pub fn reconcile(tables: &mut [Table], database_bytes: u64, unattributed: Option<u64>) -> Totals {
-    let (mut measured, mut estimated, mut all_read) = (0_u64, 0_u64, true);
+/// Estimates stay what they are: a value of some time ago. Where they exceed what is left beside the measured
+/// bytes, they count as what is left. Where measured bytes alone exceed `database_bytes` (a database that
+/// shrank while it was being read) the total is what was measured.
+pub fn reconcile(
+    tables: &[Table],
+    database_bytes: Option<u64>,
+    unattributed: Option<u64>,
+) -> Totals {
+    let (mut measured, mut estimated) = (0_u64, 0_u64);
+    let (mut all_read, mut any_missing) = (true, false);
     for size in tables.iter().flat_map(Table::parts) {
-        if size.is_measured() {
-            measured += size.bytes.unwrap_or(0);
-        } else {
-            estimated += size.estimated_bytes();
-            all_read = false;
+        match size.bytes {
+            Some(bytes) if size.is_measured() => measured += bytes,
+            bytes => {
+                estimated = estimated.saturating_add(bytes.unwrap_or(0));
+                all_read &= size.status == Status::Dropped;
+                any_missing |= size.status == Status::Missing;
+            }
         }
     }
+    let Some(database_bytes) = database_bytes.filter(|_| !any_missing) else {
+        return Totals {
+            total_bytes: None,
+            attributed_bytes: measured.saturating_add(estimated),
+            estimated_bytes: estimated,
+            unattributed_bytes: unattributed,
+            unmeasured_bytes: None,
+        };
+    };
     let known = measured + unattributed.unwrap_or(0);
     let total_bytes = database_bytes.max(known);
     let room = total_bytes - known;
-    if estimated > room {
-        estimated = scale_estimates(tables, estimated, room);
-    }
+    let estimated = estimated.min(room);
     let left = room - estimated;
     let (unattributed_bytes, unmeasured_bytes) = match unattributed {
         Some(bytes) if all_read => (bytes + left, 0),
@@ -70,29 +87,12 @@ pub fn reconcile(tables: &mut [Table], database_bytes: u64, unattributed: Option
         None => (0, left),
     };
     Totals {
-        total_bytes,
+        total_bytes: Some(total_bytes),
         attributed_bytes: measured + estimated,
         estimated_bytes: estimated,
-        unattributed_bytes,
-        unmeasured_bytes,
+        unattributed_bytes: Some(unattributed_bytes),
+        unmeasured_bytes: Some(unmeasured_bytes),
     }
-}
-
-/// Scales every estimate by `room / estimated`, rounded down; returns their new sum.
-fn scale_estimates(tables: &mut [Table], estimated: u64, room: u64) -> u64 {
-    let mut sum = 0;
-    for (_, size) in tables.iter_mut().flat_map(Table::parts_mut) {
-        if size.is_measured() {
-            continue;
-        }
-        if let Some(bytes) = size.bytes {
-            let scaled = u128::from(bytes) * u128::from(room) / u128::from(estimated);
-            let scaled = u64::try_from(scaled).unwrap_or(room);
-            size.bytes = Some(scaled);
-            sum += scaled;
-        }
-    }
-    sum
 }
 
 #[cfg(test)]
@@ -121,67 +121,79 @@ mod tests {
         }
     }
 
-    fn check(sizes: &[Size], database_bytes: u64, unattributed: Option<u64>, expect: Totals) {
-        let mut tables: Vec<_> = (1..)
-            .zip(sizes)
-            .map(|(oid, size)| table(oid, *size))
-            .collect();
-        let totals = reconcile(&mut tables, database_bytes, unattributed);
+    fn check(sizes: &[Size], database_bytes: u64, unattributed: Option<u64>, expect: [u64; 5]) {
+        let tables = tables(sizes);
+        let totals = reconcile(&tables, Some(database_bytes), unattributed);
+        let [total, attributed, estimated, unattributed, unmeasured] = expect;
+        let expect = Totals {
+            total_bytes: Some(total),
+            attributed_bytes: attributed,
+            estimated_bytes: estimated,
+            unattributed_bytes: Some(unattributed),
+            unmeasured_bytes: Some(unmeasured),
+        };
         assert_eq!(totals, expect);
-        assert_eq!(
-            totals.total_bytes,
-            totals.attributed_bytes + totals.unattributed_bytes + totals.unmeasured_bytes
-        );
+        assert_eq!(total, attributed + unattributed + unmeasured);
+    }
+
+    fn tables(sizes: &[Size]) -> Vec<Table> {
+        let sizes = (1..).zip(sizes);
+        sizes.map(|(oid, size)| table(oid, *size)).collect()
+    }
+
+    fn locked(pages: u64) -> Size {
+        Size::unread(Status::Locked, pages, 8192)
     }
 
     #[test]
     fn totals_add_up() {
-        let locked = |pages| Size::unread(Status::Locked, pages, 8192);
-        let totals = |total, attributed, estimated, unattributed, unmeasured| Totals {
-            total_bytes: total,
-            attributed_bytes: attributed,
-            estimated_bytes: estimated,
-            unattributed_bytes: unattributed,
-            unmeasured_bytes: unmeasured,
-        };
         // everything read: the rest belongs to no relation
-        check(&[Size::measured(70)], 100, None, totals(100, 70, 0, 30, 0));
+        check(&[Size::measured(70)], 100, None, [100, 70, 0, 30, 0]);
         // something unknown: the rest cannot be told apart
-        check(
-            &[Size::measured(70), locked(0)],
-            100,
-            None,
-            totals(100, 70, 0, 0, 30),
-        );
+        let sizes = [Size::measured(70), locked(0)];
+        check(&sizes, 100, None, [100, 70, 0, 0, 30]);
         // an estimate is attributed, and the rest is not called unattributed
-        check(
-            &[Size::measured(1), locked(1)],
-            9000,
-            None,
-            totals(9000, 8193, 8192, 0, 807),
-        );
-        // an estimate that cannot be true is cut to what is left
-        check(
-            &[Size::measured(1), locked(2)],
-            9000,
-            None,
-            totals(9000, 9000, 8999, 0, 0),
-        );
+        let sizes = [Size::measured(1), locked(1)];
+        check(&sizes, 9000, None, [9000, 8193, 8192, 0, 807]);
+        // an estimate that cannot be true counts as what is left
+        let sizes = [Size::measured(1), locked(2)];
+        check(&sizes, 9000, None, [9000, 9000, 8999, 0, 0]);
         // files: what belongs to no relation is known
-        check(
-            &[Size::measured(70)],
-            100,
-            Some(30),
-            totals(100, 70, 0, 30, 0),
-        );
-        check(
-            &[Size::measured(50), locked(0)],
-            100,
-            Some(30),
-            totals(100, 50, 0, 30, 20),
-        );
+        let sizes = [Size::measured(70)];
+        check(&sizes, 100, Some(30), [100, 70, 0, 30, 0]);
+        let sizes = [Size::measured(50), locked(0)];
+        check(&sizes, 100, Some(30), [100, 50, 0, 30, 20]);
         // the database shrank while it was read
-        check(&[Size::measured(120)], 100, None, totals(120, 120, 0, 0, 0));
+        check(&[Size::measured(120)], 100, None, [120, 120, 0, 0, 0]);
+        // what was dropped meanwhile leaves nothing unread
+        let sizes = [Size::measured(70), Size::unread(Status::Dropped, 0, 8192)];
+        check(&sizes, 100, None, [100, 70, 0, 30, 0]);
+    }
+
+    #[test]
+    fn an_unknown_total_stays_unknown_and_cuts_nothing() {
+        let missing = Size::unread(Status::Missing, 0, 8192);
+        for (sizes, database_bytes, unattributed) in [
+            (vec![Size::measured(70), locked(2)], None, None),
+            (vec![Size::measured(70), locked(2)], None, Some(5)),
+            // the server's own figure lacks what is missing
+            (
+                vec![Size::measured(70), locked(2), missing],
+                Some(90),
+                Some(5),
+            ),
+        ] {
+            let tables = tables(&sizes);
+            let totals = reconcile(&tables, database_bytes, unattributed);
+            let expect = Totals {
+                total_bytes: None,
+                attributed_bytes: 70 + 16_384,
+                estimated_bytes: 16_384,
+                unattributed_bytes: unattributed,
+                unmeasured_bytes: None,
+            };
+            assert_eq!(totals, expect);
+        }
     }
 
     #[test]

@@ -67,8 +67,8 @@ pub struct SampleHeader {
     pub sampled_at: Timestamp,
     /// Why it was taken.
     pub kind: SampleKind,
-    /// `pg_database_size`.
-    pub total_bytes: u64,
+    /// `pg_database_size`; null where it was not known.
+    pub total_bytes: Option<u64>,
     /// How many tables `table_sizes` names.
     pub table_count: u64,
     /// Whether the data was made up by the demo.

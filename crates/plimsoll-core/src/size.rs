@@ -23,6 +23,38 @@ pub enum Status {
     TimedOut,
     /// The role may not read it.
     Denied,
+    /// Its files are not there: a tablespace that is not mounted, or a file that was lost. Whatever has
+    /// storage has a main fork, so no file is not an empty one.
+    Missing,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 6] = [
+        Self::Ok,
+        Self::Dropped,
+        Self::Locked,
+        Self::TimedOut,
+        Self::Denied,
+        Self::Missing,
+    ];
+
+    /// The status of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+
+    /// The name that answers and stores carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Dropped => "dropped",
+            Self::Locked => "locked",
+            Self::TimedOut => "timed_out",
+            Self::Denied => "denied",
+            Self::Missing => "missing",
+        }
+    }
 }
 
 /// Where a size comes from.

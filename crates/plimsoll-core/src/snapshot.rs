@@ -42,19 +42,20 @@ pub struct Snapshot {
 
 /// A database's total and how it divides.
 ///
-/// `total_bytes` = `attributed_bytes` + `unattributed_bytes` + `unmeasured_bytes`, always.
+/// `total_bytes` = `attributed_bytes` + `unattributed_bytes` + `unmeasured_bytes`, wherever it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Totals {
-    /// `pg_database_size`.
-    pub total_bytes: u64,
+    /// `pg_database_size`. Null where the server could not be asked, and where files are missing that it would
+    /// have counted.
+    pub total_bytes: Option<u64>,
     /// Bytes that have an owner, whatever their source.
     pub attributed_bytes: u64,
     /// Of `attributed_bytes`, those that stand in for a measurement (last good, relpages).
     pub estimated_bytes: u64,
-    /// Bytes that certainly belong to no relation.
-    pub unattributed_bytes: u64,
-    /// What is left: bytes of relations that could not be read, not told apart.
-    pub unmeasured_bytes: u64,
+    /// Bytes that certainly belong to no relation. Null where that cannot be told, for want of a total.
+    pub unattributed_bytes: Option<u64>,
+    /// What is left: bytes of relations that could not be read, not told apart. Null without a total.
+    pub unmeasured_bytes: Option<u64>,
 }
 
 /// The server that was visited.

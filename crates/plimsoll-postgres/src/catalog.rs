@@ -267,7 +267,11 @@ impl Catalog {
             is_valid: index_of.is_none_or(|(_, is_valid)| is_valid),
             filenode,
             tablespace,
-            pages: u32::try_from(session.read::<i32, _>(row, 7)?).unwrap_or(0),
+            // A number without a sign, which the server shows with one. A partitioned table has -1.
+            pages: match filenode {
+                0 => 0,
+                _ => session.read::<i32, _>(row, 7)?.cast_unsigned(),
+            },
             tuples: session.read(row, 8)?,
             toast: session.read(row, 9)?,
             table: index_of.map_or(0, |(table, _)| table),

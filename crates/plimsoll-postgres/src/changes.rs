@@ -4,9 +4,11 @@
 //! now or at the last two visits, each with the whole of its table; every GIN and BRIN index whose table
 //! ever moved (pending lists and summaries grow unseen); everything after a statistics reset, a restart
 //! or a crash, and on a standby, where nothing is counted. What a session has not reported yet can be
-//! missed, so a full sweep comes again after a while, and the answer says when the last one was.
+//! missed, so a full sweep comes again after a while, and the answer says when the last one was. One comes at
+//! once where counters are switched off for the server, a role or the database, and where bytes appear that
+//! are in no relation: somebody may have switched them off for a session.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::Oid;
 use plimsoll_core::size::Status;
 
@@ -20,13 +22,18 @@ use crate::sizes::{Found, Sizes};
 /// cost the server more than the whole visit.
 const TOTAL_IS_CARRIED_ABOVE: usize = 20_000;
 
+/// For how long. What counters did not tell is noticed then.
+const TOTAL_IS_CARRIED_FOR: SignedDuration = SignedDuration::from_hours(1);
+
 /// The last full sweep, brought up to date by every visit since.
 #[derive(Debug)]
 pub(crate) struct Sweep {
     at: Timestamp,
     stamps: String,
-    /// Bytes that belonged to no relation at the full sweep.
-    unattributed_bytes: u64,
+    /// Bytes that belonged to no relation at the full sweep, at most. None if something was not read then.
+    unattributed_bytes: Option<u64>,
+    /// When the server was last asked for the total.
+    total_asked_at: Timestamp,
     /// Ordered by OID.
     known: Vec<Known>,
 }
@@ -52,16 +59,9 @@ struct Known {
 const WRITTEN_LATELY: u8 = 0b111;
 
 /// `pg_stat_*.stats_reset` and the server's start, as one text: any difference means that counters may
-/// have begun anew. None where the role may not know, so that counters tell nothing.
+/// have begun anew. None where they are not counted.
 pub(crate) async fn stamps(session: &Session) -> Result<Option<String>, VisitError> {
-    match session.one(&stamps_sql(session), &[]).await {
-        Ok(row) => session.read(&row, 0).map(Some),
-        Err(VisitError::PermissionDenied { reason, .. }) => {
-            tracing::warn!(reason, "storage.changes.not_usable");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
+    session.read(&session.one(&stamps_sql(session), &[]).await?, 0)
 }
 
 /// The statement that reads them.
@@ -83,12 +83,12 @@ impl Sweep {
     /// Whether it can stand for what has not changed since.
     pub(crate) fn holds(
         &self,
-        stamps: &str,
+        stamps: Option<&str>,
         now: Timestamp,
         full_sweep_every: std::time::Duration,
     ) -> bool {
         let age = now.duration_since(self.at);
-        self.stamps == stamps && !age.is_negative() && age.unsigned_abs() < full_sweep_every
+        stamps == Some(&self.stamps) && !age.is_negative() && age.unsigned_abs() < full_sweep_every
     }
 
     /// Takes over what cannot have changed; returns what has to be sized.
@@ -151,7 +151,7 @@ impl Sweep {
         stamps: String,
         seen: &Seen,
         sizes: &Sizes,
-        database_bytes: u64,
+        database_bytes: Option<u64>,
     ) -> Option<Self> {
         let mut known = Vec::with_capacity(seen.catalog.relations().len());
         for slot in by_oid(&seen.catalog) {
@@ -166,17 +166,51 @@ impl Sweep {
         Some(Self {
             at,
             stamps,
-            unattributed_bytes: database_bytes.saturating_sub(sizes.measured_bytes()),
+            unattributed_bytes: database_bytes.and_then(|bytes| beside(bytes, sizes)),
+            total_asked_at: at,
             known,
         })
+    }
+
+    /// Whether the server is asked for the database's total, or that is carried forward.
+    pub(crate) fn asks_total(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.total_asked_at);
+        self.known.len() <= TOTAL_IS_CARRIED_ABOVE
+            || self.unattributed_bytes.is_none()
+            || age.is_negative()
+            || age >= TOTAL_IS_CARRIED_FOR
+    }
+
+    /// Whether more bytes belong to no relation than did at the full sweep: counters did not tell the truth,
+    /// or something is being made. `database_bytes` is from before the sizes.
+    pub(crate) fn is_doubted_by(
+        &mut self,
+        database_bytes: u64,
+        sizes: &Sizes,
+        now: Timestamp,
+    ) -> bool {
+        self.total_asked_at = now;
+        let Some(now) = beside(database_bytes, sizes) else {
+            return false;
+        };
+        now > *self.unattributed_bytes.get_or_insert(now)
     }
 
     /// The database's total without asking the server, where asking costs too much: what belonged to no
     /// relation at the full sweep, and what relations have now.
     pub(crate) fn carried_total(&self, sizes: &Sizes) -> Option<u64> {
-        (self.known.len() > TOTAL_IS_CARRIED_ABOVE)
-            .then(|| self.unattributed_bytes + sizes.measured_bytes())
+        sizes.is_whole().then(|| {
+            self.unattributed_bytes
+                .map(|bytes| bytes + sizes.measured_bytes())
+        })?
     }
+}
+
+/// Bytes that belong to no relation; none if a relation was not read.
+fn beside(database_bytes: u64, sizes: &Sizes) -> Option<u64> {
+    sizes
+        .is_whole()
+        .then(|| database_bytes.saturating_sub(sizes.measured_bytes()))
 }
 
 impl Known {
@@ -199,7 +233,8 @@ fn by_oid(catalog: &Catalog) -> Vec<Slot> {
 /// A relation as it is now, and whether it can have changed by itself.
 fn compare(relation: &Relation, old: Option<Known>, seen: &Seen) -> (Known, bool) {
     let moves = seen.counts.moves(relation.oid);
-    let is_written = seen.locks.is_written(relation.oid);
+    let locks = seen.locks.as_ref();
+    let is_written = locks.is_none_or(|locks| locks.is_written(relation.oid));
     let Some(old) = old else {
         let new = Known {
             oid: relation.oid,

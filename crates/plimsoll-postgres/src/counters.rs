@@ -76,6 +76,11 @@ impl RowCounts {
         self.moves.get(&oid).copied().unwrap_or(0)
     }
 
+    /// The counters of a table turned out not to be believed.
+    pub(crate) fn disbelieve(&mut self, oid: Oid) {
+        self.counters.remove(&oid);
+    }
+
     /// Live rows and dead ones, where the counters can be believed.
     pub(crate) fn counted(&self, oid: Oid) -> Option<(u64, u64)> {
         self.counters.get(&oid).copied()

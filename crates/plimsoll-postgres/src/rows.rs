@@ -15,10 +15,7 @@ pub(crate) fn rows(counts: &RowCounts, table: &Relation, found: &Found, block_si
             dead: Some(dead),
         };
     }
-    let pages = found
-        .is_measured
-        .then(|| found.main_bytes / block_size.max(1));
-    match estimate(table.tuples, table.pages, pages) {
+    match expected(table, found, block_size) {
         Some(count) => Rows {
             count: Some(count),
             source: RowCountSource::Estimate,
@@ -26,6 +23,14 @@ pub(crate) fn rows(counts: &RowCounts, table: &Relation, found: &Found, block_si
         },
         None => Rows::default(),
     }
+}
+
+/// How many rows its pages hold, by what the last VACUUM or ANALYZE found in them.
+pub(crate) fn expected(table: &Relation, found: &Found, block_size: u64) -> Option<u64> {
+    let pages = found
+        .is_measured
+        .then(|| found.main_bytes / block_size.max(1));
+    estimate(table.tuples, table.pages, pages)
 }
 
 /// `reltuples`, scaled from the pages it was counted in to those that there are now, as the planner

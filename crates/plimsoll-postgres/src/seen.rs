@@ -8,6 +8,7 @@ use crate::locks::Locks;
 pub(crate) struct Seen {
     pub catalog: Catalog,
     pub counts: RowCounts,
-    pub locks: Locks,
+    /// None where they are not asked for, or could not be read.
+    pub locks: Option<Locks>,
     pub block_size: u64,
 }

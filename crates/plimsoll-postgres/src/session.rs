@@ -146,12 +146,11 @@ impl Session {
 
     async fn introduce(&mut self) -> Result<(), VisitError> {
         let row = self.one(include_str!("session/server.sql"), &[]).await?;
-        let unsigned = |value: i32| u32::try_from(value).unwrap_or(0);
-        self.server.version_num = unsigned(self.read(&row, "version_num")?);
+        self.server.version_num = self.read::<i32, _>(&row, "version_num")?.unsigned_abs();
         self.server.in_recovery = self.read(&row, "in_recovery")?;
         self.server.started_at = self.read(&row, "started_at")?;
         self.may_add_forks = self.read(&row, "may_add_forks")?;
-        self.server.block_size = unsigned(self.read(&row, "block_size")?);
+        self.server.block_size = self.read::<i32, _>(&row, "block_size")?.unsigned_abs();
         self.database_oid = self.read(&row, "database_oid")?;
         self.encoding = Encoding::named(&self.shared_text(&row, "encoding")?);
         let server_encoding: Option<&str> = self.read(&row, "server_encoding")?;
@@ -171,9 +170,9 @@ impl Session {
         if self.read(&row, "may_read_control")? {
             let row = self.one(include_str!("session/control.sql"), &[]).await?;
             let identifier: i64 = self.read(&row, "system_identifier")?;
-            // The server keeps it unsigned and shows the same bits as a bigint.
-            self.server.system_identifier = Some(u64::from_ne_bytes(identifier.to_ne_bytes()));
-            self.server.timeline = Some(unsigned(self.read(&row, "timeline")?));
+            // The server keeps both without a sign and shows the same bits with one.
+            self.server.system_identifier = Some(identifier.cast_unsigned());
+            self.server.timeline = Some(self.read::<i32, _>(&row, "timeline")?.cast_unsigned());
         }
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! What a visit has found out about each relation's size, while it is under way.
 
-use plimsoll_core::size::{Size, SizeSource, Status};
+use plimsoll_core::Oid;
+use plimsoll_core::size::{Size, Status};
 
 use crate::catalog::{Catalog, Relation, Slot};
+use crate::error::VisitError;
 
 /// One entry for each relation of the catalog, in the order of its slots.
 #[derive(Debug, Default)]
@@ -17,11 +19,19 @@ pub(crate) struct Found {
     pub main_bytes: u64,
     pub status: Status,
     pub is_measured: bool,
+    /// Whether a file of its main fork was seen: what has storage has one, however empty.
+    pub has_main: bool,
 }
 
 impl Found {
     /// What holds until a relation's turn comes, and for good if the deadline comes first.
-    const NOT_YET: Self = Self::unread(Status::TimedOut);
+    pub(crate) const NOT_YET: Self = Self::unread(Status::TimedOut);
+
+    /// Its files are being listed: none was seen yet.
+    pub(crate) const LISTED: Self = Self {
+        has_main: false,
+        ..Self::measured(0, 0)
+    };
 
     pub(crate) const fn measured(bytes: u64, main_bytes: u64) -> Self {
         Self {
@@ -29,6 +39,7 @@ impl Found {
             main_bytes,
             status: Status::Ok,
             is_measured: true,
+            has_main: true,
         }
     }
 
@@ -38,25 +49,33 @@ impl Found {
             main_bytes: 0,
             status,
             is_measured: false,
+            has_main: false,
         }
     }
 
     /// As the snapshot shows it.
     pub(crate) fn size(&self, relation: &Relation, block_size: u64) -> Size {
         if self.is_measured {
-            return Size {
-                status: self.status,
-                source: SizeSource::Measured,
-                ..Size::measured(self.bytes)
-            };
+            return Size::measured(self.bytes);
         }
-        // What is gone occupies nothing that its old page count could stand for.
+        // What is gone occupies nothing that its old page count could stand for, and of what is missing
+        // nobody knows.
         let pages = match self.status {
-            Status::Dropped => 0,
+            Status::Dropped | Status::Missing => 0,
             _ => u64::from(relation.pages),
         };
         Size::unread(self.status, pages, block_size)
     }
+}
+
+/// The status of what an error left unread; none if the session is over, or the visit shall end.
+pub(crate) const fn status_of(error: &VisitError) -> Option<Status> {
+    Some(match error {
+        VisitError::LockTimedOut { .. } | VisitError::RecoveryConflict { .. } => Status::Locked,
+        VisitError::StatementTimedOut { .. } | VisitError::TimedOut { .. } => Status::TimedOut,
+        VisitError::PermissionDenied { .. } | VisitError::QueryFailed { .. } => Status::Denied,
+        _ => return None,
+    })
 }
 
 impl Sizes {
@@ -99,15 +118,53 @@ impl Sizes {
         found.bytes += bytes;
         if is_main {
             found.main_bytes += bytes;
+            found.has_main = true;
         }
     }
 
-    /// Every file has been counted: what was added up until now is measured.
-    pub(crate) fn settle(&mut self) {
-        for found in &mut self.0 {
-            found.is_measured = true;
-            found.status = Status::Ok;
+    /// Every file has been counted of the relations that `listed` says: what was added up until now is
+    /// measured, and of the others nothing is known but why.
+    pub(crate) fn settle(&mut self, catalog: &Catalog, listed: impl Fn(Oid) -> Status) {
+        for (found, relation) in self.0.iter_mut().zip(catalog.relations()) {
+            if relation.filenode == 0 {
+                continue;
+            }
+            match listed(relation.tablespace) {
+                Status::Ok => {
+                    found.is_measured = true;
+                    found.status = Status::Ok;
+                }
+                status => *found = Found::unread(status),
+            }
         }
+    }
+
+    /// Takes back what was measured where `status` is not `ok`.
+    pub(crate) fn doubt(
+        &mut self,
+        catalog: &Catalog,
+        status: impl Fn(&Relation, &Found) -> Status,
+    ) {
+        for (found, relation) in self.0.iter_mut().zip(catalog.relations()) {
+            if found.is_measured && relation.filenode != 0 {
+                let status = status(relation, found);
+                if status != Status::Ok {
+                    *found = Found::unread(status);
+                }
+            }
+        }
+    }
+
+    /// Whether anything that has storage was measured.
+    pub(crate) fn has_measured(&self, catalog: &Catalog) -> bool {
+        let mut found = self.0.iter().zip(catalog.relations());
+        found.any(|(found, relation)| found.is_measured && relation.filenode != 0)
+    }
+
+    /// Whether everything was measured, or is gone.
+    pub(crate) fn is_whole(&self) -> bool {
+        let is_known = |found: &Found| found.is_measured || found.status == Status::Dropped;
+        self.0.iter().all(is_known)
     }
 
     /// Bytes of all relations that were measured.
@@ -117,13 +174,5 @@ impl Sizes {
             .filter(|found| found.is_measured)
             .map(|found| found.bytes)
             .sum()
-    }
-
-    /// Says that somebody locks a relation, whether or not it was measured.
-    pub(crate) fn flag_locked(&mut self, slot: Slot) {
-        let found = &mut self.0[slot as usize];
-        if found.status != Status::Dropped {
-            found.status = found.status.max(Status::Locked);
-        }
     }
 }

@@ -63,8 +63,8 @@ fn measure(snapshot: &Arc<Snapshot>, query: &SizesQuery) -> (Duration, usize) {
 }
 
 fn snapshot() -> Snapshot {
-    let mut tables: Vec<_> = (0..TABLES).map(table).collect();
-    let totals = reconcile(&mut tables, 1 << 50, None);
+    let tables: Vec<_> = (0..TABLES).map(table).collect();
+    let totals = reconcile(&tables, Some(1 << 50), None);
     Snapshot {
         instance: "main".into(),
         database: "many".into(),

@@ -147,7 +147,7 @@ async fn fill(url: &str) {
             .iter()
             .filter_map(|table| table.size().bytes)
             .sum();
-        snapshot.totals = reconcile(&mut snapshot.tables, sum + 8_000_000, None);
+        snapshot.totals = reconcile(&snapshot.tables, Some(sum + 8_000_000), None);
         store
             .record_sample(&snapshot, SampleKind::Daily, None)
             .await
@@ -174,7 +174,7 @@ fn snapshot(at: Timestamp) -> Snapshot {
         method: Method::Files,
         full_sweep_at: None,
         tables: (0..TABLES).map(table).collect(),
-        totals: reconcile(&mut Vec::new(), 0, None),
+        totals: reconcile(&[], Some(0), None),
         unattributed: Vec::new(),
         facts: InstanceFacts::default(),
         cost: Cost::default(),

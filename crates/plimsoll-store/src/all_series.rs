@@ -33,8 +33,8 @@ pub struct SampleTotal {
     pub sample_id: i64,
     /// When it was taken.
     pub sampled_at: Timestamp,
-    /// `pg_database_size`.
-    pub total_bytes: u64,
+    /// `pg_database_size`, if it was known.
+    pub total_bytes: Option<u64>,
 }
 
 /// The series of a table by what changed. Places are those of the samples.

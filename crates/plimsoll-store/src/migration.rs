@@ -32,6 +32,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "003_claims",
         sql: include_str!("../migrations/sqlite/003_claims.sql"),
     },
+    Migration {
+        number: 4,
+        name: "004_unknown_totals",
+        sql: include_str!("../migrations/sqlite/004_unknown_totals.sql"),
+    },
 ];
 
 /// Those of PostgreSQL.
@@ -50,6 +55,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         number: 3,
         name: "003_claims",
         sql: include_str!("../migrations/postgres/003_claims.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "004_unknown_totals",
+        sql: include_str!("../migrations/postgres/004_unknown_totals.sql"),
     },
 ];
 

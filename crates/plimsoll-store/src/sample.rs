@@ -258,15 +258,3 @@ pub(crate) fn columns(sizes: &Sizes) -> (Option<i64>, Option<i64>, Option<i64>, 
 pub(crate) fn value_count(changes: &Changes) -> u64 {
     (changes.table_points.len() + changes.index_points.len()) as u64
 }
-
-/// A status, as both stores keep it.
-pub(crate) const fn status_name(status: plimsoll_core::size::Status) -> &'static str {
-    use plimsoll_core::size::Status;
-    match status {
-        Status::Ok => "ok",
-        Status::Dropped => "dropped",
-        Status::Locked => "locked",
-        Status::TimedOut => "timed_out",
-        Status::Denied => "denied",
-    }
-}

@@ -18,7 +18,8 @@ pub(crate) struct Tick {
     pub(crate) sample_id: i64,
     pub(crate) sampled_at: Timestamp,
     pub(crate) kind: SampleKind,
-    pub(crate) total_bytes: u64,
+    /// `pg_database_size`, if it was known.
+    pub(crate) total_bytes: Option<u64>,
 }
 
 /// From this tick on, and before that one.
@@ -198,7 +199,7 @@ mod tests {
                 sample_id: n,
                 sampled_at: Timestamp::from_second(n * 10).unwrap(),
                 kind: SampleKind::Watch,
-                total_bytes: 0,
+                total_bytes: None,
             })
             .collect()
     }

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use plimsoll_core::change::{Changes, Part, RelationId};
+use plimsoll_core::size::Status;
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 use crate::keys::{Keys, Place, params};
 use crate::reader::{Ids, UnreadPart};
 use crate::rows::{Insert, Kind, NewRow, Row, RowError, Transaction, Value};
-use crate::sample::status_name;
 use crate::series::Interval;
 
 /// A part that could not be measured for a while.
@@ -103,7 +103,7 @@ async fn begin(work: &dyn Transaction, place: Place, changes: &Changes) -> Resul
             part: part.letter().to_owned(),
             from_tick: place.tick,
             until_tick: None,
-            status: status_name(*status).to_owned(),
+            status: status.as_str().to_owned(),
             last_good_at: before.first().copied().filter(|_| !added.contains(id)),
         };
         new_row(place.keys, row)
@@ -129,12 +129,13 @@ fn new_row(keys: Keys, row: UnreadRow) -> NewRow {
 pub(crate) async fn now(
     work: &dyn Transaction,
     keys: Keys,
-) -> Result<Vec<(RelationId, Part)>, StoreError> {
-    let sql = "select relation_id, part from plimsoll.unread
+) -> Result<Vec<(RelationId, Part, Status)>, StoreError> {
+    let sql = "select relation_id, part, status from plimsoll.unread
                where instance_id = $1 and database_id = $2 and until_tick is null";
     let read = |row: &Row| {
         let part = Part::from_letter(&row.get::<String>(1)?).unwrap_or(Part::Heap);
-        Ok((row.get(0)?, part))
+        let status = Status::from_name(&row.get::<String>(2)?).unwrap_or(Status::Denied);
+        Ok((row.get(0)?, part, status))
     };
     work.read(sql, &params(keys), read).await
 }

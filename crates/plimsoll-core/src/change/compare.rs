@@ -1,6 +1,6 @@
 //! Compares a snapshot with what is known, relation by relation.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -24,7 +24,12 @@ pub fn compare(before: &KnownDatabase, now: &Snapshot) -> Changes {
     let mut comparison = Comparison {
         last: before.last.as_ref(),
         now,
-        was_unread: before.unread.iter().copied().collect(),
+        was_unread: before
+            .unread
+            .iter()
+            .map(|&(id, part, status)| ((id, part), status))
+            .collect(),
+        coverage: HashMap::new(),
         is_unread: HashSet::new(),
         restored,
         made_again: HashSet::new(),
@@ -63,11 +68,13 @@ pub fn compare(before: &KnownDatabase, now: &Snapshot) -> Changes {
 struct Comparison<'a> {
     last: Option<&'a LastVisit>,
     now: &'a Snapshot,
-    was_unread: HashSet<(RelationId, Part)>,
+    was_unread: HashMap<(RelationId, Part), Status>,
     is_unread: HashSet<(RelationId, Part)>,
     restored: bool,
     /// Tables under another OID than before, whose indexes come and go with them.
     made_again: HashSet<RelationId>,
+    /// Relations whose files are missing since the last sample, or are back.
+    coverage: HashMap<RelationId, &'static str>,
     changes: Changes,
 }
 
@@ -103,7 +110,7 @@ impl Comparison<'_> {
     fn database_events(&mut self, restored: bool) {
         let Some(&last) = self.last else { return };
         let server = &self.now.server;
-        let bytes = (Some(last.total_bytes), Some(self.now.totals.total_bytes));
+        let bytes = (last.total_bytes, self.now.totals.total_bytes);
         if restored {
             let detail = format!(
                 "database OID {} became {}",
@@ -176,6 +183,7 @@ impl Comparison<'_> {
             index_bytes,
             row_count: table.rows.count,
         };
+        self.coverage_event(id, known);
         let kind = RelationKind::Table(table.kind);
         let filenode = file_of(known, table.heap.filenode);
         if table.kind.in_table_sizes() && sizes.heap_bytes.is_some() {
@@ -300,6 +308,7 @@ impl Comparison<'_> {
         let id = known.map_or_else(|| self.next_id(), |known| known.id);
         let was = known.and_then(|known| known.sizes.heap_bytes);
         let bytes = self.part(id, Part::Heap, &index.storage.size, was);
+        self.coverage_event(id, known);
         let filenode = file_of(known, index.storage.filenode);
         let is_same = known.is_some_and(|known| {
             was == bytes
@@ -359,15 +368,34 @@ impl Comparison<'_> {
 
     /// The last measured bytes of a part, this visit's included; notes whether it was read.
     fn part(&mut self, id: RelationId, part: Part, size: &Size, was: Option<u64>) -> Option<u64> {
+        let before = self.was_unread.get(&(id, part));
         if size.is_measured() {
+            if before == Some(&Status::Missing) {
+                self.coverage.insert(id, "its files are back");
+            }
             return measured(size);
         }
         self.changes.unread_count += 1;
         self.is_unread.insert((id, part));
-        if !self.was_unread.contains(&(id, part)) {
+        if before.is_none() {
             self.changes.unread.push((id, part, size.status));
+            if size.status == Status::Missing {
+                self.coverage.insert(id, "its files are missing");
+            }
         }
         was
+    }
+
+    /// What was not to be seen is no growth, and neither is what is to be seen again.
+    fn coverage_event(&mut self, id: RelationId, known: Option<&Known>) {
+        if let Some(what) = self.coverage.remove(&id) {
+            let was = known.map(|known| match known.kind {
+                RelationKind::Index => known.sizes.heap_bytes,
+                RelationKind::Table(_) => known.sizes.total_bytes(),
+            });
+            let bytes = (was.flatten(), None);
+            self.event(EventKind::Coverage, Some(id), bytes, Some(what.to_owned()));
+        }
     }
 
     fn gone(&mut self, links: &Links<'_>) {
@@ -399,7 +427,8 @@ impl Comparison<'_> {
     fn finish(mut self) -> Changes {
         let mut read_again: Vec<_> = self
             .was_unread
-            .difference(&self.is_unread)
+            .keys()
+            .filter(|part| !self.is_unread.contains(part))
             .copied()
             .collect();
         read_again.sort_unstable();

@@ -53,13 +53,15 @@ pub enum EventKind {
     Recreate,
     /// The same system on another timeline, or a standby that became a primary.
     Failover,
+    /// What can be seen of it changed, and not its size: its files are missing, or are back.
+    Coverage,
     /// The server's statistics began anew: row counts before and after do not compare.
     StatisticsReset,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Rewrite,
         Self::Truncate,
         Self::Rename,
@@ -71,6 +73,7 @@ impl EventKind {
         Self::Restore,
         Self::Recreate,
         Self::Failover,
+        Self::Coverage,
         Self::StatisticsReset,
     ];
 
@@ -88,6 +91,7 @@ impl EventKind {
             Self::Restore => "restore",
             Self::Recreate => "recreate",
             Self::Failover => "failover",
+            Self::Coverage => "coverage",
             Self::StatisticsReset => "statistics_reset",
         }
     }

@@ -27,8 +27,8 @@ pub struct KnownDatabase {
     pub last: Option<LastVisit>,
     /// Every relation that was there at the last sample.
     pub relations: Vec<Known>,
-    /// Parts that the last sample could not measure.
-    pub unread: Vec<(RelationId, Part)>,
+    /// Parts that the last sample could not measure, and why not at first.
+    pub unread: Vec<(RelationId, Part, Status)>,
     /// The next relation that is new gets this id.
     pub next_relation_id: RelationId,
 }
@@ -48,8 +48,8 @@ pub struct LastVisit {
     pub in_recovery: bool,
     /// When the database's statistics were last reset.
     pub stats_reset_at: Option<Timestamp>,
-    /// `pg_database_size`.
-    pub total_bytes: u64,
+    /// `pg_database_size`, if it was known.
+    pub total_bytes: Option<u64>,
 }
 
 /// What kind of relation has a row of its own in the history; toast belongs to its table's row.
@@ -259,9 +259,9 @@ impl KnownDatabase {
         }
         self.relations.extend(changes.added.iter().cloned());
         let read_again: HashSet<_> = changes.read_again.iter().copied().collect();
-        self.unread.retain(|part| !read_again.contains(part));
-        let newly = changes.unread.iter().map(|(id, part, _)| (*id, *part));
-        self.unread.extend(newly);
+        self.unread
+            .retain(|&(id, part, _)| !read_again.contains(&(id, part)));
+        self.unread.extend(changes.unread.iter().copied());
         self.next_relation_id = changes.next_relation_id;
         let server = &snapshot.server;
         let before = self.last.take();

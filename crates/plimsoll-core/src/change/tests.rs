@@ -144,6 +144,32 @@ fn growth_is_no_event() {
 }
 
 #[test]
+fn what_was_missing_and_is_back_is_told_once_and_its_size_is_kept_meanwhile() {
+    let mut now = snapshot();
+    let mut known = KnownDatabase::new();
+    let first = compare(&known, &now);
+    known.apply(&first, &now);
+    let mut told = Vec::new();
+    for size in [
+        Size::unread(Status::Missing, 0, 8192),
+        Size::unread(Status::Missing, 0, 8192),
+        Size::measured(81920),
+        Size::measured(81920),
+    ] {
+        now.measured_at += SignedDuration::from_hours(1);
+        now.tables[0].heap.size = size;
+        let changes = compare(&known, &now);
+        assert_eq!(changes.table_points, []);
+        known.apply(&changes, &now);
+        let events = changes.events.into_iter();
+        told.extend(events.map(|event| (event.kind, event.detail.unwrap())));
+    }
+    let detail = ["its files are missing", "its files are back"];
+    let expect = detail.map(|detail| (EventKind::Coverage, detail.to_owned()));
+    assert_eq!(told, expect);
+}
+
+#[test]
 fn each_kind_of_event_is_recognised() {
     // 81920 + 8192 + 16384 = 106496
     for (expect, change) in [
@@ -180,6 +206,16 @@ fn each_kind_of_event_is_recognised() {
             index.storage = storage(997, 24576);
             now.tables[0].indexes.push(index);
         }),
+        // no shrinking, and its size is what it was
+        (vec!["coverage a 106496 -"], |now| {
+            now.tables[0].heap.size = Size::unread(Status::Missing, 0, 8192);
+        }),
+        (vec!["coverage a_pkey 16384 -"], |now| {
+            now.tables[0].indexes[0].storage.size = Size::unread(Status::Missing, 0, 8192);
+        }),
+        (vec![], |now| {
+            now.tables[0].heap.size = Size::unread(Status::Locked, 0, 8192);
+        }),
         (vec!["drop b 106496 -"], |now| {
             now.tables.pop();
         }),
@@ -198,15 +234,15 @@ fn each_kind_of_event_is_recognised() {
             now.tables[0] = table(300, "a");
             now.tables[0].indexes[0].index_name = "a_next_pkey".into();
         }),
-        (vec!["statistics_reset database 0 0"], |now| {
+        (vec!["statistics_reset database - -"], |now| {
             now.server.stats_reset_at = Some(now.measured_at);
         }),
-        (vec!["failover database 0 0"], |now| {
+        (vec!["failover database - -"], |now| {
             now.server.timeline = Some(2);
         }),
         (
             vec![
-                "restore database 0 0",
+                "restore database - -",
                 "restore a 106496 106496",
                 "restore b 106496 106496",
             ],
@@ -218,7 +254,7 @@ fn each_kind_of_event_is_recognised() {
         // the OIDs of another system say nothing, though they are the same
         (
             vec![
-                "restore database 0 0",
+                "restore database - -",
                 "restore b 106496 106496",
                 "restore a 106496 106496",
             ],
@@ -237,7 +273,7 @@ fn counters_that_begin_to_count_are_no_reset() {
     for (version_num, expect) in [
         (130_023, vec![]),
         (140_020, vec![]),
-        (150_015, vec!["statistics_reset database 0 0"]),
+        (150_015, vec!["statistics_reset database - -"]),
     ] {
         let change = |now: &mut Snapshot| {
             now.server.version_num = version_num;

@@ -1,5 +1,6 @@
 -- finding the database's folders: no locks; a link is followed for each tablespace. Relative paths only:
--- absolute ones are refused to a role that is not a superuser.
+-- absolute ones are refused to a role that is not a superuser. A tablespace has no folder of a database that
+-- keeps nothing there, nor while it is not mounted.
 select
     p.tablespace,
     p.directory
@@ -13,4 +14,4 @@ from (
     from pg_tablespace t, pg_control_system() c
     where t.oid <> 1664
 ) p
-where (pg_stat_file(p.directory, true)).isdir
+where $3::bool or (pg_stat_file(p.directory, true)).isdir

@@ -6,10 +6,23 @@ use std::cmp::Reverse;
 use plimsoll_core::Oid;
 use plimsoll_core::snapshot::{Unattributed, UnattributedCause};
 
-use super::Stray;
 use super::file_name::FileName;
 use crate::catalog::{FileKey, PERMANENT};
 use crate::transactions::Transactions;
+
+/// The files of what may be a relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Stray {
+    pub bytes: u64,
+    pub files: u64,
+}
+
+impl Stray {
+    pub(super) fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.files += 1;
+    }
+}
 
 /// How many files a cause names as examples.
 const EXAMPLES: usize = 5;

@@ -177,6 +177,13 @@ impl Session {
             Encoding::Utf8 => "",
             _ => "set local client_encoding = sql_ascii; ",
         };
+        // A role's or a database's own limit on transactions would end the session, as any error would where
+        // it says so. Ours end the statement.
+        let transaction = if self.server.major() >= 17 {
+            "set local transaction_timeout = 0; "
+        } else {
+            ""
+        };
         // pg_temp last, or somebody's temporary table on a shared backend would be found before a
         // catalog of that name. work_mem keeps long answers out of temporary files on the server.
         format!(
@@ -188,8 +195,10 @@ impl Session {
              set local work_mem = '32MB'; \
              set local jit = off; \
              set local max_parallel_workers_per_gather = 0; \
+             set local exit_on_error = off; \
              {statistics}\
              {encoding}\
+             {transaction}\
              set local client_min_messages = error"
         )
     }

@@ -1,20 +1,22 @@
 //! One visit, step by step.
 
+use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use plimsoll_core::instance::InstanceFacts;
 use plimsoll_core::reconcile::reconcile;
-use plimsoll_core::snapshot::{Snapshot, Table};
+use plimsoll_core::snapshot::{Cost, Snapshot, Totals};
 use tokio_util::sync::CancellationToken;
 
 use crate::assemble;
 use crate::catalog::Catalog;
+use crate::connecting::Connecting;
 use crate::cost;
 use crate::counters::Counting;
+use crate::cross_check::cross_check;
 use crate::error::VisitError;
 use crate::facts::facts;
-use crate::functions::Connecting;
 use crate::locks::Locks;
 use crate::options::{MethodChoice, Target, VisitOptions};
 use crate::privileges::Privileges;
@@ -22,15 +24,16 @@ use crate::progress::{Phase, Progress};
 use crate::seen::Seen;
 use crate::session::{Limits, Session};
 use crate::visit::Memory;
-use crate::visit::sizing::{Around, Choice, in_time};
+use crate::visit::sizing::{Around, Choice, Sized, can_do_without};
 
 /// Visits a database once. `now` becomes the snapshot's `measured_at`.
 ///
-/// When the deadline comes after the catalog was read, the snapshot has what was sized until then,
-/// and status `timed_out` for the rest.
+/// When the deadline comes after the catalog was read, or the session ends and cannot be replaced, the
+/// snapshot has what was sized until then, and status `timed_out` for the rest.
 ///
 /// # Errors
-/// When there is no connection, when the catalog cannot be read, and when the connection breaks.
+/// When there is no connection, when the catalog cannot be read, and when the session ends before anything
+/// was sized.
 /// Cancelling stops the running statement on the server and returns an error.
 pub async fn visit(
     target: &Target,
@@ -49,7 +52,10 @@ pub async fn visit(
 
     progress.at(Phase::Catalog);
     // Locks before counters: who writes in between is seen by one or the other.
-    let locks = in_time(Locks::read(&session).await)?;
+    let locks = match choice {
+        Choice::Changes => can_do_without(Locks::read(&session).await)?,
+        Choice::Files | Choice::Functions => None,
+    };
     let counting = Counting::on(&session, choice == Choice::Changes);
     let (catalog, counts) = Catalog::read(&session, counting).await?;
     let mut seen = Seen {
@@ -58,41 +64,57 @@ pub async fn visit(
         locks,
         block_size: u64::from(session.server().block_size),
     };
+    let (database, database_oid) = (session.database().into(), session.database_oid());
+    let server = session.server().clone();
     let expected = seen.catalog.relations().len() as u64;
     progress.at(Phase::Sizing(0, expected));
+    let lost = AtomicU32::new(0);
     let around = Around {
         connecting: Connecting {
             url: &target.url,
             limits: &limits,
             cancel,
             parallel: options.parallel,
+            lost: &lost,
         },
         options,
         progress,
         now,
     };
-    let (session, sized) = around.size(session, choice, &mut seen, memory).await?;
-    let mut tables = assemble::tables(&seen, &sized.sizes);
+    let mut sized = Sized::nothing(&seen, choice, now);
+    let session = around.size(session, choice, &mut seen, memory, &mut sized);
+    let session = match session.await {
+        Ok(session) => Some(session),
+        Err(error @ VisitError::Cancelled { .. }) => return Err(error),
+        Err(error) if !sized.sizes.has_measured(&seen.catalog) => return Err(error),
+        Err(error) => {
+            tracing::warn!(code = error.code(), reason = %error, "storage.visit.cut_short");
+            None
+        }
+    };
+    if let Some(session) = &session {
+        let checked = cross_check(session, &mut seen, &sized.sizes);
+        can_do_without(checked.await)?;
+    }
+    let tables = assemble::tables(&seen, &sized.sizes);
     drop((seen, sized.sizes));
     let unattributed_bytes = sized
         .unattributed
         .as_ref()
         .map(|causes| causes.iter().map(|cause| cause.bytes).sum());
-    let database_bytes = sized.database_bytes.unwrap_or_else(|| known_bytes(&tables));
-    let totals = reconcile(&mut tables, database_bytes, unattributed_bytes);
+    let totals = reconcile(&tables, sized.database_bytes, unattributed_bytes);
 
     progress.at(Phase::Facts);
-    let facts = around_it(&session, totals.total_bytes).await?;
     let mut cost = sized.spent;
-    if cost.backend_memory_bytes.is_none() {
-        cost::add_memory(&mut cost, session.backend_memory().await);
-    }
-    cost::add(&mut cost, &session.cost());
-    let snapshot = Snapshot {
+    let facts = match session {
+        Some(session) => around_it(session, &totals, &mut cost).await?,
+        None => InstanceFacts::default(),
+    };
+    Ok(Snapshot {
         instance: target.instance.clone(),
-        database: session.database().into(),
-        database_oid: session.database_oid(),
-        server: session.server().clone(),
+        database,
+        database_oid,
+        server,
         measured_at: now,
         took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         method: sized.method,
@@ -102,9 +124,7 @@ pub async fn visit(
         unattributed: sized.unattributed.unwrap_or_default(),
         facts,
         cost,
-    };
-    session.close().await;
-    Ok(snapshot)
+    })
 }
 
 async fn choose(session: &Session, choice: MethodChoice) -> Result<Choice, VisitError> {
@@ -117,21 +137,25 @@ async fn choose(session: &Session, choice: MethodChoice) -> Result<Choice, Visit
     })
 }
 
-/// The rest of the server's disk. Sizes are what the visit is for: this may be missing.
-async fn around_it(session: &Session, total_bytes: u64) -> Result<InstanceFacts, VisitError> {
-    let known = [(session.database_oid(), total_bytes)];
-    let facts = facts(session, &known).await?;
+/// The rest of the server's disk, and the session's end. Sizes are what the visit is for: this may be missing.
+async fn around_it(
+    session: Session,
+    totals: &Totals,
+    cost: &mut Cost,
+) -> Result<InstanceFacts, VisitError> {
+    let known: Vec<_> = totals
+        .total_bytes
+        .map(|bytes| (session.database_oid(), bytes))
+        .into_iter()
+        .collect();
+    let facts = facts(&session, &known).await?;
     if let Some(reason) = facts.databases.reason() {
         tracing::warn!(reason, "storage.facts.not_read");
     }
+    if cost.backend_memory_bytes.is_none() {
+        cost::add_memory(cost, session.backend_memory().await);
+    }
+    cost::add(cost, &session.cost());
+    session.close().await;
     Ok(facts)
-}
-
-/// The total where the database's is not known.
-fn known_bytes(tables: &[Table]) -> u64 {
-    tables
-        .iter()
-        .flat_map(Table::parts)
-        .filter_map(|size| size.bytes)
-        .sum()
 }

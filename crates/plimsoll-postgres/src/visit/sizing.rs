@@ -5,14 +5,15 @@ use plimsoll_core::snapshot::{Cost, Method, Unattributed};
 
 use crate::catalog::{Catalog, Slot};
 use crate::changes::{self, Sweep};
+use crate::connecting::Connecting;
 use crate::error::VisitError;
 use crate::files;
-use crate::functions::{self, Connecting, Finds};
+use crate::functions::{self, Finds};
 use crate::options::VisitOptions;
 use crate::progress::Progress;
 use crate::seen::Seen;
 use crate::session::Session;
-use crate::sizes::Sizes;
+use crate::sizes::{Sizes, status_of};
 use crate::visit::Memory;
 
 /// The method of a visit, once the server was asked what the role may do.
@@ -30,10 +31,27 @@ pub(super) struct Sized {
     pub full_sweep_at: Option<Timestamp>,
     /// None if the deadline came first, or the role may not ask.
     pub database_bytes: Option<u64>,
-    /// None where the method cannot tell.
+    /// None where the method cannot tell, or could not look everywhere.
     pub unattributed: Option<Vec<Unattributed>>,
     /// What it cost on connections that are closed by now.
     pub spent: Cost,
+}
+
+impl Sized {
+    /// Nothing yet.
+    pub(super) fn nothing(seen: &Seen, choice: Choice, now: Timestamp) -> Self {
+        Self {
+            sizes: Sizes::of(&seen.catalog),
+            method: match choice {
+                Choice::Files => Method::Files,
+                Choice::Functions | Choice::Changes => Method::Functions,
+            },
+            full_sweep_at: Some(now),
+            database_bytes: None,
+            unattributed: None,
+            spent: Cost::default(),
+        }
+    }
 }
 
 /// What is around a visit.
@@ -46,28 +64,21 @@ pub(super) struct Around<'a> {
 }
 
 impl Around<'_> {
-    /// Sizes every relation; returns the session to go on with.
+    /// Sizes every relation; returns the session to go on with. What was found until an error came is in
+    /// `sized`.
     pub(super) async fn size(
         &self,
         session: Session,
         choice: Choice,
         seen: &mut Seen,
         memory: &mut Memory,
-    ) -> Result<(Session, Sized), VisitError> {
-        let mut sized = Sized {
-            sizes: Sizes::of(&seen.catalog),
-            method: Method::Functions,
-            full_sweep_at: Some(self.now),
-            database_bytes: None,
-            unattributed: None,
-            spent: Cost::default(),
-        };
-        let session = match choice {
-            Choice::Files => self.files(session, seen, memory, &mut sized).await?,
-            Choice::Functions => self.functions(session, seen, &mut sized).await?,
-            Choice::Changes => self.changes(session, seen, memory, &mut sized).await?,
-        };
-        Ok((session, sized))
+        sized: &mut Sized,
+    ) -> Result<Session, VisitError> {
+        match choice {
+            Choice::Files => self.files(session, seen, memory, sized).await,
+            Choice::Functions => self.functions(session, seen, sized).await,
+            Choice::Changes => self.changes(session, seen, memory, sized).await,
+        }
     }
 
     async fn files(
@@ -77,20 +88,21 @@ impl Around<'_> {
         memory: &mut Memory,
         sized: &mut Sized,
     ) -> Result<Session, VisitError> {
-        sized.method = Method::Files;
-        let listing = files::size(
-            &session,
+        let (session, listing) = files::size(
+            session,
+            self.connecting,
             &mut seen.catalog,
-            &seen.locks,
-            &mut sized.sizes,
-            &mut memory.unowned,
+            files::Finds {
+                sizes: &mut sized.sizes,
+                spent: &mut sized.spent,
+                unowned: &mut memory.unowned,
+            },
             self.progress,
-        );
-        if let Some(listing) = in_time(listing.await.map(Some))? {
-            sized.spent.user_relation_locks = listing.user_relation_locks;
-            sized.database_bytes = Some(listing.total_bytes);
-            sized.unattributed = Some(listing.unattributed);
-        }
+        )
+        .await?;
+        sized.spent.user_relation_locks = listing.user_relation_locks;
+        sized.database_bytes = listing.total_bytes;
+        sized.unattributed = listing.unattributed;
         Ok(session)
     }
 
@@ -111,30 +123,60 @@ impl Around<'_> {
         memory: &mut Memory,
         sized: &mut Sized,
     ) -> Result<Session, VisitError> {
-        let Some(stamps) = in_time(changes::stamps(&session).await)? else {
-            memory.sweep = None;
-            return self.functions(session, seen, sized).await;
-        };
+        let stamps = can_do_without(changes::stamps(&session).await)?.flatten();
         let is_standby = session.server().in_recovery;
         let holds = |sweep: &Sweep| {
-            !is_standby && sweep.holds(&stamps, self.now, self.options.full_sweep_every)
+            !is_standby && sweep.holds(stamps.as_deref(), self.now, self.options.full_sweep_every)
         };
         let Some(mut sweep) = memory.sweep.take().filter(holds) else {
-            let session = self.functions(session, seen, sized).await?;
-            let total = sized.database_bytes.unwrap_or(0);
-            memory.sweep = Sweep::after_full(self.now, stamps, seen, &sized.sizes, total);
-            return Ok(session);
+            return self.sweep(session, stamps, seen, memory, sized).await;
         };
         sized.method = Method::Changes;
         sized.full_sweep_at = Some(sweep.at());
+        // From before anything is sized: what grows meanwhile is then in a relation rather than in none.
+        if sweep.asks_total(self.now) {
+            sized.database_bytes = functions::total(&session).await?;
+        }
         let slots = sweep.carry_over(seen, &mut sized.sizes);
         let session = self.ask(session, seen, slots.clone(), sized, false).await?;
         sweep.learn(seen, &slots, &sized.sizes);
-        sized.database_bytes = match sweep.carried_total(&sized.sizes) {
-            Some(total) => Some(total),
-            None => functions::total(&session).await?,
-        };
+        if let Some(bytes) = sized.database_bytes
+            && sweep.is_doubted_by(bytes, &sized.sizes, self.now)
+        {
+            tracing::info!("storage.sizing.counters_doubted");
+            *sized = Sized {
+                spent: std::mem::take(&mut sized.spent),
+                ..Sized::nothing(seen, Choice::Changes, self.now)
+            };
+            return self.sweep(session, stamps, seen, memory, sized).await;
+        }
+        sized.database_bytes = sized
+            .database_bytes
+            .or_else(|| sweep.carried_total(&sized.sizes));
         memory.sweep = Some(sweep);
+        Ok(session)
+    }
+
+    /// A full sweep, which is remembered.
+    async fn sweep(
+        &self,
+        session: Session,
+        stamps: Option<String>,
+        seen: &mut Seen,
+        memory: &mut Memory,
+        sized: &mut Sized,
+    ) -> Result<Session, VisitError> {
+        let session = self.functions(session, seen, sized).await?;
+        // From after everything was sized: see `changes`.
+        let bytes_after = match sized.database_bytes {
+            Some(before) => functions::total(&session)
+                .await?
+                .map(|after| after.max(before)),
+            None => None,
+        };
+        memory.sweep = stamps.and_then(|stamps| {
+            Sweep::after_full(self.now, stamps, seen, &sized.sizes, bytes_after)
+        });
         Ok(session)
     }
 
@@ -151,7 +193,7 @@ impl Around<'_> {
             spent: &mut sized.spent,
             total: with_total.then_some(&mut sized.database_bytes),
         };
-        functions::size(
+        let session = functions::size(
             session,
             self.connecting,
             &mut seen.catalog,
@@ -159,7 +201,12 @@ impl Around<'_> {
             found,
             self.progress,
         )
-        .await
+        .await?;
+        let covers_all =
+            functions::mark_missing(&session, &seen.catalog, &seen.counts, &mut sized.sizes)
+                .await?;
+        sized.database_bytes = sized.database_bytes.filter(|_| covers_all);
+        Ok(session)
     }
 }
 
@@ -172,10 +219,14 @@ fn everything(catalog: &Catalog) -> Vec<Slot> {
         .collect()
 }
 
-/// What the visit can do without when the deadline comes.
-pub(super) fn in_time<T: Default>(result: Result<T, VisitError>) -> Result<T, VisitError> {
+/// What the visit can do without, where the server refuses it or it is not to be had in time.
+pub(super) fn can_do_without<T>(result: Result<T, VisitError>) -> Result<Option<T>, VisitError> {
     match result {
-        Err(VisitError::TimedOut { .. }) => Ok(T::default()),
-        result => result,
+        Ok(value) => Ok(Some(value)),
+        Err(error) if status_of(&error).is_some() => {
+            tracing::warn!(reason = %error, "storage.visit.did_without");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }

@@ -30,6 +30,7 @@ mod replay;
 mod session;
 mod sizing;
 mod sizing_whole;
+mod traps_absent;
 mod traps_changes;
 mod traps_encodings;
 mod traps_locks;

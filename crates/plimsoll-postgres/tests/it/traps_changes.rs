@@ -173,10 +173,9 @@ on_every_major! {
         let mut memory = swept(server, "trap_48").await;
         let mut idle = server.session("trap_48").unwrap();
         idle.run("insert into still select g, repeat('i', 500) from generate_series(1000, 5000) g").unwrap();
-        // Seen or not: the answer says from when its last full sweep is.
+        // No counter tells, but bytes that are in no relation do: everything is sized again.
         let beside = see_again(server, "trap_48", MethodChoice::Changes, &mut memory).await;
-        assert_eq!(beside.method, Method::Changes);
-        assert!(beside.full_sweep_at.unwrap() < beside.measured_at);
+        assert_exact(server, "trap_48", &beside);
         drop(idle);
         follows(server, "trap_48", &mut memory, &["select 1"]).await;
         // A full sweep comes again by itself.
@@ -185,6 +184,30 @@ on_every_major! {
         let snapshot = try_visit(&server.url("trap_48"), &options, &mut memory).await.unwrap();
         assert_eq!(snapshot.method, Method::Functions);
         assert_eq!(snapshot.full_sweep_at, Some(snapshot.measured_at));
+    }
+}
+
+on_every_major! {
+    async fn trap_71_what_is_not_counted_is_found_by_the_bytes_that_are_in_no_relation(server: &Server) {
+        database(server, "trap_71", TABLES);
+        let mut memory = swept(server, "trap_71").await;
+        follows(server, "trap_71", &mut memory, &["select 1"]).await;
+        let mut uncounted = server.session("trap_71").unwrap();
+        uncounted.run("set track_counts = off").unwrap();
+        uncounted.run("insert into still select g, repeat('u', 500) from generate_series(1000, 5000) g").unwrap();
+        drop(uncounted);
+        // Its lock is gone by the third visit, and no counter moves, ever.
+        for _ in 0..4 {
+            settle(server, "trap_71");
+            let snapshot = see_again(server, "trap_71", MethodChoice::Changes, &mut memory).await;
+            assert_exact(server, "trap_71", &snapshot);
+        }
+        // Where that is the rule, counters are not asked.
+        run(server, "postgres", "alter database trap_71 set track_counts = off");
+        for _ in 0..2 {
+            let snapshot = see_again(server, "trap_71", MethodChoice::Changes, &mut memory).await;
+            assert_eq!(snapshot.method, Method::Functions);
+        }
     }
 }
 

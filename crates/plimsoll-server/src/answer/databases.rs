@@ -33,7 +33,7 @@ pub struct DatabaseAnswer {
     pub in_recovery: Option<bool>,
     /// Identifies the cluster, also across failover. Text: it is larger than numbers in JSON are exact.
     pub system_identifier: Option<String>,
-    /// `pg_database_size`, when it was last visited.
+    /// `pg_database_size`, when it was last visited; null also where that could not be known.
     pub total_bytes: Option<u64>,
     /// `total_bytes` as `pg_size_pretty` prints it.
     pub total_human: Option<String>,
@@ -69,7 +69,7 @@ fn database(db: &WatchedDatabase) -> DatabaseAnswer {
     let latest = db.latest();
     let snapshot = latest.as_deref();
     let failure = db.failure();
-    let total_bytes = snapshot.map(|s| s.totals.total_bytes);
+    let total_bytes = snapshot.and_then(|s| s.totals.total_bytes);
     DatabaseAnswer {
         instance: db.key().instance.clone(),
         database: db.key().database.clone(),

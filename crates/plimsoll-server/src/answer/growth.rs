@@ -69,16 +69,16 @@ pub struct GrowthAnswer {
     pub days: Option<f64>,
     /// That the samples lie much further apart, or nearer together, than the times that were asked for.
     pub note: Option<String>,
-    /// What the database grew by; the sum of relations and rest.
-    pub grown_bytes: i64,
+    /// What the database grew by; the sum of relations and rest. Null where the size at one end is unknown.
+    pub grown_bytes: Option<i64>,
     /// `grown_bytes` with its sign, as `pg_size_pretty` prints it.
-    pub grown_human: String,
+    pub grown_human: Option<String>,
     /// The same a day; null for less than an hour.
     pub per_day_bytes: Option<i64>,
     /// What its relations grew by, whatever their kind.
     pub relations_grown_bytes: i64,
     /// What belongs to no relation, or could not be told apart, grew by.
-    pub rest_grown_bytes: i64,
+    pub rest_grown_bytes: Option<i64>,
     /// Of the relations' growth, that of the tables themselves.
     pub heap_grown_bytes: i64,
     /// Of the relations' growth, that of toast.
@@ -114,8 +114,8 @@ pub struct MomentAnswer {
     pub sample_id: i64,
     /// When it was taken.
     pub sampled_at: Timestamp,
-    /// `pg_database_size` then.
-    pub total_bytes: u64,
+    /// `pg_database_size` then; null where it was not known.
+    pub total_bytes: Option<u64>,
 }
 
 /// What one table grew by.
@@ -272,11 +272,11 @@ fn nothing(of: &DatabaseKey, reason: &str) -> GrowthAnswer {
         to: None,
         days: None,
         note: None,
-        grown_bytes: 0,
-        grown_human: size_text::pretty_signed(0),
+        grown_bytes: None,
+        grown_human: None,
         per_day_bytes: None,
         relations_grown_bytes: 0,
-        rest_grown_bytes: 0,
+        rest_grown_bytes: None,
         heap_grown_bytes: 0,
         toast_grown_bytes: 0,
         index_grown_bytes: 0,
@@ -302,8 +302,8 @@ fn between(of: &DatabaseKey, all: &Difference, query: &GrowthQuery) -> GrowthAns
     answer.to = Some(moment(&all.to));
     answer.days = Some(span.days());
     answer.grown_bytes = span.grown_bytes;
-    answer.grown_human = size_text::pretty_signed(span.grown_bytes);
-    answer.per_day_bytes = span.per_day(span.grown_bytes);
+    answer.grown_human = span.grown_bytes.map(size_text::pretty_signed);
+    answer.per_day_bytes = span.grown_bytes.and_then(|bytes| span.per_day(bytes));
     let mut schemas: BTreeMap<&str, i64> = BTreeMap::new();
     for growth in &all.growth {
         let [heap, toast, index] = parts(growth.before, growth.after);
@@ -342,7 +342,7 @@ fn between(of: &DatabaseKey, all: &Difference, query: &GrowthQuery) -> GrowthAns
     }
     answer.rest_grown_bytes = span
         .grown_bytes
-        .saturating_sub(answer.relations_grown_bytes);
+        .map(|bytes| bytes.saturating_sub(answer.relations_grown_bytes));
     answer.schemas = schemas
         .into_iter()
         .map(|(schema_name, grown_bytes)| SchemaGrowth {
@@ -436,14 +436,18 @@ fn signed(bytes: u64) -> i64 {
 /// How long it took, and what the database grew by in that time.
 pub(crate) struct Span {
     seconds: i64,
-    grown_bytes: i64,
+    /// None where the size at one end is unknown.
+    grown_bytes: Option<i64>,
 }
 
 impl Span {
     fn between(from: &SampleHeader, to: &SampleHeader) -> Self {
         Self {
             seconds: to.sampled_at.as_second() - from.sampled_at.as_second(),
-            grown_bytes: signed(to.total_bytes) - signed(from.total_bytes),
+            grown_bytes: from
+                .total_bytes
+                .zip(to.total_bytes)
+                .map(|(from, to)| signed(to) - signed(from)),
         }
     }
 
@@ -461,7 +465,7 @@ impl Span {
     }
 
     fn share(&self, bytes: i64) -> Option<f64> {
-        percent(bytes, self.grown_bytes).filter(|_| self.grown_bytes > 0)
+        percent(bytes, self.grown_bytes.filter(|grown| *grown > 0)?)
     }
 }
 

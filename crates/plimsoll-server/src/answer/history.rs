@@ -96,8 +96,8 @@ pub struct SampleAnswer {
     /// Why it was taken.
     #[schema(schema_with = schema::sample_kind)]
     pub kind: SampleKind,
-    /// `pg_database_size`.
-    pub total_bytes: u64,
+    /// `pg_database_size`; null where it was not known.
+    pub total_bytes: Option<u64>,
     /// How many tables `table_sizes` has without a limit.
     pub table_count: u64,
     /// Whether the demo made it up.

@@ -88,7 +88,9 @@ pub fn sizes(
         sizes.fold(0_u64, u64::saturating_add)
     };
     let total_bytes = state.sample.total_bytes;
-    let attributed_bytes = sum(&mut state.tables.iter()).min(total_bytes);
+    let attributed_bytes = sum(&mut state.tables.iter());
+    let attributed_bytes =
+        total_bytes.map_or(attributed_bytes, |total| attributed_bytes.min(total));
     let is_estimate = |table: &&TableState| table.last_good_at.is_some();
     SizesAnswer {
         instance: of.instance.clone(),
@@ -96,13 +98,13 @@ pub fn sizes(
         tables: tables.collect(),
         tables_total,
         total_bytes,
-        total_human: size_text::pretty(total_bytes),
+        total_human: total_bytes.map(size_text::pretty),
         attributed_bytes,
         estimated_bytes: sum(&mut state.tables.iter().filter(is_estimate)).min(attributed_bytes),
-        unattributed_bytes: 0,
+        unattributed_bytes: total_bytes.map(|_| 0),
         unattributed: Vec::new(),
         // a sample does not tell these apart from what belongs to no relation
-        unmeasured_bytes: total_bytes - attributed_bytes,
+        unmeasured_bytes: total_bytes.map(|total| total - attributed_bytes),
         method: None,
         full_sweep_at: None,
         measured_at: state.sample.sampled_at,

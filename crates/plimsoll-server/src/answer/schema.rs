@@ -22,7 +22,7 @@ fn words_or_null(description: &str, allowed: &[&str]) -> Object {
 pub(crate) fn status() -> Object {
     words(
         "Why the number is or is not a measured one: the worst of the table's parts",
-        &["ok", "dropped", "locked", "timed_out", "denied"],
+        &plimsoll_core::size::Status::ALL.map(plimsoll_core::size::Status::as_str),
     )
 }
 

@@ -72,20 +72,21 @@ pub struct SizesAnswer {
     pub tables: Vec<TableAnswer>,
     /// How many tables match, whatever `limit` and `offset`.
     pub tables_total: u64,
-    /// `pg_database_size`: the sum of attributed, unattributed and unmeasured bytes.
-    pub total_bytes: u64,
+    /// `pg_database_size`: the sum of attributed, unattributed and unmeasured bytes. Null where the server could
+    /// not be asked, and where files are missing that it would have counted.
+    pub total_bytes: Option<u64>,
     /// `total_bytes` as `pg_size_pretty` prints it.
-    pub total_human: String,
+    pub total_human: Option<String>,
     /// Bytes that have an owner, estimates included.
     pub attributed_bytes: u64,
     /// Of these, the estimates (last good values and `relpages`).
     pub estimated_bytes: u64,
-    /// Bytes that belong to no relation.
-    pub unattributed_bytes: u64,
+    /// Bytes that belong to no relation; null where that cannot be told for want of a total.
+    pub unattributed_bytes: Option<u64>,
     /// The unattributed bytes by cause; empty where the method cannot tell.
     pub unattributed: Vec<UnattributedAnswer>,
-    /// Bytes of relations that could not be read, not told apart.
-    pub unmeasured_bytes: u64,
+    /// Bytes of relations that could not be read, not told apart; null without a total.
+    pub unmeasured_bytes: Option<u64>,
     /// How the sizes were read.
     #[schema(schema_with = schema::method_or_null)]
     pub method: Option<Method>,
@@ -354,7 +355,7 @@ impl SizesPage {
             tables: Vec::new(),
             tables_total: self.tables_total,
             total_bytes: totals.total_bytes,
-            total_human: size_text::pretty(totals.total_bytes),
+            total_human: totals.total_bytes.map(size_text::pretty),
             attributed_bytes: totals.attributed_bytes,
             estimated_bytes: totals.estimated_bytes,
             unattributed_bytes: totals.unattributed_bytes,

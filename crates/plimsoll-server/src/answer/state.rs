@@ -51,10 +51,10 @@ pub struct StateAnswer {
     /// Why it was taken.
     #[schema(schema_with = schema::sample_kind)]
     pub kind: SampleKind,
-    /// `pg_database_size` then.
-    pub total_bytes: u64,
+    /// `pg_database_size` then; null where it was not known.
+    pub total_bytes: Option<u64>,
     /// `total_bytes` as `pg_size_pretty` prints it.
-    pub total_human: String,
+    pub total_human: Option<String>,
     /// Its tables, largest first.
     pub tables: Vec<TableStateAnswer>,
     /// How many there are without a limit.
@@ -103,7 +103,7 @@ pub fn into_json(
         sampled_at: state.sample.sampled_at,
         kind: state.sample.kind,
         total_bytes: state.sample.total_bytes,
-        total_human: size_text::pretty(state.sample.total_bytes),
+        total_human: state.sample.total_bytes.map(size_text::pretty),
         tables: Vec::new(),
         tables_total: tables.len() as u64,
     };

@@ -54,7 +54,7 @@ fn sample(id: i64, database: &str) -> NewSample {
             database: database.to_owned(),
             sampled_at: Timestamp::UNIX_EPOCH,
             kind: SampleKind::Watch,
-            total_bytes: 0,
+            total_bytes: None,
             table_count: 0,
             is_demo: false,
         },

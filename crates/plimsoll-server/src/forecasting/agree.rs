@@ -70,9 +70,11 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
     let samples = std::mem::take(&mut gathered.samples);
     let totals: Vec<Point> = samples
         .iter()
-        .map(|sample| Point {
-            at: sample.sampled_at,
-            bytes: sample.total_bytes,
+        .filter_map(|sample| {
+            Some(Point {
+                at: sample.sampled_at,
+                bytes: sample.total_bytes?,
+            })
         })
         .collect();
     let known = reads::known(events);
@@ -234,7 +236,7 @@ mod tests {
             sample_id: i64::try_from(day).unwrap(),
             sampled_at: Timestamp::UNIX_EPOCH
                 + SignedDuration::from_hours(24 * i64::try_from(day).unwrap()),
-            total_bytes: (day as u64 / 30 + 1) * 30 * GIGABYTE + uneven(day) + 70 * GIGABYTE,
+            total_bytes: Some((day as u64 / 30 + 1) * 30 * GIGABYTE + uneven(day) + 70 * GIGABYTE),
         });
         let mut gathered = Gathered::new(samples.collect());
         let mut add = |id, name: &str, set: Option<&str>, from: usize, steps: Vec<(usize, u64)>| {

@@ -147,14 +147,17 @@ impl Sum {
             .collect()
     }
 
-    /// What the database has beyond the sum.
+    /// What the database has beyond the sum, where its size is known.
     pub(super) fn rest(&mut self, samples: &[SampleTotal]) -> Vec<Point> {
         self.at_each(samples)
             .into_iter()
             .zip(samples)
-            .map(|(bytes, sample)| Point {
-                at: sample.sampled_at,
-                bytes: sample.total_bytes.saturating_sub(bytes.unwrap_or(0)),
+            .filter_map(|(bytes, sample)| {
+                Some(Point {
+                    at: sample.sampled_at,
+                    // No table had a size yet: all of it is beyond them.
+                    bytes: sample.total_bytes?.saturating_sub(bytes.unwrap_or(0)),
+                })
             })
             .collect()
     }

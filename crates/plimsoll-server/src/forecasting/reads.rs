@@ -85,9 +85,11 @@ async fn totals(store: &dyn Store, of: &DatabaseKey) -> Result<Vec<Point>, Store
         .await?
         .samples
         .iter()
-        .map(|sample| Point {
-            at: sample.sampled_at,
-            bytes: sample.total_bytes,
+        .filter_map(|sample| {
+            Some(Point {
+                at: sample.sampled_at,
+                bytes: sample.total_bytes?,
+            })
         })
         .collect();
     points.reverse();

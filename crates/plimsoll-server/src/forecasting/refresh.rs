@@ -169,7 +169,7 @@ mod tests {
             database: String::new(),
             sampled_at: at(0),
             kind,
-            total_bytes: 0,
+            total_bytes: None,
             table_count: 0,
             is_demo: false,
         };

@@ -25,13 +25,11 @@ pub async fn fill_last_good(
         return Ok(());
     }
     reconcile::fill_last_good(&mut snapshot.tables, &last_good);
-    // Only *files* knows what belongs to no relation.
-    let unattributed = (snapshot.method == Method::Files)
-        .then(|| snapshot.unattributed.iter().map(|files| files.bytes).sum());
-    snapshot.totals = reconcile::reconcile(
-        &mut snapshot.tables,
-        snapshot.totals.total_bytes,
-        unattributed,
-    );
+    let totals = snapshot.totals;
+    // Only *files* knows what belongs to no relation, and only if it saw every folder.
+    let unattributed = totals
+        .unattributed_bytes
+        .filter(|_| snapshot.method == Method::Files);
+    snapshot.totals = reconcile::reconcile(&snapshot.tables, totals.total_bytes, unattributed);
     Ok(())
 }

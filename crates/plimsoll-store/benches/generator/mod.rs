@@ -157,10 +157,10 @@ fn add_up(snapshot: &mut Snapshot) {
         .filter_map(|table| table.size().bytes)
         .sum();
     snapshot.totals = Totals {
-        total_bytes: attributed + 7_000_000,
+        total_bytes: Some(attributed + 7_000_000),
         attributed_bytes: attributed,
         estimated_bytes: 0,
-        unattributed_bytes: 7_000_000,
-        unmeasured_bytes: 0,
+        unattributed_bytes: Some(7_000_000),
+        unmeasured_bytes: Some(0),
     };
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use plimsoll_core::change::{EventKind, Part, RelationKind};
 use plimsoll_core::sample::SampleKind;
+use plimsoll_core::size::Status;
 use serde::{Deserialize, Serialize};
 
 pub use crate::events::EventRow;
@@ -138,16 +139,16 @@ pub struct SampleRow {
     pub method: String,
     /// When everything was last measured.
     pub full_sweep_at: Option<Timestamp>,
-    /// `pg_database_size`.
-    pub total_bytes: i64,
+    /// `pg_database_size`, if it was known.
+    pub total_bytes: Option<i64>,
     /// What belongs to relations.
     pub attributed_bytes: i64,
     /// What of it is estimated.
     pub estimated_bytes: i64,
-    /// What belongs to none.
-    pub unattributed_bytes: i64,
-    /// What could not be measured.
-    pub unmeasured_bytes: i64,
+    /// What belongs to none, if that was known.
+    pub unattributed_bytes: Option<i64>,
+    /// What could not be measured, if the total was known.
+    pub unmeasured_bytes: Option<i64>,
     /// How many tables there were.
     pub table_count: i64,
     /// How many parts could not be measured.
@@ -213,7 +214,9 @@ impl Row {
                 tick(row.tick)?;
                 let bytes = [
                     row.took_ms,
-                    row.total_bytes,
+                    row.total_bytes.unwrap_or(0),
+                    row.unattributed_bytes.unwrap_or(0),
+                    row.unmeasured_bytes.unwrap_or(0),
                     row.attributed_bytes,
                     row.estimated_bytes,
                     row.table_count,
@@ -235,10 +238,10 @@ impl Row {
                 if Part::from_letter(&row.part).is_none() {
                     return Err(format!("there is no part `{}`", row.part));
                 }
-                match &*row.status {
-                    "ok" | "dropped" | "locked" | "timed_out" | "denied" => Ok(()),
-                    other => Err(format!("there is no status `{other}`")),
+                if Status::from_name(&row.status).is_none() {
+                    return Err(format!("there is no status `{}`", row.status));
                 }
+                Ok(())
             }
             Self::Event(row) => {
                 tick(row.tick)?;

@@ -61,7 +61,7 @@ pub(super) async fn load(work: &Work<'_>, sample: &SampleRow) -> Result<Before, 
         in_recovery: row.try_get(3)?,
         stats_reset_at: row.try_get(4)?,
         sampled_at: row.try_get(5)?,
-        total_bytes: unsigned(row.try_get(6)?),
+        total_bytes: row.try_get::<_, Option<i64>>(6)?.map(unsigned),
     };
     Ok(Before {
         last_tick: found.last_tick,

@@ -24,7 +24,7 @@ pub(super) fn header(row: &Row) -> Result<SampleHeader, Wrong> {
             .try_get::<_, &str>(4)?
             .parse()
             .unwrap_or(SampleKind::Manual),
-        total_bytes: unsigned(row.try_get(5)?),
+        total_bytes: row.try_get::<_, Option<i64>>(5)?.map(unsigned),
         table_count: unsigned(row.try_get(6)?),
         is_demo: row.try_get(7)?,
     })

@@ -40,7 +40,7 @@ impl Reader for Work<'_> {
                     .try_get::<_, &str>(3)?
                     .parse()
                     .unwrap_or(SampleKind::Manual),
-                total_bytes: unsigned(row.try_get(4)?),
+                total_bytes: row.try_get::<_, Option<i64>>(4)?.map(unsigned),
             })
         });
         rows.collect()

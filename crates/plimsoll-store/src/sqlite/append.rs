@@ -69,7 +69,7 @@ fn last_known(
                 timeline: row.get(4)?,
                 in_recovery: row.get(5)?,
                 stats_reset_at: row.get::<_, Option<i64>>(6)?.map(from_millis),
-                total_bytes: unsigned(row.get(8)?),
+                total_bytes: row.get::<_, Option<i64>>(8)?.map(unsigned),
             };
             Ok((row.get(0)?, row.get(1)?, last))
         },
@@ -351,11 +351,11 @@ fn keep_sample(
             ":took_ms": signed(sample.took_ms),
             ":method": sample.method,
             ":full_sweep_at": sample.full_sweep_at,
-            ":total_bytes": signed(sample.totals.total_bytes),
+            ":total_bytes": sample.totals.total_bytes.map(signed),
             ":attributed_bytes": signed(sample.totals.attributed_bytes),
             ":estimated_bytes": signed(sample.totals.estimated_bytes),
-            ":unattributed_bytes": signed(sample.totals.unattributed_bytes),
-            ":unmeasured_bytes": signed(sample.totals.unmeasured_bytes),
+            ":unattributed_bytes": sample.totals.unattributed_bytes.map(signed),
+            ":unmeasured_bytes": sample.totals.unmeasured_bytes.map(signed),
             ":table_count": signed(changes.table_count),
             ":unread_count": signed(changes.unread_count),
             ":value_count": signed(value_count(changes)),

@@ -29,7 +29,7 @@ pub(super) fn header(row: &Row<'_>) -> rusqlite::Result<SampleHeader> {
             .as_str()?
             .parse()
             .unwrap_or(SampleKind::Manual),
-        total_bytes: unsigned(row.get(5)?),
+        total_bytes: row.get::<_, Option<i64>>(5)?.map(unsigned),
         table_count: unsigned(row.get(6)?),
         is_demo: row.get(7)?,
     })

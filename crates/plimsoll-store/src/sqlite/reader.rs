@@ -176,7 +176,7 @@ impl SqliteReader<'_> {
                         .as_str()?
                         .parse()
                         .unwrap_or(SampleKind::Manual),
-                    total_bytes: unsigned(row.get(4)?),
+                    total_bytes: row.get::<_, Option<i64>>(4)?.map(unsigned),
                 })
             },
         )

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use plimsoll_core::change::EventKind;
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::size::{Size, Status};
 use plimsoll_core::snapshot::TableKind;
 use plimsoll_core::thinning::Retention;
-use plimsoll_store::{Recorded, Recording, SampleQuery, Step};
+use plimsoll_store::{EventQuery, Recorded, Recording, SampleQuery, Step};
 
 use crate::fresh::Fresh;
 use crate::world::{World, at, expected, locked};
@@ -65,7 +66,7 @@ contract! {
         let row = rows.last().unwrap();
         assert_eq!(row[0].as_deref(), Some(&*header.id.to_string()));
         assert!(row[1].as_deref().unwrap().starts_with("2026-11-24"));
-        assert_eq!(row[2].as_deref(), Some(&*header.total_bytes.to_string()));
+        assert_eq!(row[2].as_deref(), Some(&*header.total_bytes.unwrap().to_string()));
         assert_eq!(row[3..], ["main", "app", "daily"].map(|text| Some(text.to_owned())));
     }
 
@@ -167,6 +168,38 @@ contract! {
         assert_eq!((good[&1000].bytes, good[&1000].at), (90112, fourth));
         assert_eq!((good[&1003].bytes, good[&1003].at), (16384, first));
         assert_eq!((good[&1020].bytes, good[&1020].at), (8192, fourth));
+    }
+
+    async fn trap_65_66_a_total_that_nobody_knows_is_null_and_an_event_says_what_is_missing(fresh: &Fresh) {
+        let mut world = World::new("main", "app");
+        world.add(1000, "public", "a", 81920);
+        world.add(1010, "public", "b", 8192);
+        let hours = |n| at("2026-01-01T00:00:00Z") + SignedDuration::from_hours(n);
+        let whole = fresh.keep(&world, hours(0)).await;
+        world.table(1000).heap.size = Size::unread(Status::Missing, 0, 8192);
+        for n in [1, 2] {
+            let header = fresh.keep(&world, hours(n)).await;
+            assert_eq!(header.total_bytes, None);
+            let sizes = fresh.store.table_sizes(&header, None, Some("a")).await.unwrap();
+            assert_eq!(sizes, [("a".to_owned(), 81920 + 8192 + 16384)], "as it last was");
+        }
+        world.table(1000).heap.size = Size::measured(81920);
+        assert_eq!(fresh.keep(&world, hours(3)).await.total_bytes, whole.total_bytes);
+        let totals = (fresh.sql)("select total_bytes, unmeasured_bytes from storage_samples order by id");
+        let known = totals.iter().map(|row| row.iter().flatten().count()).collect::<Vec<_>>();
+        assert_eq!(known, [2, 0, 0, 2]);
+        let points = fresh.all(&world).await.iter().map(|header| header.total_bytes).collect::<Vec<_>>();
+        assert_eq!(points, [whole.total_bytes, None, None, whole.total_bytes]);
+        let mut events = fresh.store.events(&world.key(), &EventQuery::default()).await.unwrap();
+        events.reverse();
+        let told: Vec<_> = events.iter()
+            .map(|event| (event.event.kind, event.event.detail.as_deref().unwrap()))
+            .collect();
+        assert_eq!(told, [
+            (EventKind::Coverage, "its files are missing"), (EventKind::Coverage, "its files are back"),
+        ]);
+        let good = fresh.store.last_good(&world.key()).await.unwrap();
+        assert_eq!(good[&1000].at, hours(3));
     }
 
     async fn a_scheduled_sample_is_taken_once(fresh: &Fresh) {

@@ -64,6 +64,49 @@ async fn a_file_of_the_version_before_claims_opens() {
     has_its_jobs(&*open(&format!("sqlite:{}", path.display())).unwrap()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn trap_66_a_file_keeps_its_samples_and_their_ids_when_totals_may_be_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    for sql in SQLITE {
+        connection.execute_batch(sql).unwrap();
+    }
+    let columns = "instance_id, database_id, tick, kind, sampled_at, took_ms, method, total_bytes,
+        attributed_bytes, estimated_bytes, unattributed_bytes, unmeasured_bytes, table_count, unread_count,
+        is_demo";
+    let sample = |id: i64| {
+        format!(
+            "insert into samples (id, {columns}) values ({id}, 1, 1, {id}, 'daily', {id}000, 5, 'files', 100, 90, 0, 10, 0, 0, 0, 0);"
+        )
+    };
+    connection
+        .execute_batch(&format!(
+            "create table migrations (number integer primary key, name text not null,
+                 applied_at text not null default '2026-01-01T00:00:00Z') strict;
+             insert into migrations (number, name) values (1, '001_history'), (2, '002_forecasts');
+             insert into instances values (1, 'main');
+             insert into databases values (1, 1, 'app', 5, null, null, 0, 180000, null, 7, 1);
+             {}{} delete from samples where id = 9;",
+            sample(7),
+            sample(9)
+        ))
+        .unwrap();
+    let store = open(&format!("sqlite:{}", path.display())).unwrap();
+    store.migrate().await.unwrap();
+    let kept = "select group_concat(concat_ws(' ', id, database, total_bytes, unattributed_bytes)) from storage_samples";
+    let text = |sql: &str| {
+        connection
+            .query_row::<String, _, _>(sql, [], |row| row.get(0))
+            .unwrap()
+    };
+    assert_eq!(text(kept), "7 app 100 10");
+    connection
+        .execute_batch(&format!("insert into samples ({columns}) values (1, 1, 11, 'watch', 11, 5, 'functions', null, 90, 0, null, null, 0, 0, 0);"))
+        .unwrap();
+    assert_eq!(text(kept), "7 app 100 10,10 app", "9 is not used again");
+}
+
 throwaway_postgres::on_every_major! {
     async fn a_schema_of_the_version_before_claims_opens(server: &Server) {
         server.sql("postgres", "create database earlier").unwrap();

@@ -101,13 +101,13 @@ impl World {
     }
 
     pub(crate) fn snapshot(&self, at: Timestamp) -> Snapshot {
-        let mut tables = self.tables.clone();
+        let tables = self.tables.clone();
         let known: u64 = tables
             .iter()
             .flat_map(Table::parts)
             .filter_map(|size| size.bytes)
             .sum();
-        let totals = reconcile(&mut tables, known + 1_000_000, None);
+        let totals = reconcile(&tables, Some(known + 1_000_000), None);
         Snapshot {
             instance: Arc::from(&*self.instance),
             database: Arc::from(&*self.database),

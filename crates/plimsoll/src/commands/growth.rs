@@ -36,7 +36,10 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
     writeln!(
         out,
         "{name} grew by {}{} from {} to {} UTC ({})",
-        answer.grown_human,
+        answer
+            .grown_human
+            .as_deref()
+            .unwrap_or("an unknown number of bytes"),
         answer
             .per_day_bytes
             .map(|bytes| format!(", {} a day,", size_text::pretty_signed(bytes)))
@@ -63,13 +66,16 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
         out,
         &[Column::Left("IN ALL"), Column::Right("GROWTH")],
         [
-            ("tables themselves", answer.heap_grown_bytes),
-            ("toast", answer.toast_grown_bytes),
-            ("indexes", answer.index_grown_bytes),
+            ("tables themselves", Some(answer.heap_grown_bytes)),
+            ("toast", Some(answer.toast_grown_bytes)),
+            ("indexes", Some(answer.index_grown_bytes)),
             ("in no relation", answer.rest_grown_bytes),
             ("database", answer.grown_bytes),
         ]
-        .map(|(name, bytes)| vec![name.to_owned(), pretty(bytes)]),
+        .map(|(name, bytes)| {
+            let bytes = bytes.map_or_else(|| "unknown".to_owned(), pretty);
+            vec![name.to_owned(), bytes]
+        }),
     )
 }
 

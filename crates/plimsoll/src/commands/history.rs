@@ -53,7 +53,9 @@ fn print_samples(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> 
                 } else {
                     sample.kind.to_string()
                 },
-                size_text::pretty(sample.total_bytes),
+                sample
+                    .total_bytes
+                    .map_or_else(|| "unknown".to_owned(), size_text::pretty),
                 older.map_or_else(String::new, |older| change(sample, older)),
                 thousands(sample.table_count),
             ]
@@ -72,7 +74,10 @@ fn print_samples(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> 
 
 fn change(sample: &SampleAnswer, older: &SampleAnswer) -> String {
     let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
-    size_text::pretty_signed(signed(sample.total_bytes) - signed(older.total_bytes))
+    let both = sample.total_bytes.zip(older.total_bytes);
+    both.map_or_else(String::new, |(now, before)| {
+        size_text::pretty_signed(signed(now) - signed(before))
+    })
 }
 
 fn print_table(out: &mut dyn Write, answer: &HistoryAnswer, key: &str) -> io::Result<()> {

@@ -40,7 +40,9 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
                 header.id,
                 shown(&header.database),
                 header.sampled_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
-                size_text::pretty(header.total_bytes),
+                header
+                    .total_bytes
+                    .map_or_else(|| "an unknown size".to_owned(), size_text::pretty),
                 output::count(header.table_count, "table"),
             )
         })?;

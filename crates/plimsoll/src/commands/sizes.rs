@@ -124,10 +124,10 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
     )?;
     for (name, bytes, remark) in [
         ("total", answer.total_bytes, ""),
-        ("in relations", answer.attributed_bytes, ""),
+        ("in relations", Some(answer.attributed_bytes), ""),
         (
             "of these estimated",
-            answer.estimated_bytes,
+            Some(answer.estimated_bytes),
             "not read now: last good values or relpages",
         ),
         ("in no relation", answer.unattributed_bytes, ""),
@@ -137,13 +137,14 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
             "of relations that could not be read",
         ),
     ] {
-        if bytes > 0 || remark.is_empty() {
+        if bytes.is_some_and(|bytes| bytes > 0) || remark.is_empty() {
             let remark = if remark.is_empty() {
                 String::new()
             } else {
                 format!("  ({remark})")
             };
-            writeln!(out, "  {name:<19}{:>10}{remark}", size_text::pretty(bytes))?;
+            let bytes = bytes.map_or_else(|| "unknown".to_owned(), size_text::pretty);
+            writeln!(out, "  {name:<19}{bytes:>10}{remark}")?;
         }
     }
     writeln!(
@@ -185,6 +186,7 @@ fn status(table: &TableAnswer) -> String {
         Some(Status::Locked) => "locked",
         Some(Status::TimedOut) => "timed out",
         Some(Status::Denied) => "denied",
+        Some(Status::Missing) => "missing",
     };
     let source = match table.size_source {
         SizeSource::Measured => "",

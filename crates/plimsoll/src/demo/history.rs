@@ -71,12 +71,13 @@ fn snapshot_at(present: &Snapshot, moment: &Moment, scheduled_for: Timestamp) ->
             .sum()
     };
     let unattributed = present.totals.unattributed_bytes;
+    // Everything was measured a moment ago, on a server of our own.
     let beside = present
         .totals
         .total_bytes
-        .saturating_sub(measured(&present.tables));
+        .map_or(0, |bytes| bytes.saturating_sub(measured(&present.tables)));
     let total_bytes = measured(&tables) + beside;
-    let totals = reconcile(&mut tables, total_bytes, Some(unattributed));
+    let totals = reconcile(&tables, Some(total_bytes), unattributed);
 
     let mut facts = present.facts.clone();
     for database in facts

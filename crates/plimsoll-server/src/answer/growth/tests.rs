@@ -11,7 +11,7 @@ fn header(id: i64, at: &str, total_bytes: u64) -> SampleHeader {
         database: "app".into(),
         sampled_at: at.parse().unwrap(),
         kind: SampleKind::Daily,
-        total_bytes,
+        total_bytes: Some(total_bytes),
         table_count: 0,
         is_demo: false,
     }
@@ -78,10 +78,13 @@ fn what_grew_is_the_sum_of_relations_and_rest_and_of_heap_toast_and_indexes() {
         database: "app".into(),
     };
     let answer = between(&of, &all, &query);
-    assert_eq!(answer.grown_bytes, 600);
+    assert_eq!(answer.grown_bytes, Some(600));
     assert_eq!(answer.per_day_bytes, Some(300));
     assert_eq!(answer.relations_grown_bytes, 250 + 100 + 50 + 12 - 10 - 35);
-    assert_eq!(answer.rest_grown_bytes, 600 - answer.relations_grown_bytes);
+    assert_eq!(
+        answer.rest_grown_bytes,
+        Some(600 - answer.relations_grown_bytes)
+    );
     assert_eq!(
         answer.relations_grown_bytes,
         answer.heap_grown_bytes + answer.toast_grown_bytes + answer.index_grown_bytes

@@ -128,13 +128,13 @@ fn totals(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
     let (statements, server_ms) = cost.map_or((0, 0), |cost| (cost.statements, cost.server_ms));
     html! {
         dl.totals {
-            div { dt { "Total" } dd.total { (sizes.total_human) } }
+            div { dt { "Total" } dd.total { (sizes.total_human.as_deref().unwrap_or("unknown")) } }
             div { dt { "In relations" } dd { (size_text::pretty(sizes.attributed_bytes)) } }
             div title="Bytes of the database that belong to no relation" {
-                dt { "In no relation" } dd { (size_text::pretty(sizes.unattributed_bytes)) }
+                dt { "In no relation" } dd { (sizes.unattributed_bytes.map_or_else(|| "unknown".to_owned(), size_text::pretty)) }
             }
-            @if sizes.unmeasured_bytes > 0 {
-                div { dt { "Not measured" } dd { (size_text::pretty(sizes.unmeasured_bytes)) } }
+            @if let Some(bytes) = sizes.unmeasured_bytes && bytes > 0 {
+                div { dt { "Not measured" } dd { (size_text::pretty(bytes)) } }
             }
             @if sizes.estimated_bytes > 0 {
                 div title="Last good values and relpages, part of what is in relations" {
@@ -154,7 +154,7 @@ fn past(page: &Page<'_>) -> Markup {
     let points: Vec<_> = headers
         .iter()
         .rev()
-        .map(|h| (h.sampled_at, h.total_bytes))
+        .filter_map(|h| Some((h.sampled_at, h.total_bytes?)))
         .collect();
     html! {
         section {
@@ -176,7 +176,7 @@ fn past(page: &Page<'_>) -> Markup {
                     tbody { @for header in headers.iter().take(14) { tr {
                         td { (time(header.sampled_at)) }
                         td { (header.kind.as_str()) @if header.is_demo { " (demo)" } }
-                        td.number { (size_text::pretty(header.total_bytes)) }
+                        td.number { (header.total_bytes.map_or_else(|| "unknown".to_owned(), size_text::pretty)) }
                         td.number { (grouped(header.table_count)) }
                     } } }
                 } }
@@ -254,14 +254,8 @@ fn row(page: &Page<'_>, table: &TableAnswer) -> Markup {
     } }
 }
 
-const fn status(status: Status) -> &'static str {
-    match status {
-        Status::Ok => "ok",
-        Status::Dropped => "dropped",
-        Status::Locked => "locked",
-        Status::TimedOut => "timed out",
-        Status::Denied => "denied",
-    }
+fn status(status: Status) -> String {
+    status.as_str().replace('_', " ")
 }
 
 fn pages(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
