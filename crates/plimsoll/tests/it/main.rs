@@ -8,6 +8,7 @@ mod failures;
 mod forecast;
 mod input;
 mod locks;
+mod machine_clock;
 mod moving;
 mod names;
 mod output;
