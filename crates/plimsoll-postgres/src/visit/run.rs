@@ -46,7 +46,15 @@ pub async fn visit(
     let started = Instant::now();
     let limits = Limits::from(options);
     progress.at(Phase::Connecting);
-    let session = Session::open(&target.url, &limits, cancel).await?;
+    let lost = AtomicU32::new(0);
+    let connecting = Connecting {
+        url: &target.url,
+        limits: &limits,
+        cancel,
+        parallel: options.parallel,
+        lost: &lost,
+    };
+    let session = connecting.open().await?;
     memory.belong_to(&session);
     let choice = choose(&session, options.method).await?;
 
@@ -68,15 +76,8 @@ pub async fn visit(
     let server = session.server().clone();
     let expected = seen.catalog.relations().len() as u64;
     progress.at(Phase::Sizing(0, expected));
-    let lost = AtomicU32::new(0);
     let around = Around {
-        connecting: Connecting {
-            url: &target.url,
-            limits: &limits,
-            cancel,
-            parallel: options.parallel,
-            lost: &lost,
-        },
+        connecting,
         options,
         progress,
         now,

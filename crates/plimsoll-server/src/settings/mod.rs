@@ -29,8 +29,6 @@ pub struct Settings {
     pub max_bytes: Option<u64>,
     /// How much one client may ask.
     pub requests: RequestLimits,
-    /// How many visits to different databases may be under way at once.
-    pub visits_side_by_side: usize,
 }
 
 /// One watched server.
@@ -151,7 +149,6 @@ impl Settings {
             retention: Retention::default(),
             max_bytes: None,
             requests: RequestLimits::default(),
-            visits_side_by_side: 4,
         }
     }
 
@@ -173,10 +170,6 @@ impl Settings {
             return Err(SettingsError::OpenToOthers(self.listen));
         }
         for (number, name) in [
-            (
-                self.visits_side_by_side,
-                "the number of visits side by side",
-            ),
             (self.requests.concurrency, "the number of requests at once"),
             (
                 self.requests.connections,

@@ -30,7 +30,7 @@ pub struct WatchedDatabase {
     capacity: ConfiguredCapacity,
     state: Mutex<State>,
     memory: tokio::sync::Mutex<Memory>,
-    /// The visit that its instance may always have.
+    /// The one visit that its server may have at a time.
     own_visit: Arc<Semaphore>,
     /// The last sample that was taken on request; held while one is being taken.
     pub(super) on_request: tokio::sync::Mutex<Option<SampleHeader>>,
@@ -201,7 +201,7 @@ impl WatchedDatabase {
         }
         let began_at = parts.clock.now();
         let (database, for_visit) = (Arc::clone(self), Arc::clone(parts));
-        let visit = async move { database.visit(&for_visit, began_at).await };
+        let visit = async move { database.visit(&for_visit).await };
         let task = parts.tasks.spawn(
             Arc::clone(self)
                 .run(Arc::clone(parts), began_at, visit)
@@ -248,7 +248,7 @@ impl WatchedDatabase {
         outcome
     }
 
-    async fn visit(&self, parts: &Parts, now: Timestamp) -> Outcome {
+    async fn visit(&self, parts: &Parts) -> Outcome {
         let DatabaseKey { instance, database } = &self.key;
         if parts.stop.is_cancelled() {
             return Err(WatchError::Stopping);
@@ -256,12 +256,13 @@ impl WatchedDatabase {
         let place = tokio::select! {
             biased;
             () = parts.stop.cancelled() => return Err(WatchError::Stopping),
-            own = self.own_visit.acquire() => own,
-            more = parts.more_visits.acquire() => more,
+            place = self.own_visit.acquire() => place,
         };
         let Ok(_place) = place else {
             return Err(WatchError::Stopping);
         };
+        // Its turn may have come long after it was asked for.
+        let now = parts.clock.now();
         tracing::debug!(instance, database, "storage.visit.start");
         let visited = {
             let mut memory = self.memory.lock().await;

@@ -39,9 +39,6 @@ pub struct Watch {
 pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) store: Arc<dyn Store>,
-    /// Bounds how many visits are under way at once, beyond the one that each instance may always have:
-    /// so no instance waits for another's, however long that hangs.
-    pub(crate) more_visits: Semaphore,
     pub(crate) waiting: look::Waiting,
     pub(crate) stamps: stamps::Stamps,
     /// Told of each sample that is kept.
@@ -55,7 +52,7 @@ pub struct WatchedInstance {
     /// What the settings say about it.
     pub settings: Watched,
     databases: RwLock<BTreeMap<String, Arc<WatchedDatabase>>>,
-    /// The visit that it may always have.
+    /// The one visit that its server may have at a time.
     own_visit: Arc<Semaphore>,
 }
 
@@ -145,22 +142,23 @@ impl Watch {
         let parts = Arc::new(Parts {
             clock,
             store,
-            more_visits: Semaphore::new(
-                settings
-                    .visits_side_by_side
-                    .saturating_sub(settings.instances.len()),
-            ),
             waiting: look::Waiting::default(),
             stamps: stamps::Stamps::default(),
             followers,
             tasks,
             stop,
         });
+        // Several entries may watch one server.
+        let mut servers: BTreeMap<String, Arc<Semaphore>> = BTreeMap::new();
         let instances = settings
             .instances
             .iter()
-            .cloned()
-            .map(WatchedInstance::new)
+            .map(|watched| {
+                let server = servers
+                    .entry(watched.url.host_text())
+                    .or_insert_with(|| Arc::new(Semaphore::new(1)));
+                WatchedInstance::new(watched.clone(), Arc::clone(server))
+            })
             .collect();
         Self { instances, parts }
     }
@@ -316,10 +314,10 @@ impl Watch {
 }
 
 impl WatchedInstance {
-    fn new(settings: Watched) -> Self {
+    fn new(settings: Watched, own_visit: Arc<Semaphore>) -> Self {
         let instance = Self {
             databases: RwLock::default(),
-            own_visit: Arc::new(Semaphore::new(1)),
+            own_visit,
             settings,
         };
         let names = match &instance.settings.databases {

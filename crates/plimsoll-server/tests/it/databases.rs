@@ -50,6 +50,27 @@ async fn names(service: &Service) -> Vec<String> {
 }
 
 on_every_major! {
+    async fn trap_72_a_role_with_one_connection_loses_no_database(server: &Server) {
+        server.sql("postgres", "create role trap_72 login connection limit 1").unwrap();
+        for n in 1..=4 {
+            server.sql("postgres", &format!("create database trap_72_{n}")).unwrap();
+        }
+        let url = server.url("postgres").replacen("postgres://postgres@", "postgres://trap_72@", 1);
+        let others: Vec<String> = server
+            .sql("postgres", "select datname from pg_database where datname !~ '^trap_72_'")
+            .unwrap()
+            .into_iter()
+            .filter_map(|mut row| row.remove(0))
+            .collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let instance = all("main", &url, &others);
+        let service = Service::of(vec![instance]).await;
+        for day in 0..2 {
+            assert_eq!(sample(&service, day).await, ["4 databases sampled"], "day {day}");
+        }
+        server.sql("postgres", "drop role trap_72").unwrap();
+    }
+
     async fn dropped_databases_end_and_new_ones_begin(server: &Server) {
         for name in ["stays", "goes", "left_out"] {
             server.sql("postgres", &format!("create database {name}")).unwrap();
