@@ -49,7 +49,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved: for tests and the demo's made-up history.
+/// A clock that stands still until it is moved: for tests.
 #[derive(Debug)]
 pub struct ManualClock {
     now: watch::Sender<Timestamp>,

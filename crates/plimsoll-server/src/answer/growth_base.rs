@@ -6,7 +6,8 @@ use plimsoll_store::{DatabaseKey, SampleQuery, Step, Store, StoreError};
 
 use super::sizes::Growth;
 
-/// The sizes in the first daily sample of the last seven days, if there is one.
+/// The sizes in the first daily sample of the last seven and a half days, if there is one: that of a week ago,
+/// whenever in the day it is asked for.
 pub async fn growth_base(
     store: &dyn Store,
     of: &DatabaseKey,
