@@ -18,6 +18,7 @@ use tokio_postgres::types::Type;
 
 use crate::catalog::{Catalog, Relation};
 use crate::connecting::Connecting;
+use crate::cost;
 use crate::error::VisitError;
 use crate::files::listing::Files;
 use crate::progress::Progress;
@@ -58,7 +59,17 @@ pub(crate) async fn size(
         spent,
         unowned,
     } = finds;
-    let directories = directories(&session).await?;
+    let (session, directories) = match directories(&session).await {
+        Ok(directories) => (session, directories),
+        Err(error) if status_of(&error).is_some() => return Err(error),
+        Err(error) => {
+            cost::add(spent, &session.cost());
+            session.close().await;
+            let session = connecting.again(error).await?;
+            let directories = directories(&session).await?;
+            (session, directories)
+        }
+    };
     let mut files = Files::default();
     let listed = files
         .list(

@@ -121,7 +121,15 @@ impl<'a> Work<'a> {
                 }
             }
         } else {
-            self.ask_total(&session).await?;
+            let session = match self.ask_total(&session).await {
+                Ok(()) => session,
+                Err(error) => {
+                    self.spend(session).await;
+                    let session = self.connecting.again(error).await?;
+                    self.ask_total(&session).await?;
+                    session
+                }
+            };
             self.run(session).await?
         };
         let again = std::mem::take(&mut *lock(&self.again));
@@ -134,8 +142,14 @@ impl<'a> Work<'a> {
 
     async fn ask_total(&self, session: &Session) -> Result<(), VisitError> {
         let place = lock(&self.database_bytes).take();
-        if let Some(place) = place {
-            *place = total(session).await?;
+        let Some(place) = place else { return Ok(()) };
+        let asked = total(session).await;
+        match asked {
+            Ok(bytes) => *place = bytes,
+            Err(error) => {
+                *lock(&self.database_bytes) = Some(place);
+                return Err(error);
+            }
         }
         Ok(())
     }

@@ -33,6 +33,7 @@ mod sizing_whole;
 mod traps_absent;
 mod traps_changes;
 mod traps_encodings;
+mod traps_ended;
 mod traps_locks;
 mod traps_meanwhile;
 mod traps_names;
