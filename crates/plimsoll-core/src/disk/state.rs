@@ -223,7 +223,9 @@ impl Memory {
         let since = since
             .or_else(|| pace.as_ref().ok().and_then(|pace| pace.since))
             .unwrap_or(now - DAY);
-        let before = pool.parts_at(since);
+        // A change needs two looks: the newest is no base for itself.
+        let newest = pool.parts.back().map(|(at, _)| *at);
+        let before = pool.parts_at(since).filter(|(at, _)| Some(*at) < newest);
         let parts = pool
             .parts
             .back()

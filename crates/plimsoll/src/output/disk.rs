@@ -282,6 +282,13 @@ fn parts(out: &mut dyn Write, volume: &Volume, width: usize) -> io::Result<()> {
     if width < WIDE {
         columns.pop();
     }
+    // The first look knows no change.
+    if volume.since.is_none() {
+        columns.remove(2);
+        for row in &mut rows {
+            row.remove(2);
+        }
+    }
     table(out, &columns, rows)
 }
 

@@ -30,7 +30,7 @@ use crate::forecast::stats::{median, whole};
 
 /// Why there is no pace yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a pace needs three looks over two minutes, and so far there are {looks} over {seconds} s")]
+#[error("a pace needs three looks over two minutes, and has {looks} over {seconds} s so far")]
 pub struct TooFew {
     /// Looks that there are.
     pub looks: usize,

@@ -159,6 +159,22 @@ fn an_hour_of_a_forgotten_slot_is_told_from_its_first_looks_on() {
 }
 
 #[test]
+fn the_first_look_knows_no_change() {
+    let mut memory = Memory::default();
+    memory.observe(pulse(0, 0, 5 * GB), Some(&full(0)));
+    let first = memory.disk(None, at(0));
+    let volume = &first.volumes[0];
+    assert_eq!((volume.since, volume.why.len()), (None, 0));
+    assert!(volume.parts.iter().all(|it| it.change_bytes.is_none()));
+    memory.observe(pulse(1, 0, 5 * GB), None);
+    let second = memory.disk(None, at(1));
+    let volume = &second.volumes[0];
+    assert_eq!(volume.since, Some(at(0)));
+    let wal = volume.parts.iter().find(|it| it.part.part == Kind::Wal);
+    assert_eq!(wal.unwrap().change_bytes, Some(0));
+}
+
+#[test]
 fn databases_are_not_elsewhere_before_they_were_looked_at() {
     let mut memory = Memory::default();
     memory.observe(pulse(0, 0, 0), None);
