@@ -34,6 +34,8 @@ pub struct Privileges {
     pub stat_file: bool,
     /// `pg_control_system()`: the version in the names of tablespace folders.
     pub control_system: bool,
+    /// The catalog `pg_tablespace`: which folders there are.
+    pub tablespaces: bool,
     /// `pg_ls_waldir()`.
     pub ls_waldir: bool,
     /// `pg_ls_archive_statusdir()`.
@@ -64,6 +66,7 @@ impl Privileges {
             ls_dir: is("ls_dir")?,
             stat_file: is("stat_file")?,
             control_system: is("control_system")?,
+            tablespaces: is("tablespaces")?,
             ls_waldir: is("ls_waldir")?,
             ls_archive_statusdir: is("ls_archive_statusdir")?,
             ls_tmpdir: is("ls_tmpdir")?,
@@ -74,6 +77,6 @@ impl Privileges {
 
     /// Whether the method *files* is open to the role in this database.
     pub const fn may_read_files(&self) -> bool {
-        self.ls_dir && self.stat_file && self.control_system
+        self.ls_dir && self.stat_file && self.control_system && self.tablespaces
     }
 }

@@ -11,6 +11,7 @@ select
     has_function_privilege('pg_ls_dir(text, boolean, boolean)', 'execute') as ls_dir,
     has_function_privilege('pg_stat_file(text, boolean)', 'execute') as stat_file,
     has_function_privilege('pg_control_system()', 'execute') as control_system,
+    has_table_privilege('pg_tablespace', 'select') as tablespaces,
     has_function_privilege('pg_ls_waldir()', 'execute') as ls_waldir,
     has_function_privilege('pg_ls_archive_statusdir()', 'execute') as ls_archive_statusdir,
     has_function_privilege('pg_ls_tmpdir(oid)', 'execute') as ls_tmpdir,

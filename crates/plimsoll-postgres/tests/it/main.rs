@@ -22,6 +22,7 @@ macro_rules! on_own_server {
 
 mod doctor;
 mod facts;
+mod fuzz;
 mod pgbouncer;
 mod pulse;
 mod pulse_filling;
