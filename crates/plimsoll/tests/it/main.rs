@@ -16,6 +16,7 @@ mod ranking;
 mod readme;
 mod secrets;
 mod serve;
+mod server_faults;
 mod store;
 mod support;
 mod two_servers;
