@@ -27,6 +27,7 @@ const EVENTS: &[&str] = &[
     "recreate",
     "failover",
     "statistics_reset",
+    "coverage",
     "level_up",
     "level_down",
     "slope_up",
@@ -138,7 +139,7 @@ pub static EVENT_KIND: Param = param(
     "kind",
     Accepts::Several(EVENTS),
     "Kinds of events: `all`, or a list of `rewrite`, `truncate`, `rename`, `reindex`, `create`, `drop`, `attach`, \
-     `detach`, `restore`, `recreate`, `failover`, `statistics_reset`, and of the shapes `level_up`, `level_down`, `slope_up`, \
+     `detach`, `restore`, `recreate`, `failover`, `statistics_reset`, `coverage`, and of the shapes `level_up`, `level_down`, `slope_up`, \
      `slope_down`, `burst`",
 )
 .or("all");
