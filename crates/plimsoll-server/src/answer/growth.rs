@@ -1,5 +1,6 @@
 //! What grew between two samples: by how much, a day, and what share of it is whose.
 
+mod asked;
 mod sets;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use super::schema;
 use crate::ask::params::{FROM, KIND, LIST_LIMIT, TO};
 use crate::ask::{Ask, Given, Kinds, Param, Refused};
 
+pub use asked::Compares;
 pub use sets::SetGrowth;
 
 /// Below this, a growth per day says nothing.
@@ -67,7 +69,11 @@ pub struct GrowthAnswer {
     pub to: Option<MomentAnswer>,
     /// Days between them.
     pub days: Option<f64>,
-    /// That the samples lie much further apart, or nearer together, than the times that were asked for.
+    /// Days that were asked for.
+    pub asked_days: Option<f64>,
+    /// How the days between them compare with those that were asked for.
+    pub compares: Option<Compares>,
+    /// The same in words; null where it is as asked.
     pub note: Option<String>,
     /// What the database grew by; the sum of relations and rest. Null where the size at one end is unknown.
     pub grown_bytes: Option<i64>,
@@ -229,7 +235,6 @@ pub async fn growth(
     };
     let indexes = store.difference(of, &ask).await?;
     let mut answer = between(of, &tables, query);
-    answer.note = note(query, tables.from.sampled_at, tables.to.sampled_at);
     let span = Span::between(&tables.from, &tables.to);
     if let Some(indexes) = indexes {
         answer.indexes_total = indexes.total as u64;
@@ -250,19 +255,6 @@ pub async fn growth(
     Ok(answer)
 }
 
-/// What to say where the samples are not about as far apart as the times that were asked for.
-fn note(query: &GrowthQuery, from: Timestamp, to: Timestamp) -> Option<String> {
-    let asked = query.until.duration_since(query.since).as_secs_f64();
-    let compared = to.duration_since(from).as_secs_f64();
-    ((compared - asked).abs() > asked / 4.0).then(|| {
-        format!(
-            "The history has no samples nearer to the {:.1} days that were asked for; these are {:.1} days.",
-            asked / 86_400.0,
-            compared / 86_400.0
-        )
-    })
-}
-
 fn nothing(of: &DatabaseKey, reason: &str) -> GrowthAnswer {
     GrowthAnswer {
         instance: of.instance.clone(),
@@ -271,6 +263,8 @@ fn nothing(of: &DatabaseKey, reason: &str) -> GrowthAnswer {
         from: None,
         to: None,
         days: None,
+        asked_days: None,
+        compares: None,
         note: None,
         grown_bytes: None,
         grown_human: None,
@@ -301,6 +295,10 @@ fn between(of: &DatabaseKey, all: &Difference, query: &GrowthQuery) -> GrowthAns
     answer.from = Some(moment(&all.from));
     answer.to = Some(moment(&all.to));
     answer.days = Some(span.days());
+    let (asked_days, compares, note) = asked::compare(query, &all.from, &all.to);
+    answer.asked_days = Some(rounded(asked_days, 1000.0));
+    answer.compares = Some(compares);
+    answer.note = note;
     answer.grown_bytes = span.grown_bytes;
     answer.grown_human = span.grown_bytes.map(size_text::pretty_signed);
     answer.per_day_bytes = span.grown_bytes.and_then(|bytes| span.per_day(bytes));

@@ -55,6 +55,10 @@ on_every_major! {
         let growth = service.json("/api/storage/growth").await;
         assert_eq!(growth["insufficient_data"], Value::Null);
         assert_eq!(growth["days"], 3.0);
+        // a week was asked for
+        assert_eq!(growth["asked_days"], 7.0);
+        assert_eq!(growth["compares"], "shorter");
+        assert!(growth["note"].as_str().unwrap().contains("3.0 days, not 7.0 days"));
         let number = |field: &str| growth[field].as_i64().unwrap();
         let moment = |field: &str| growth[field]["total_bytes"].as_i64().unwrap();
         assert_eq!(number("grown_bytes"), moment("to") - moment("from"));

@@ -151,3 +151,55 @@ fn a_short_time_has_no_rate_and_a_shrinking_database_no_shares() {
         (None, None)
     );
 }
+
+/// What is said of growth since so many days before `now`, when samples were taken at these times.
+fn compared(days: i32, now: &str, samples: [&str; 2]) -> (f64, Compares, Option<String>) {
+    let now: Timestamp = now.parse().unwrap();
+    let query = GrowthQuery {
+        since: now - jiff::SignedDuration::from_hours(i64::from(24 * days)),
+        until: now,
+        limit: 10,
+        kinds: Kinds::Listed,
+    };
+    let [from, to] = samples.map(|at| header(1, at, 1000));
+    asked::compare(&query, &from, &to)
+}
+
+#[test]
+fn growth_over_a_hole_says_over_how_long_it_is() {
+    let now = "2026-01-10T14:00:00Z";
+    let (whole, later) = ("2026-01-09T03:00:00Z", "2026-01-10T03:00:00Z");
+    for (since, samples, compares) in [
+        (1, [whole, later], Compares::AsAsked),
+        (1, ["2026-01-09T14:00:00Z", now], Compares::AsAsked),
+        (
+            1,
+            ["2026-01-09T03:00:00Z", "2026-01-10T10:00:00Z"],
+            Compares::Longer,
+        ),
+        // the hole of A2: 1.9 days where one was asked for
+        (
+            1,
+            ["2026-01-08T14:30:00Z", "2026-01-10T12:00:00Z"],
+            Compares::BaseTooOld,
+        ),
+        (1, ["2025-11-01T03:00:00Z", later], Compares::BaseTooOld),
+        (7, ["2026-01-03T03:00:00Z", later], Compares::AsAsked),
+        (7, ["2026-01-02T03:00:00Z", later], Compares::AsAsked),
+        (7, ["2026-01-01T03:00:00Z", later], Compares::Longer),
+        (7, ["2026-01-07T03:00:00Z", later], Compares::Shorter),
+    ] {
+        let (days, found, text) = compared(since, now, samples);
+        assert_eq!(found, compares, "{since} {samples:?}");
+        assert_eq!(days, f64::from(since));
+        assert_eq!(text.is_none(), found == Compares::AsAsked, "{text:?}");
+    }
+    let (_, _, text) = compared(1, now, ["2026-01-08T14:30:00Z", "2026-01-10T12:00:00Z"]);
+    assert_eq!(
+        text.as_deref(),
+        Some(
+            "This is over 45.5 hours, and says little about 24.0 hours: the last sample before the time asked for is of \
+             2026-01-08 14:30 UTC."
+        )
+    );
+}
