@@ -41,11 +41,14 @@ def steps(days):
                        delta_bytes=moved, share=round(abs(moved) / max(size, size - moved), 3))
 
 
+def labels(folder):
+    files = [f for kind in ("dev", "own") for f in sorted(glob.glob(os.path.join(folder, kind + "_*.csv")))]
+    return {os.path.basename(f)[:-4]: dict(events=list(steps(by_day(f)))) for f in files}
+
+
 def main():
-    here = os.path.dirname(os.path.abspath(__file__))
-    files = [f for kind in ("dev", "own") for f in sorted(glob.glob(os.path.join(here, kind + "_*.csv")))]
-    labels = {os.path.basename(f)[:-4]: dict(events=list(steps(by_day(f)))) for f in files}
-    lines = [f'{json.dumps(name)}: {json.dumps(label)}' for name, label in labels.items()]
+    found = labels(os.path.dirname(os.path.abspath(__file__)))
+    lines = [f'{json.dumps(name)}: {json.dumps(label)}' for name, label in found.items()]
     print("{\n" + ",\n".join(lines) + "\n}")
 
 

@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
 """Scores the forecaster and the event detector, and writes the tables into docs/FORECAST.md.
 
-  report.py --program target/fast/plimsoll --work DIR --into docs/FORECAST.md --left-out FILE
+  report.py --program target/fast/plimsoll --replay target/fast/examples/replay --work DIR --into docs/FORECAST.md
+            --left-out FILE [--own FOLDER]
 
-PROGRAM is plimsoll itself: `--output json forecast --input FILE ...` and `--output json events --input FILE`.
+PROGRAM is plimsoll itself: `--output json forecast --input FILE ...`. REPLAY prints the shapes as of the days on which
+score.py looks, as `plimsoll events` would, in one process. FOLDER has own_*.csv in it or in folders of its own.
 Everything else is score.py as it is; needs numpy, and statsforecast for the row of ETS.
 """
 import argparse, concurrent.futures, json, os, shutil, subprocess, sys
 import numpy as np
+import labels
 import score
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SEEDS, HARD = [1001, 1002, 1003, 1004, 1005], [2001, 2002, 2003, 2004, 2005]
-BASELINES = ["naive", "drift", "diff7", "ols30", "ts90", "mix", "ets"]
+SEEDS, HARD = [3001, 3002, 3003, 3004, 3005], [4001, 4002, 4003, 4004, 4005]
+BASELINES = ["naive", "drift", "diff7", "ols30", "ts90", "mix", "theta", "ets"]
 NAMES = dict(naive="nothing will change", drift="first to last", diff7="last 7 days (PgHero)",
              ols30="regression, 30 days (`predict_linear`)", ts90="Theil-Sen, 90 days",
-             mix="mean of 7, 30, 90 days", ets="AutoETS", ours="**Plimsoll**")
+             mix="mean of 7, 30, 90 days", theta="Theta", ets="AutoETS", ours="**Plimsoll**")
 
 
 def run(script, *arguments):
@@ -23,18 +26,20 @@ def run(script, *arguments):
                    stdout=subprocess.DEVNULL)
 
 
-def prepare(work, name, program, seed=None, hard=False, events_only=False):
+def prepare(work, name, program, replay, source=None, seed=None, hard=False, events_only=False):
     """Series, labels, tasks, our answers and the baselines' of one set, in its own folder."""
     data = os.path.join(work, name)
     os.makedirs(data, exist_ok=True)
     if seed is None:
-        for f in os.listdir(HERE):
-            if f.startswith(name + "_") or f == "labels.json":
-                shutil.copyfile(os.path.join(HERE, f), os.path.join(data, f))
+        for f in os.listdir(source):
+            if f.startswith(("dev_", "own_")) and f.endswith(".csv"):
+                shutil.copyfile(os.path.join(source, f), os.path.join(data, f))
+        with open(os.path.join(data, "labels.json"), "w") as f:
+            json.dump(labels.labels(data), f)
     else:
         run("synth.py", "--out", data, "--seed", seed, *(["--hard"] if hard else []))
-    run("score.py", "evcmd", "--data", data, "--out", os.path.join(data, "events.jsonl"),
-        "--cmd", f"{program} --output json events --input {{csv}}")
+    with open(os.path.join(data, "events.jsonl"), "w") as f:
+        subprocess.run([replay, data], check=True, stdout=f)
     if not events_only:
         tasks = os.path.join(data, "tasks.json")
         run("score.py", "tasks", "--data", data, "--out", tasks)
@@ -49,7 +54,7 @@ def available():
         import statsforecast  # noqa: F401
         return BASELINES
     except ImportError:
-        return [m for m in BASELINES if m != "ets"]
+        return [m for m in BASELINES if m not in ("ets", "theta")]
 
 
 def merged(folders, method):
@@ -129,16 +134,21 @@ def main():
     ap.add_argument("--work", required=True)
     ap.add_argument("--into", required=True)
     ap.add_argument("--left-out", required=True, help="what the example leave_one_out printed")
+    ap.add_argument("--replay", required=True)
+    ap.add_argument("--own", help="folder of real series that nothing was tuned on")
     ap.add_argument("--jobs", type=int, default=os.cpu_count())
     a = ap.parse_args()
+    a.program, a.replay = os.path.abspath(a.program), os.path.abspath(a.replay)
+    owns = [a.own, *sorted(f.path for f in os.scandir(a.own) if f.is_dir())] if a.own else []
+    owns = [f for f in owns if any(n.startswith("own_") for n in os.listdir(f))]
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        has_own = any(f.startswith("own_") for f in os.listdir(HERE))
-        dev, own = (pool.submit(prepare, a.work, name, a.program) if name == "dev" or has_own else None
-                    for name in ("dev", "own"))
-        fresh = [pool.submit(prepare, a.work, f"seed{s}", a.program, s) for s in SEEDS]
-        hard = [pool.submit(prepare, a.work, f"hard{s}", a.program, s, True, True) for s in HARD]
-        dev, own = dev.result(), own and own.result()
-        fresh, hard = [f.result() for f in fresh], [f.result() for f in hard]
+        def submit(name, *more, **how):
+            return pool.submit(prepare, a.work, name, a.program, a.replay, *more, **how)
+        dev = submit("dev", HERE)
+        own = [submit("own_" + os.path.basename(f), f) for f in owns]
+        fresh = [submit(f"seed{s}", seed=s) for s in SEEDS]
+        hard = [submit(f"hard{s}", seed=s, hard=True, events_only=True) for s in HARD]
+        dev, own, fresh, hard = dev.result(), *([f.result() for f in fs] for fs in (own, fresh, hard))
     steps = ["| series | upward steps found | steps found, downward ones with them | median delay | other alarms per series-year |",
              "| --- | --- | --- | --- | --- |"]
     lines = ["Development series (8 real ones, tuned on):", "", *forecasts([dev]), "",
@@ -152,9 +162,13 @@ def main():
     with open(a.left_out) as f:
         lines += f.read().splitlines()
     write(a.into, "scores", lines)
-    if own:
-        write(a.into, "own scores", [f"Real series, never tuned on ({len(score.names(own))} of them):", "",
-                                     *forecasts([own]), "", *steps, f"| never tuned on | {labelled_steps(own)}"])
+    lines = []
+    for folder, data in zip(owns, own):
+        name = os.path.basename(folder)
+        lines += ["", f"Real series, `{name}` ({len(score.names(data))} of them):", "", *forecasts([data]), "", *steps,
+                  f"| {name} | {labelled_steps(data)}"]
+    if lines:
+        write(a.into, "own scores", lines[1:])
 
 
 if __name__ == "__main__":

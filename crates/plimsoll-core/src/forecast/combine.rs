@@ -46,11 +46,11 @@ mod tests {
     fn what_lies_between_the_ends_counts_by_its_weight() {
         let mut values = [0.0; RULES];
         let mut weights = [0.0; RULES];
-        // a quarter below, a half in the middle, a quarter above: a twentieth of either end is left
-        (values[0], weights[0]) = (-8.0, 0.25);
-        (values[1], weights[1]) = (3.0, 0.5);
-        (values[2], weights[2]) = (20.0, 0.25);
-        let expected = (0.05 * -8.0 + 0.5 * 3.0 + 0.05 * 20.0) / 0.6;
+        // a third below, a third in the middle, a third above: a twelfth of either end is left
+        (values[0], weights[0]) = (-8.0, 1.0);
+        (values[1], weights[1]) = (3.0, 1.0);
+        (values[2], weights[2]) = (20.0, 1.0);
+        let expected = (0.25 * -8.0 + 3.0 + 0.25 * 20.0) / 1.5;
         assert!((combined(values, weights) - expected).abs() < 1e-12);
     }
 

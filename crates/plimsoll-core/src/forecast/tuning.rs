@@ -38,7 +38,7 @@ impl Default for Tuning {
             near: 1.5,
             power: 12.0,
             half_evidence: 6.0,
-            trimmed: 0.2,
+            trimmed: 0.25,
             still: 0.9,
             errors_half_life_days: 250.0,
             raised: 0.5,
