@@ -172,6 +172,8 @@ on_every_major! {
             later.measured_at += SignedDuration::from_hours(25);
             later
         }, SampleKind::Manual, None).await.unwrap();
+        // what another process wrote is seen a second later
+        service.clock.set(at(NOON) + SignedDuration::from_hours(24 * 16) + SignedDuration::from_secs(2));
         let alone = of("").await;
         assert!(alone["not_reconciled"].as_str().unwrap().contains("as of 2026-03-26T12:00:00Z"), "{alone}");
 
