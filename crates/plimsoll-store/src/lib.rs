@@ -8,7 +8,6 @@
 //! good value, and the sample says so.
 
 mod all_series;
-mod answer;
 mod cleanup_runs;
 mod error;
 mod events;
@@ -21,6 +20,7 @@ mod keys;
 mod migration;
 mod moving;
 mod postgres;
+mod queries;
 mod reader;
 mod rows;
 mod sample;
@@ -48,7 +48,7 @@ pub use crate::history::{
 };
 pub use crate::jobs::{Claim, Held, JobState, Jobs};
 pub use crate::moving::row::Row;
-pub use crate::moving::{Moved, NotMoved};
+pub use crate::moving::{ImportedHistory, NotImported};
 pub use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, Step};
 pub use crate::store::{Samples, Series, Store, Transfer, Upkeep};
 

@@ -1,6 +1,6 @@
 //! The reads that the history's questions need of a store.
 //!
-//! The questions are answered once for both stores, in `answer`, over these.
+//! Queries are worked out once for both stores, in `queries`, over these.
 
 use jiff::Timestamp;
 use plimsoll_core::change::{RelationId, RelationKind, Sizes};

@@ -24,7 +24,7 @@ use crate::progress::{Phase, Progress};
 use crate::seen::Seen;
 use crate::session::{Limits, Session};
 use crate::visit::Memory;
-use crate::visit::sizing::{Around, Choice, Sized, can_do_without};
+use crate::visit::sizing::{Choice, FoundSizes, Sizing, can_do_without};
 
 /// Visits a database once. `now` becomes the snapshot's `measured_at`.
 ///
@@ -88,14 +88,14 @@ pub async fn visit(
     let server = session.server().clone();
     let expected = seen.catalog.relations().len() as u64;
     progress.at(Phase::Sizing(0, expected));
-    let around = Around {
+    let sizing = Sizing {
         connecting,
         options,
         progress,
         now,
     };
-    let mut sized = Sized::nothing(&seen, choice, now);
-    let session = around.size(session, choice, &mut seen, memory, &mut sized);
+    let mut sized = FoundSizes::nothing(&seen, choice, now);
+    let session = sizing.size(session, choice, &mut seen, memory, &mut sized);
     let session = match session.await {
         Ok(session) => Some(session),
         Err(error @ VisitError::Cancelled { .. }) => return Err(error),
@@ -120,7 +120,7 @@ pub async fn visit(
     progress.at(Phase::Facts);
     let mut cost = sized.spent;
     let facts = match session {
-        Some(session) => around_it(session, &totals, &mut cost).await?,
+        Some(session) => facts_and_close(session, &totals, &mut cost).await?,
         None => InstanceFacts::default(),
     };
     Ok(Snapshot {
@@ -151,7 +151,7 @@ async fn choose(session: &Session, choice: MethodChoice) -> Result<Choice, Visit
 }
 
 /// The rest of the server's disk, and the session's end. Sizes are what the visit is for: this may be missing.
-async fn around_it(
+async fn facts_and_close(
     session: Session,
     totals: &Totals,
     cost: &mut Cost,

@@ -25,7 +25,7 @@ pub(super) enum Choice {
 }
 
 /// What sizing found.
-pub(super) struct Sized {
+pub(super) struct FoundSizes {
     pub sizes: Sizes,
     pub method: Method,
     pub full_sweep_at: Option<Timestamp>,
@@ -37,7 +37,7 @@ pub(super) struct Sized {
     pub spent: Cost,
 }
 
-impl Sized {
+impl FoundSizes {
     /// Nothing yet.
     pub(super) fn nothing(seen: &Seen, choice: Choice, now: Timestamp) -> Self {
         Self {
@@ -54,16 +54,16 @@ impl Sized {
     }
 }
 
-/// What is around a visit.
+/// The sizing of one visit: how it connects, what was asked for, and whom it tells how far it is.
 #[derive(Clone, Copy)]
-pub(super) struct Around<'a> {
+pub(super) struct Sizing<'a> {
     pub connecting: Connecting<'a>,
     pub options: &'a VisitOptions,
     pub progress: &'a dyn Progress,
     pub now: Timestamp,
 }
 
-impl Around<'_> {
+impl Sizing<'_> {
     /// Sizes every relation; returns the session to go on with. What was found until an error came is in
     /// `sized`.
     pub(super) async fn size(
@@ -72,7 +72,7 @@ impl Around<'_> {
         choice: Choice,
         seen: &mut Seen,
         memory: &mut Memory,
-        sized: &mut Sized,
+        sized: &mut FoundSizes,
     ) -> Result<Session, VisitError> {
         match choice {
             Choice::Files => self.files(session, seen, memory, sized).await,
@@ -86,7 +86,7 @@ impl Around<'_> {
         session: Session,
         seen: &mut Seen,
         memory: &mut Memory,
-        sized: &mut Sized,
+        sized: &mut FoundSizes,
     ) -> Result<Session, VisitError> {
         let (session, listing) = files::size(
             session,
@@ -110,7 +110,7 @@ impl Around<'_> {
         &self,
         session: Session,
         seen: &mut Seen,
-        sized: &mut Sized,
+        sized: &mut FoundSizes,
     ) -> Result<Session, VisitError> {
         let slots = everything(&seen.catalog);
         self.ask(session, seen, slots, sized, true).await
@@ -121,7 +121,7 @@ impl Around<'_> {
         session: Session,
         seen: &mut Seen,
         memory: &mut Memory,
-        sized: &mut Sized,
+        sized: &mut FoundSizes,
     ) -> Result<Session, VisitError> {
         let stamps = can_do_without(changes::stamps(&session).await)?.flatten();
         let is_standby = session.server().in_recovery;
@@ -144,9 +144,9 @@ impl Around<'_> {
             && sweep.is_doubted_by(bytes, &sized.sizes, self.now)
         {
             tracing::info!("storage.sizing.counters_doubted");
-            *sized = Sized {
+            *sized = FoundSizes {
                 spent: std::mem::take(&mut sized.spent),
-                ..Sized::nothing(seen, Choice::Changes, self.now)
+                ..FoundSizes::nothing(seen, Choice::Changes, self.now)
             };
             return self.sweep(session, stamps, seen, memory, sized).await;
         }
@@ -164,7 +164,7 @@ impl Around<'_> {
         stamps: Option<String>,
         seen: &mut Seen,
         memory: &mut Memory,
-        sized: &mut Sized,
+        sized: &mut FoundSizes,
     ) -> Result<Session, VisitError> {
         let session = self.functions(session, seen, sized).await?;
         // From after everything was sized: see `changes`.
@@ -185,7 +185,7 @@ impl Around<'_> {
         session: Session,
         seen: &mut Seen,
         slots: Vec<Slot>,
-        sized: &mut Sized,
+        sized: &mut FoundSizes,
         with_total: bool,
     ) -> Result<Session, VisitError> {
         let found = Finds {

@@ -32,7 +32,7 @@ pub(crate) struct Service {
     pub(crate) folder: Arc<TempDir>,
 }
 
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -95,20 +95,20 @@ impl Service {
         self.scheduler.step(job, &of).await.unwrap()
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.send(Request::get(path)).await
     }
 
-    pub(crate) async fn post(&self, path: &str) -> Answer {
+    pub(crate) async fn post(&self, path: &str) -> Response {
         self.send(Request::post(path)).await
     }
 
-    pub(crate) async fn send(&self, request: axum::http::request::Builder) -> Answer {
+    pub(crate) async fn send(&self, request: axum::http::request::Builder) -> Response {
         let request = request.body(Body::empty()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
-        Answer {
+        Response {
             status: parts.status,
             headers: parts.headers,
             body,
@@ -130,7 +130,7 @@ impl Service {
     }
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }

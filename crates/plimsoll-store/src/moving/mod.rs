@@ -13,9 +13,9 @@ use crate::DatabaseKey;
 /// How many rows travel together.
 pub(crate) const BATCH: usize = 1000;
 
-/// What became of one database's history.
+/// What a store took of one database's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct ImportedHistory {
     /// Whose.
     pub of: DatabaseKey,
     /// Which part of it was taken.
@@ -26,9 +26,9 @@ pub struct Moved {
     pub left_out: u64,
 }
 
-/// Why a database's rows were not taken.
+/// Why a store took nothing of a database's history.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotMoved {
+pub enum NotImported {
     /// The rows ended before the database's end.
     #[error("the rows end before the database's end")]
     CutShort,
@@ -47,8 +47,8 @@ impl DatabaseRow {
 }
 
 impl Splice {
-    pub(crate) fn moved(&self, of: DatabaseKey) -> Moved {
-        Moved {
+    pub(crate) fn imported(&self, of: DatabaseKey) -> ImportedHistory {
+        ImportedHistory {
             of,
             fit: self.fit(),
             samples: self.samples,

@@ -28,7 +28,7 @@ pub(super) enum Written {
     /// Another process took this scheduled sample.
     Already(SampleHeader),
     /// Another sample was kept since the changes were worked out.
-    Moved,
+    Outdated,
 }
 
 pub(super) async fn load(work: &Work<'_>, sample: &SampleRow) -> Result<Before, Wrong> {
@@ -206,7 +206,7 @@ pub(super) async fn write(
     }
     let last_tick = found.as_ref().and_then(|found| found.last_tick);
     if last_tick != expected {
-        return Ok(Written::Moved);
+        return Ok(Written::Outdated);
     }
     if found.is_none() {
         // two processes that see a database for the first time take turns
@@ -216,7 +216,7 @@ pub(super) async fn write(
             .await?
             .is_some()
         {
-            return Ok(Written::Moved);
+            return Ok(Written::Outdated);
         }
     }
     let tick = sample.tick(last_tick);

@@ -73,8 +73,8 @@ use crate::history::{
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
-    BackupProgress, DatabaseKey, Moved, NotMoved, Row, Samples, Series, SeriesBatch, StoreError,
-    Transfer, Upkeep, answer, on_this_thread,
+    BackupProgress, DatabaseKey, ImportedHistory, NotImported, Row, Samples, Series, SeriesBatch,
+    StoreError, Transfer, Upkeep, on_this_thread, queries,
 };
 
 /// How often a snapshot is compared anew because another process came first.
@@ -89,15 +89,15 @@ pub(crate) struct PostgresStore {
     name: String,
 }
 
-/// Answers a question about one database in one read transaction; `$nothing` where it has no samples.
-macro_rules! answer {
-    ($store:expr, $of:expr, $nothing:expr, |$reader:ident, $keys:ident| $answer:expr) => {
+/// Runs a query on one database in one read transaction; `$nothing` where it has no samples.
+macro_rules! query {
+    ($store:expr, $of:expr, $nothing:expr, |$reader:ident, $keys:ident| $query:expr) => {
         transaction!($store, read, |work| async {
             let Some($keys) = read::keys(&work, $of).await? else {
                 return Ok($nothing);
             };
             let $reader = &work;
-            $answer.await
+            $query.await
         })
     };
 }
@@ -144,7 +144,7 @@ impl PostgresStore {
                 Ok(Some(Recorded::New(header)))
             }
             Written::Already(header) => Ok(Some(Recorded::Already(header))),
-            Written::Moved => Ok(None),
+            Written::Outdated => Ok(None),
         }
     }
 }
@@ -206,7 +206,7 @@ impl Series for PostgresStore {
         table: &TableName,
         query: &SeriesQuery,
     ) -> Result<Option<TableSeries>, StoreError> {
-        answer!(self, of, None, |reader, keys| answer::table_series(
+        query!(self, of, None, |reader, keys| queries::table_series(
             reader, keys, table, query
         ))
     }
@@ -217,7 +217,7 @@ impl Series for PostgresStore {
         root: &TableName,
         query: &SeriesQuery,
     ) -> Result<Option<SetSeries>, StoreError> {
-        answer!(self, of, None, |reader, keys| answer::set_series(
+        query!(self, of, None, |reader, keys| queries::set_series(
             reader, keys, root, query
         ))
     }
@@ -228,8 +228,8 @@ impl Series for PostgresStore {
         schema_name: &str,
         query: &SeriesQuery,
     ) -> Result<Vec<Point>, StoreError> {
-        answer!(self, of, Vec::new(), |reader, keys| {
-            answer::schema_series(reader, keys, schema_name, query)
+        query!(self, of, Vec::new(), |reader, keys| {
+            queries::schema_series(reader, keys, schema_name, query)
         })
     }
 
@@ -238,12 +238,9 @@ impl Series for PostgresStore {
         of: &DatabaseKey,
         query: &SeriesQuery,
     ) -> Result<Vec<Point>, StoreError> {
-        answer!(
-            self,
-            of,
-            Vec::new(),
-            |reader, keys| answer::database_series(reader, keys, query)
-        )
+        query!(self, of, Vec::new(), |reader, keys| {
+            queries::database_series(reader, keys, query)
+        })
     }
 
     async fn read_series(
@@ -259,7 +256,7 @@ impl Series for PostgresStore {
     }
 
     async fn state(&self, of: &DatabaseKey, at: Timestamp) -> Result<Option<State>, StoreError> {
-        answer!(self, of, None, |reader, keys| answer::state(
+        query!(self, of, None, |reader, keys| queries::state(
             reader, keys, at
         ))
     }
@@ -269,7 +266,7 @@ impl Series for PostgresStore {
         of: &DatabaseKey,
         query: &DifferenceQuery,
     ) -> Result<Option<Difference>, StoreError> {
-        answer!(self, of, None, |reader, keys| answer::difference(
+        query!(self, of, None, |reader, keys| queries::difference(
             reader, keys, query
         ))
     }
@@ -279,7 +276,7 @@ impl Series for PostgresStore {
         of: &DatabaseKey,
         query: &EventQuery,
     ) -> Result<Vec<NamedEvent>, StoreError> {
-        answer!(self, of, Vec::new(), |reader, keys| answer::events(
+        query!(self, of, Vec::new(), |reader, keys| queries::events(
             reader, keys, query
         ))
     }
@@ -357,7 +354,7 @@ impl Transfer for PostgresStore {
     async fn write_history(
         &self,
         from: mpsc::Receiver<Vec<Row>>,
-    ) -> Result<Result<Moved, NotMoved>, StoreError> {
+    ) -> Result<Result<ImportedHistory, NotImported>, StoreError> {
         transfer::write(self, from)
             .await
             .map_err(|wrong| wrong.on(&self.name))

@@ -14,7 +14,7 @@ use crate::moving::kinds::{self, Formers};
 use crate::moving::line::{Destination, Line, Write, batch_json, by_table};
 use crate::moving::row::{DatabaseRow, RelationRow, Row};
 use crate::moving::splice::{Existing, Splice};
-use crate::moving::{BATCH, Moved, NotMoved};
+use crate::moving::{BATCH, ImportedHistory, NotImported};
 use crate::{DatabaseKey, forecast, unread};
 
 /// No history of sizes is longer: 20 years. A wrong date would else make thousands of partitions.
@@ -137,16 +137,16 @@ async fn existing(work: &Work<'_>, keys: (i32, i32)) -> Result<Option<Existing>,
 pub(super) async fn write(
     store: &PostgresStore,
     mut from: Receiver<Vec<Row>>,
-) -> Result<Result<Moved, NotMoved>, Wrong> {
+) -> Result<Result<ImportedHistory, NotImported>, Wrong> {
     let mut rows = from.recv().await.unwrap_or_default().into_iter();
     let Some(Row::Database(file)) = rows.next() else {
-        return Ok(Err(NotMoved::CutShort));
+        return Ok(Err(NotImported::CutShort));
     };
     let of = file.key();
     let (relations, rest) = relations_first(rows, &mut from).await;
     let weeks = weeks(store, &file, &relations).await?;
     if weeks.1 - weeks.0 > MOST_WEEKS * WEEK {
-        return Ok(Err(NotMoved::Rows(format!(
+        return Ok(Err(NotImported::Rows(format!(
             "its times lie {} years apart, and each week of them gets a partition: leave out what is older than \
              {} years",
             (weeks.1 - weeks.0) / (52 * WEEK),
@@ -189,7 +189,7 @@ pub(super) async fn write(
                         apply(&work, &of, &mut found, &write).await?;
                     }
                 }
-                Err(reason) => return Ok(Err(NotMoved::Rows(reason))),
+                Err(reason) => return Ok(Err(NotImported::Rows(reason))),
             }
             let is_end = matches!(row, Row::End(_));
             splice.row(row, &mut buffers);
@@ -207,12 +207,12 @@ pub(super) async fn write(
                     forecast::forget(&work, keys).await?;
                 }
                 work.commit().await?;
-                return Ok(Ok(splice.moved(of)));
+                return Ok(Ok(splice.imported(of)));
             }
         }
         batch = from.recv().await.map(Vec::into_iter);
     }
-    Ok(Err(NotMoved::CutShort))
+    Ok(Err(NotImported::CutShort))
 }
 
 /// The relations, which come before all other rows, and those of the others that came with the last.

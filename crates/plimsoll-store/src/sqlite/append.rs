@@ -22,7 +22,7 @@ pub(super) enum Written {
     /// Another process took this scheduled sample.
     Already(SampleHeader),
     /// Another sample was kept since the changes were worked out.
-    Moved,
+    Outdated,
 }
 
 pub(super) fn load(work: &SqliteTransaction, sample: &SampleRow) -> Result<Before, Wrong> {
@@ -240,7 +240,7 @@ fn write_values(
         )?);
     }
     if last_tick != expected {
-        return Ok((Written::Moved, None));
+        return Ok((Written::Outdated, None));
     }
     let tick = sample.tick(last_tick);
     let database = keep_database(connection, sample, found, tick, changes.next_relation_id)?;

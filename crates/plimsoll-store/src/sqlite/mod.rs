@@ -43,8 +43,8 @@ use crate::history::{
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
-    BackupProgress, DatabaseKey, Moved, NotMoved, Row, Samples, Series, SeriesBatch, StoreError,
-    Transfer, Upkeep, answer, on_this_thread,
+    BackupProgress, DatabaseKey, ImportedHistory, NotImported, Row, Samples, Series, SeriesBatch,
+    StoreError, Transfer, Upkeep, on_this_thread, queries,
 };
 
 /// How often a snapshot is compared anew because another process came first.
@@ -143,9 +143,9 @@ impl SqliteStore {
     }
 }
 
-/// Answers a question about one database in one read transaction; `$nothing` where it has no samples.
-macro_rules! answer {
-    ($store:expr, $of:expr, $nothing:expr, |$reader:ident, $keys:ident| $answer:expr) => {{
+/// Runs a query on one database in one read transaction; `$nothing` where it has no samples.
+macro_rules! query {
+    ($store:expr, $of:expr, $nothing:expr, |$reader:ident, $keys:ident| $query:expr) => {{
         let of = $of.clone();
         $store
             .read(move |work| {
@@ -153,7 +153,7 @@ macro_rules! answer {
                     return Ok($nothing);
                 };
                 let $reader = &SqliteReader(work);
-                wait($answer)
+                wait($query)
             })
             .await
     }};
@@ -181,7 +181,7 @@ impl Samples for SqliteStore {
             match written {
                 Written::New(header) => return Ok(Recorded::New(header)),
                 Written::Already(header) => return Ok(Recorded::Already(header)),
-                Written::Moved => {}
+                Written::Outdated => {}
             }
         }
         Err(StoreError::Busy {
@@ -230,7 +230,7 @@ impl Series for SqliteStore {
         query: &SeriesQuery,
     ) -> Result<Option<TableSeries>, StoreError> {
         let (table, query) = (table.clone(), query.clone());
-        answer!(self, of, None, |reader, keys| answer::table_series(
+        query!(self, of, None, |reader, keys| queries::table_series(
             reader, keys, &table, &query
         ))
     }
@@ -242,7 +242,7 @@ impl Series for SqliteStore {
         query: &SeriesQuery,
     ) -> Result<Option<SetSeries>, StoreError> {
         let (root, query) = (root.clone(), query.clone());
-        answer!(self, of, None, |reader, keys| answer::set_series(
+        query!(self, of, None, |reader, keys| queries::set_series(
             reader, keys, &root, &query
         ))
     }
@@ -254,8 +254,8 @@ impl Series for SqliteStore {
         query: &SeriesQuery,
     ) -> Result<Vec<Point>, StoreError> {
         let (schema_name, query) = (schema_name.to_owned(), query.clone());
-        answer!(self, of, Vec::new(), |reader, keys| {
-            answer::schema_series(reader, keys, &schema_name, &query)
+        query!(self, of, Vec::new(), |reader, keys| {
+            queries::schema_series(reader, keys, &schema_name, &query)
         })
     }
 
@@ -265,12 +265,9 @@ impl Series for SqliteStore {
         query: &SeriesQuery,
     ) -> Result<Vec<Point>, StoreError> {
         let query = query.clone();
-        answer!(
-            self,
-            of,
-            Vec::new(),
-            |reader, keys| answer::database_series(reader, keys, &query)
-        )
+        query!(self, of, Vec::new(), |reader, keys| {
+            queries::database_series(reader, keys, &query)
+        })
     }
 
     async fn read_series(
@@ -286,7 +283,7 @@ impl Series for SqliteStore {
     }
 
     async fn state(&self, of: &DatabaseKey, at: Timestamp) -> Result<Option<State>, StoreError> {
-        answer!(self, of, None, |reader, keys| answer::state(
+        query!(self, of, None, |reader, keys| queries::state(
             reader, keys, at
         ))
     }
@@ -297,7 +294,7 @@ impl Series for SqliteStore {
         query: &DifferenceQuery,
     ) -> Result<Option<Difference>, StoreError> {
         let query = query.clone();
-        answer!(self, of, None, |reader, keys| answer::difference(
+        query!(self, of, None, |reader, keys| queries::difference(
             reader, keys, &query
         ))
     }
@@ -308,7 +305,7 @@ impl Series for SqliteStore {
         query: &EventQuery,
     ) -> Result<Vec<NamedEvent>, StoreError> {
         let query = query.clone();
-        answer!(self, of, Vec::new(), |reader, keys| answer::events(
+        query!(self, of, Vec::new(), |reader, keys| queries::events(
             reader, keys, &query
         ))
     }
@@ -386,7 +383,7 @@ impl Transfer for SqliteStore {
     async fn write_history(
         &self,
         from: mpsc::Receiver<Vec<Row>>,
-    ) -> Result<Result<Moved, NotMoved>, StoreError> {
+    ) -> Result<Result<ImportedHistory, NotImported>, StoreError> {
         self.on_file(move |file| {
             let mut refused = None;
             let result = file.with_own(Access::Write, |connection| {

@@ -19,7 +19,7 @@ use crate::series::{Tick, Value};
 /// Reads on a connection; every future is ready at once.
 pub(super) struct SqliteReader<'a>(pub(super) &'a SqliteTransaction);
 
-type Answer<T> = Result<T, Wrong>;
+type ReadResult<T> = Result<T, Wrong>;
 
 impl Reader for SqliteReader<'_> {
     type Error = Wrong;
@@ -28,7 +28,7 @@ impl Reader for SqliteReader<'_> {
         self.0
     }
 
-    async fn ticks(&self, of: Keys, query: &SeriesQuery) -> Answer<Vec<Tick>> {
+    async fn ticks(&self, of: Keys, query: &SeriesQuery) -> ReadResult<Vec<Tick>> {
         self.read_ticks(of, query)
     }
 
@@ -36,15 +36,15 @@ impl Reader for SqliteReader<'_> {
         &self,
         of: Keys,
         at: Timestamp,
-    ) -> Answer<Option<(SampleHeader, i64, bool)>> {
+    ) -> ReadResult<Option<(SampleHeader, i64, bool)>> {
         self.read_sample_at(of, at)
     }
 
-    async fn relations(&self, of: Keys, which: Which<'_>) -> Answer<Vec<Relation>> {
+    async fn relations(&self, of: Keys, which: Which<'_>) -> ReadResult<Vec<Relation>> {
         self.read_relations(of, which)
     }
 
-    async fn parents(&self, of: Keys) -> Answer<Vec<(RelationId, RelationId)>> {
+    async fn parents(&self, of: Keys) -> ReadResult<Vec<(RelationId, RelationId)>> {
         self.select(
             "select relation_id, parent_id from relations
              where instance_id = ?1 and database_id = ?2 and parent_id is not null",
@@ -53,7 +53,7 @@ impl Reader for SqliteReader<'_> {
         )
     }
 
-    async fn table_values(&self, of: Keys, ids: &[RelationId]) -> Answer<Vec<Value>> {
+    async fn table_values(&self, of: Keys, ids: &[RelationId]) -> ReadResult<Vec<Value>> {
         let some = "relation_id, tick, heap_bytes, toast_bytes, toast_index_bytes, index_bytes, \
                     row_count from table_values";
         self.of_ids(some, "relation_id, tick", of, ids, |row| {
@@ -65,7 +65,7 @@ impl Reader for SqliteReader<'_> {
         })
     }
 
-    async fn index_values(&self, of: Keys, ids: &[RelationId]) -> Answer<Vec<Value>> {
+    async fn index_values(&self, of: Keys, ids: &[RelationId]) -> ReadResult<Vec<Value>> {
         let some = "relation_id, tick, bytes from index_values";
         self.of_ids(some, "relation_id, tick", of, ids, |row| {
             Ok(Value {
@@ -84,7 +84,7 @@ impl Reader for SqliteReader<'_> {
         of: Keys,
         tick: Option<i64>,
         kinds: &[TableKind],
-    ) -> Answer<Vec<(RelationId, Sizes)>> {
+    ) -> ReadResult<Vec<(RelationId, Sizes)>> {
         self.read_tables_at(of, tick, kinds)
     }
 
@@ -93,7 +93,7 @@ impl Reader for SqliteReader<'_> {
         of: Keys,
         ticks: (i64, i64),
         what: Compared<'_>,
-    ) -> Answer<Vec<Changed>> {
+    ) -> ReadResult<Vec<Changed>> {
         self.read_changed(of, ticks, what)
     }
 }

@@ -16,7 +16,7 @@ use crate::moving::kinds::{self, Formers};
 use crate::moving::line::{Destination, Line, Write, batch_json, by_table};
 use crate::moving::row::{DatabaseRow, Row};
 use crate::moving::splice::{Existing, Splice};
-use crate::moving::{BATCH, Moved, NotMoved};
+use crate::moving::{BATCH, ImportedHistory, NotImported};
 use crate::{DatabaseKey, StoreError, forecast, unread};
 
 /// Pages copied at a time; between two steps others may write.
@@ -135,10 +135,10 @@ fn existing(work: &SqliteTransaction, of: &DatabaseKey) -> Result<Option<Existin
 pub(super) fn write(
     work: &SqliteTransaction,
     mut from: Receiver<Vec<Row>>,
-) -> Result<Result<Moved, NotMoved>, Wrong> {
+) -> Result<Result<ImportedHistory, NotImported>, Wrong> {
     let mut rows = std::iter::from_fn(|| from.blocking_recv()).flatten();
     let Some(Row::Database(file)) = rows.next() else {
-        return Ok(Err(NotMoved::CutShort));
+        return Ok(Err(NotImported::CutShort));
     };
     let of = file.key();
     let mut splice = Splice::new(&file, existing(work, &of)?);
@@ -158,7 +158,7 @@ pub(super) fn write(
                     apply(work, &of, &mut keys, &write)?;
                 }
             }
-            Err(reason) => return Ok(Err(NotMoved::Rows(reason))),
+            Err(reason) => return Ok(Err(NotImported::Rows(reason))),
         }
         let is_end = matches!(row, Row::End(_));
         splice.row(row, &mut buffers);
@@ -173,10 +173,10 @@ pub(super) fn write(
                     .execute(include_str!("thin/recount.sql"), keys)?;
                 wait(forecast::forget(work, keys))?;
             }
-            return Ok(Ok(splice.moved(of)));
+            return Ok(Ok(splice.imported(of)));
         }
     }
-    Ok(Err(NotMoved::CutShort))
+    Ok(Err(NotImported::CutShort))
 }
 
 fn apply(

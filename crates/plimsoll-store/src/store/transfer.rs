@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use crate::moving::row::Row;
-use crate::{DatabaseKey, Moved, NotMoved, StoreError};
+use crate::{DatabaseKey, ImportedHistory, NotImported, StoreError};
 
 /// Moves histories.
 #[async_trait]
@@ -21,5 +21,5 @@ pub trait Transfer: Send + Sync {
     async fn write_history(
         &self,
         from: mpsc::Receiver<Vec<Row>>,
-    ) -> Result<Result<Moved, NotMoved>, StoreError>;
+    ) -> Result<Result<ImportedHistory, NotImported>, StoreError>;
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use plimsoll_input::{Ask, Kind, Refused};
 
 use super::staging::{Added, Seen, Staging};
-use super::{Course, Moved, TransferError, take};
+use super::{Course, ImportedHistory, TransferError, take};
 use crate::{DatabaseKey, Row, Store, TableName};
 
 /// How bad lines and several databases are dealt with, and how the file is to be read.
@@ -28,7 +28,7 @@ pub struct Options {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
     /// What was taken.
-    pub moved: Moved,
+    pub history: ImportedHistory,
     /// Bad lines, the first few with what is wrong with them.
     pub bad_lines: Vec<String>,
     /// How many there were.
@@ -60,13 +60,13 @@ pub async fn import(
     let staged = read.await.map_err(std::io::Error::other)??;
     let of = of.clone();
     let staging = staged.staging;
-    let moved = take(store, async |to| {
+    let history = take(store, async |to| {
         let emitting = tokio::task::spawn_blocking(move || staging.emit(&of, &known, &course, &to));
         emitting.await.map_err(std::io::Error::other)?
     })
     .await?;
     Ok(Imported {
-        moved,
+        history,
         bad_lines: staged.bad.listed,
         bad_lines_total: staged.bad.total,
         told_by_names: staged.kind == Kind::PgHero && !knew_indexes,

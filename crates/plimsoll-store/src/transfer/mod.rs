@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 pub use self::course::Course;
 use self::row::Row;
 pub(crate) use crate::moving::BATCH;
-pub use crate::moving::{Fit, Moved, NotMoved, row};
+pub use crate::moving::{Fit, ImportedHistory, NotImported, row};
 use crate::{Store, StoreError};
 
 /// How many batches wait to be written.
@@ -94,14 +94,14 @@ pub enum TransferError {
 pub(crate) async fn take(
     store: &dyn Store,
     feed: impl AsyncFnOnce(mpsc::Sender<Vec<Row>>) -> Result<(), TransferError>,
-) -> Result<Moved, TransferError> {
+) -> Result<ImportedHistory, TransferError> {
     let (to, from) = mpsc::channel(WAITING);
     let (fed, taken) = tokio::join!(feed(to), store.write_history(from));
     // what is wrong with the input is the reason why the store got too little
     fed?;
     match taken? {
-        Ok(moved) => Ok(moved),
-        Err(NotMoved::CutShort) => Err(TransferError::Rows(NotMoved::CutShort.to_string())),
-        Err(NotMoved::Rows(reason)) => Err(TransferError::Rows(reason)),
+        Ok(history) => Ok(history),
+        Err(NotImported::CutShort) => Err(TransferError::Rows(NotImported::CutShort.to_string())),
+        Err(NotImported::Rows(reason)) => Err(TransferError::Rows(reason)),
     }
 }

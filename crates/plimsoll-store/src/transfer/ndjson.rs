@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::row::{EndRow, Row};
-use super::{BATCH, Course, Moved, TransferError, WAITING, take};
+use super::{BATCH, Course, ImportedHistory, TransferError, WAITING, take};
 use crate::{DatabaseKey, Store, on_this_thread};
 
 /// No row is longer: names have 63 bytes, and few relations were ever renamed often.
@@ -62,7 +62,7 @@ pub async fn import(
     store: &dyn Store,
     input: impl Read + Seek + Send + 'static,
     course: &Arc<Course>,
-) -> Result<Vec<Moved>, TransferError> {
+) -> Result<Vec<ImportedHistory>, TransferError> {
     let checked = Arc::clone(course);
     let checking = tokio::task::spawn_blocking(move || {
         let mut input = input;
@@ -97,7 +97,7 @@ pub async fn import(
     let mut all = Vec::new();
     while let Some(first) = from.recv().await {
         let first = first?;
-        let moved = take(store, async |to| {
+        let history = take(store, async |to| {
             let mut batch = first;
             loop {
                 let is_end = matches!(batch.last(), Some(Row::End(_)));
@@ -111,7 +111,7 @@ pub async fn import(
             }
         })
         .await?;
-        all.push(moved);
+        all.push(history);
     }
     reading.await.map_err(std::io::Error::other)?;
     Ok(all)

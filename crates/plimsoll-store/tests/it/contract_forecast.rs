@@ -257,7 +257,7 @@ contract! {
         let options = plimsoll_store::transfer::csv::Options::default();
         let imported = plimsoll_store::transfer::csv::import(
             &*fresh.store, &world.key(), std::io::Cursor::new(csv), &options).await.unwrap();
-        assert_eq!(imported.moved.samples, 2);
+        assert_eq!(imported.history.samples, 2);
         let query = PartQuery::default();
         assert_eq!(fresh.store.kept_forecast(&world.key(), &query).await.unwrap(), None);
         let parts = (fresh.sql)("select count(*) from forecast_parts");

@@ -94,7 +94,7 @@ async fn sizes_of_tables_are_read_as_other_programs_and_countries_write_them() {
         let imported = import(&*fresh.store, &of, text, &Options::default())
             .await
             .unwrap();
-        assert_eq!(imported.moved.samples, 2, "{text}");
+        assert_eq!(imported.history.samples, 2, "{text}");
         let orders = TableName::new("public", "orders");
         let series = fresh
             .store
@@ -146,7 +146,7 @@ async fn two_sizes_of_a_table_at_one_moment_are_a_bad_line() {
     let imported = import(&*fresh.store, &shop(), text, &options)
         .await
         .unwrap();
-    assert_eq!(imported.moved.samples, 1);
+    assert_eq!(imported.history.samples, 1);
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn one_size_over_time_becomes_samples_without_tables() {
         let imported = import(&*fresh.store, &shop(), text, &Options::default())
             .await
             .unwrap();
-        assert_eq!(imported.moved.samples, 2);
+        assert_eq!(imported.history.samples, 2);
         let rows = fresh.sql(
             "select total_bytes, attributed_bytes, unmeasured_bytes, table_count, table_sizes, kind
              from storage_samples order by id",

@@ -82,7 +82,7 @@ async fn exported(store: &dyn Store) -> String {
 async fn import(
     store: &dyn Store,
     text: &str,
-) -> Result<Vec<plimsoll_store::Moved>, TransferError> {
+) -> Result<Vec<plimsoll_store::ImportedHistory>, TransferError> {
     ndjson::import(store, Cursor::new(text.to_owned()), &Arc::default()).await
 }
 
@@ -312,7 +312,7 @@ throwaway_postgres::on_every_major! {
             let options = Options::default();
             let input = || Cursor::new(PGHERO);
             let imported = csv::import(store, &of, input(), &options).await.unwrap();
-            assert_eq!((imported.moved.fit, imported.moved.samples), (Fit::New, 3));
+            assert_eq!((imported.history.fit, imported.history.samples), (Fit::New, 3));
             assert_eq!(
                 totals(store, &of, "public", "orders").await,
                 [124_576, 224_576, 340_960]
@@ -321,7 +321,7 @@ throwaway_postgres::on_every_major! {
             assert_eq!(totals(store, &of, "public", "gone").await, [5000]);
             assert_eq!(totals(store, &of, "we,ird \"schema\"", "a\nb").await, [77]);
             let again = csv::import(store, &of, input(), &options).await.unwrap();
-            assert_eq!((again.moved.samples, again.moved.left_out), (0, 3));
+            assert_eq!((again.history.samples, again.history.left_out), (0, 3));
 
             shop.add(20000, "public", "orders", 400_000);
             store
@@ -336,7 +336,7 @@ throwaway_postgres::on_every_major! {
             // what Plimsoll measures is never followed by what PgHero still captures
             let later = PGHERO.replace("2026-01-0", "2026-02-0");
             let late = csv::import(store, &of, Cursor::new(later), &options).await.unwrap();
-            assert_eq!(late.moved.samples, 0);
+            assert_eq!(late.history.samples, 0);
         }
     }
 
@@ -368,8 +368,8 @@ throwaway_postgres::on_every_major! {
         options.source_database = Some("primary".to_owned());
         let imported = import(&options).await.unwrap();
         assert!(!imported.told_by_names);
-        let moved = imported.moved;
-        assert_eq!((moved.fit, moved.samples, moved.left_out), (Fit::Before, 14, 6));
+        let history = imported.history;
+        assert_eq!((history.fit, history.samples, history.left_out), (Fit::Before, 14, 6));
         let series = totals(&*fresh.store, &shop.key(), "public", "orders").await;
         assert_eq!(series.len(), 15);
         assert_eq!(series[0], 2 * 7000, "the index belongs to its table");
@@ -417,7 +417,7 @@ async fn any_csv_of_sizes_becomes_history_and_bad_lines_are_named() {
     };
     let imported = csv::import(store, &of, input(), &options).await.unwrap();
     // the sample of 2026-01-03 has a bad line, and is left out as a whole
-    assert_eq!((imported.moved.samples, imported.bad_lines_total), (4, 3));
+    assert_eq!((imported.history.samples, imported.bad_lines_total), (4, 3));
     assert_eq!(totals(store, &of, "public", "a").await, [10, 10, 20, 20]);
     assert_eq!(totals(store, &of, "public", "b").await, [100, 100, 200]);
     let page = view(&fresh);

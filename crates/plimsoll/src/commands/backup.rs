@@ -16,7 +16,7 @@ use crate::progress::Counter;
 use crate::secrets::masked;
 
 #[derive(Serialize)]
-struct Answer<'a> {
+struct BackedUp<'a> {
     file: &'a Path,
     size_bytes: u64,
 }
@@ -37,7 +37,7 @@ pub(crate) async fn run(context: &Context, args: &args::Backup) -> anyhow::Resul
     }
     let size_bytes = copy.keep()?;
     if context.wants_json() {
-        output::json(&Answer { file, size_bytes })?;
+        output::json(&BackedUp { file, size_bytes })?;
     } else {
         output::print(|out| {
             writeln!(

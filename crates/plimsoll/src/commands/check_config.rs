@@ -13,7 +13,7 @@ use crate::output;
 use crate::secrets::masked;
 
 #[derive(Serialize)]
-struct Answer {
+struct Checked {
     ok: bool,
     problems: Vec<String>,
     warnings: Vec<String>,
@@ -30,9 +30,9 @@ struct Instance {
 }
 
 pub(crate) fn run(global: &Global) -> anyhow::Result<Finding> {
-    let answer = match config::resolve(global) {
+    let checked = match config::resolve(global) {
         Ok(config) => check(&config),
-        Err(error) => Answer {
+        Err(error) => Checked {
             ok: false,
             problems: vec![masked(&format!("{error:#}")).into_owned()],
             warnings: Vec::new(),
@@ -41,18 +41,18 @@ pub(crate) fn run(global: &Global) -> anyhow::Result<Finding> {
         },
     };
     if global.output == OutputFormat::Json {
-        output::json(&answer)?;
+        output::json(&checked)?;
     } else {
-        output::print(|out| print(out, &answer))?;
+        output::print(|out| print(out, &checked))?;
     }
-    Ok(if answer.ok {
+    Ok(if checked.ok {
         Finding::None
     } else {
         Finding::Some
     })
 }
 
-fn check(config: &Config) -> Answer {
+fn check(config: &Config) -> Checked {
     let mut problems = Vec::new();
     if let Err(error) = config.settings.validate() {
         problems.push(masked(&error.to_string()).into_owned());
@@ -61,7 +61,7 @@ fn check(config: &Config) -> Answer {
     if let Err(error) = plimsoll_store::open(store_url) {
         problems.push(masked(&error.to_string()).into_owned());
     }
-    Answer {
+    Checked {
         ok: problems.is_empty(),
         problems,
         warnings: config.warnings.clone(),
@@ -87,24 +87,24 @@ fn instance(watched: &Watched) -> Instance {
     }
 }
 
-fn print(out: &mut dyn Write, answer: &Answer) -> std::io::Result<()> {
-    for problem in &answer.problems {
+fn print(out: &mut dyn Write, checked: &Checked) -> std::io::Result<()> {
+    for problem in &checked.problems {
         writeln!(out, "problem: {problem}")?;
     }
-    for warning in &answer.warnings {
+    for warning in &checked.warnings {
         writeln!(out, "warning: {warning}")?;
     }
-    for instance in &answer.instances {
+    for instance in &checked.instances {
         writeln!(
             out,
             "watches \"{}\": {}, databases: {}",
             instance.name, instance.url, instance.databases
         )?;
     }
-    if let Some(store) = &answer.store {
+    if let Some(store) = &checked.store {
         writeln!(out, "keeps the history in {store}")?;
     }
-    if answer.ok {
+    if checked.ok {
         writeln!(out, "The configuration is fine.")?;
     }
     Ok(())

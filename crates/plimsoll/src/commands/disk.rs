@@ -28,9 +28,9 @@ const PULSE_EVERY: Duration = Duration::from_secs(5);
 /// and how often databases and the rest of the data directory are read.
 const FULL_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
-/// The answer as JSON: that of `GET /api/storage/disk`.
+/// What is printed as JSON.
 #[derive(Serialize)]
-struct Answer<'a> {
+struct DiskReport<'a> {
     instance: &'a str,
     #[serde(flatten)]
     disk: &'a Disk,
@@ -43,7 +43,7 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
         let looked = eye.look(watched).await?;
         let disk = eye.memory.disk(eye.first_at, Timestamp::now());
         if context.wants_json() {
-            output::json(&Answer {
+            output::json(&DiskReport {
                 instance: &watched.instance,
                 disk: &disk,
             })?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use plimsoll_core::name::{shown, visible};
-use plimsoll_store::Moved;
+use plimsoll_store::ImportedHistory;
 use plimsoll_store::transfer::csv::{self, Imported, Options};
 use plimsoll_store::transfer::{Course, Fit, TransferError, ndjson, pghero};
 use secrecy::ExposeSecret as _;
@@ -29,7 +29,7 @@ const TYPED: &str = "every user of this machine can read the password in the URL
     PGPASSWORD or ~/.pgpass keeps it out of there";
 
 #[derive(Serialize)]
-struct Answer {
+struct ImportReport {
     databases: Vec<Database>,
     bad_lines: Vec<String>,
     bad_lines_total: u64,
@@ -76,11 +76,11 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
     let named = || format!("cannot import {from}");
     if is_ndjson {
         let importing = ndjson::import(&*store, input, &course);
-        let moved = watched(&course, &counter, importing)
+        let histories = watched(&course, &counter, importing)
             .await
             .with_context(named)?;
         drop(counter);
-        return report(context, &moved, Vec::new(), 0, None);
+        return report(context, &histories, Vec::new(), 0, None);
     }
     let key = context.key()?;
     let importing = csv::import(&*store, &key, input, &options);
@@ -130,13 +130,13 @@ fn is_export(input: &mut File) -> io::Result<bool> {
 }
 
 fn sizes(context: &Context, imported: Imported) -> anyhow::Result<Finding> {
-    let hint = (imported.told_by_names && imported.moved.samples > 0).then_some(
+    let hint = (imported.told_by_names && imported.history.samples > 0).then_some(
         "which relations are indexes was told by their names, as the store knew nothing of the database; \
          `plimsoll sample` before an import has it told exactly",
     );
     report(
         context,
-        &[imported.moved],
+        &[imported.history],
         imported.bad_lines,
         imported.bad_lines_total,
         imported.notes.iter().map(String::as_str).chain(hint),
@@ -145,21 +145,21 @@ fn sizes(context: &Context, imported: Imported) -> anyhow::Result<Finding> {
 
 fn report<'a>(
     context: &Context,
-    all: &[Moved],
+    histories: &[ImportedHistory],
     bad_lines: Vec<String>,
     bad_lines_total: u64,
     notes: impl IntoIterator<Item = &'a str>,
 ) -> anyhow::Result<Finding> {
     let notes: Vec<String> = notes.into_iter().map(str::to_owned).collect();
     if context.wants_json() {
-        output::json(&Answer {
-            databases: all
+        output::json(&ImportReport {
+            databases: histories
                 .iter()
-                .map(|moved| Database {
-                    instance: moved.of.instance.clone(),
-                    database: moved.of.database.clone(),
-                    samples_added: moved.samples,
-                    samples_left_out: moved.left_out,
+                .map(|history| Database {
+                    instance: history.of.instance.clone(),
+                    database: history.of.database.clone(),
+                    samples_added: history.samples,
+                    samples_left_out: history.left_out,
                 })
                 .collect(),
             bad_lines,
@@ -169,15 +169,15 @@ fn report<'a>(
         return Ok(Finding::None);
     }
     output::print(|out| {
-        for moved in all {
-            let left_out = match moved.left_out {
+        for history in histories {
+            let left_out = match history.left_out {
                 0 => String::new(),
                 left_out => format!(
                     "; {} left out, the store has samples of that time",
                     thousands(left_out)
                 ),
             };
-            let place = match moved.fit {
+            let place = match history.fit {
                 Fit::Before => ", before those it had",
                 Fit::After => ", after those it had",
                 Fit::New | Fit::Nothing => "",
@@ -185,9 +185,9 @@ fn report<'a>(
             writeln!(
                 out,
                 "{} on {}: {} added{place}{left_out}",
-                shown(&moved.of.database),
-                visible(&moved.of.instance),
-                output::count(moved.samples, "sample"),
+                shown(&history.of.database),
+                visible(&history.of.instance),
+                output::count(history.samples, "sample"),
             )?;
         }
         if bad_lines_total > 0 {

@@ -7,14 +7,14 @@ use crate::context::Context;
 use crate::output;
 
 #[derive(Serialize)]
-struct Answer {
+struct Migrated {
     applied: Vec<String>,
 }
 
 pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
     let applied = context.store()?.migrate().await?;
     if context.wants_json() {
-        output::json(&Answer { applied })?;
+        output::json(&Migrated { applied })?;
     } else if applied.is_empty() {
         output::print(|out| writeln!(out, "The store is up to date."))?;
     } else {

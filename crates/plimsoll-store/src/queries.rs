@@ -1,4 +1,4 @@
-//! Answers the history's questions, for both stores, over what a `Reader` reads.
+//! What can be asked of the history, worked out once for both stores over what a `Reader` reads.
 
 use std::collections::{HashMap, HashSet};
 
