@@ -317,11 +317,31 @@ async fn keep_database(
         &[&of.instance],
     )
     .await?;
+    let Some(instance_id) = super::read::instance_id(work, &of.instance).await? else {
+        return Ok(None);
+    };
+    let rows = work
+        .query(
+            "select database_id, name from plimsoll.databases where instance_id = $1",
+            &[&instance_id],
+        )
+        .await?;
+    // its own number, or the next that is free
+    let (mut database_id, mut is_known) = (1, false);
+    for row in &rows {
+        let (id, name): (i32, &str) = (row.try_get(0)?, row.try_get(1)?);
+        if name == of.database {
+            (database_id, is_known) = (id, true);
+        } else if !is_known {
+            database_id = database_id.max(id + 1);
+        }
+    }
     let version = i32::try_from(row.server_version_num).unwrap_or(i32::MAX);
     work.execute(
         include_str!("transfer/keep_database.sql"),
         &[
-            &of.instance,
+            &instance_id,
+            &database_id,
             &of.database,
             &row.oid,
             &row.system_identifier,

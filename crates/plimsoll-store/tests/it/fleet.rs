@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::size::Size;
 use plimsoll_core::thinning::Retention;
+use plimsoll_store::transfer::ndjson;
 use plimsoll_store::{
     DifferenceQuery, EventQuery, PartQuery, Recording, SampleQuery, SeriesQuery, Step, TableName,
 };
@@ -350,10 +351,12 @@ fn on_citus_the_history_is_distributed_by_instance() {
             continue;
         };
         tested += 1;
+        eprintln!("Citus: tested on PostgreSQL {major}");
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let fresh = Fresh::citus(server, "distributed").await;
             use_everything(&fresh).await;
+            moves(&fresh, &Fresh::citus(server, "moved").await).await;
             let rows =
                 (fresh.sql)("select distinct logicalrelid::text from pg_dist_partition order by 1");
             let tables: Vec<_> = rows.iter().filter_map(|row| row[0].as_deref()).collect();
@@ -377,8 +380,29 @@ fn on_citus_the_history_is_distributed_by_instance() {
         });
     }
     if tested == 0 {
-        eprintln!("not tested: Citus is not installed");
+        eprintln!("Citus: not tested: no PostgreSQL that is here has it, or starts with it");
     }
+}
+
+/// Moves the history of one store into another, where it is the same.
+async fn moves(from: &Fresh, to: &Fresh) {
+    let of = from.store.databases().await.unwrap();
+    let mut file = Vec::new();
+    ndjson::export(&*from.store, &of, &mut file, &|_| {})
+        .await
+        .unwrap();
+    let input = std::io::Cursor::new(file.clone());
+    ndjson::import(&*to.store, input, &std::sync::Arc::default())
+        .await
+        .unwrap();
+    let mut again = Vec::new();
+    ndjson::export(&*to.store, &of, &mut again, &|_| {})
+        .await
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(again).unwrap(),
+        String::from_utf8(file).unwrap()
+    );
 }
 
 /// What Citus asks of a table that is distributed, checked where it is not installed too.

@@ -17,8 +17,8 @@ from (
         and (cardinality($3::text[]) = 0 or kind = any ($3::text[]))
         and ($4::timestamptz is null or sampled_at >= $4)
 ) as s
-join plimsoll.databases as d on d.instance_id = s.instance_id and d.database_id = s.database_id
-join plimsoll.instances as i on i.instance_id = s.instance_id
+join plimsoll.databases as d on d.instance_id = $1 and d.database_id = $2
+join plimsoll.instances as i on i.instance_id = $1
 where s.place = 1
 order by s.tick desc
 limit $6

@@ -14,10 +14,10 @@ select json_build_object(
     'instance', i.name,
     'first_tick', (
         select min(s.tick) from plimsoll.samples as s
-        where s.instance_id = d.instance_id and s.database_id = d.database_id
+        where s.instance_id = $1 and s.database_id = $2
     )
 )::text
 from plimsoll.databases as d
-join plimsoll.instances as i on i.instance_id = d.instance_id
+join plimsoll.instances as i on i.instance_id = $1
 where d.instance_id = $1 and d.database_id = $2
     and d.last_tick is not null
