@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::followers::{self, Followers};
 use crate::forecasting::Forecasts;
-use crate::http::{Answers, App, router, serve};
+use crate::http::{App, KeptAnswers, router, serve};
 use crate::jobs::Scheduler;
 use crate::settings::{Settings, SettingsError};
 use crate::watch::Watch;
@@ -96,7 +96,7 @@ pub fn assemble(
     let app = App {
         watch,
         forecasts,
-        answers: Answers::default(),
+        kept_answers: KeptAnswers::default(),
         progress: Arc::clone(scheduler.progress()),
         settings,
     };

@@ -11,7 +11,7 @@ use plimsoll_server::answer::events::EventsQuery;
 use plimsoll_server::answer::growth::GrowthQuery;
 use plimsoll_server::answer::history::HistoryQuery;
 use plimsoll_server::answer::sizes::SizesQuery;
-use plimsoll_server::ask::{Forecasts, Of};
+use plimsoll_server::ask::{Forecasts, OfDatabase};
 use secrecy::SecretString;
 
 use crate::asked::Asked;
@@ -61,7 +61,7 @@ pub(crate) struct Global {
     )]
     pub(crate) store: Option<SecretString>,
     #[command(flatten)]
-    pub(crate) of: Asked<Of>,
+    pub(crate) of: Asked<OfDatabase>,
     /// What is printed on standard output
     #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Table)]
     pub(crate) output: OutputFormat,
@@ -93,7 +93,7 @@ impl Global {
             config,
             database_url: database_url.map(SecretString::from),
             store: Some("sqlite:/nowhere/plimsoll.db".into()),
-            of: Asked(Of::default()),
+            of: Asked(OfDatabase::default()),
             output: OutputFormat::Table,
             log_format: None,
             verbose: 0,

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::pulse::Writer;
-use super::wal::{Holder, Slot, What};
+use super::wal::{Holder, HolderKind, Slot};
 
 /// One thing that would help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ fn of_holder(holder: &Holder, frees_bytes: Option<u64>) -> Vec<Help> {
         loses: None,
     };
     match &holder.what {
-        What::Slot(slot) if slot.is_base_backup => {
+        HolderKind::Slot(slot) if slot.is_base_backup => {
             vec![mend(
                 format!(
                     "let the base backup of slot {} finish, or end it",
@@ -77,8 +77,8 @@ fn of_holder(holder: &Holder, frees_bytes: Option<u64>) -> Vec<Help> {
                 None,
             )]
         }
-        What::Slot(slot) => of_slot(slot, frees_bytes),
-        What::Archiving(archiving) => {
+        HolderKind::Slot(slot) => of_slot(slot, frees_bytes),
+        HolderKind::Archiving(archiving) => {
             let segment = archiving
                 .failed_segment
                 .as_deref()
@@ -91,7 +91,7 @@ fn of_holder(holder: &Holder, frees_bytes: Option<u64>) -> Vec<Help> {
                 Some("show archive_command; -- and read the server's log"),
             )]
         }
-        What::WalKeepSize => vec![Help {
+        HolderKind::WalKeepSize => vec![Help {
             text: "set wal_keep_size lower".to_owned(),
             command: Some(
                 "ALTER SYSTEM SET wal_keep_size = '0'; SELECT pg_reload_conf(); CHECKPOINT;"
@@ -102,14 +102,14 @@ fn of_holder(holder: &Holder, frees_bytes: Option<u64>) -> Vec<Help> {
                 "a standby without a slot that is behind needs a new base backup".to_owned(),
             ),
         }],
-        What::Replay(replay) if replay.paused => {
+        HolderKind::Replay(replay) if replay.paused => {
             vec![mend(
                 "let the standby replay again".to_owned(),
                 Some("SELECT pg_wal_replay_resume();"),
             )]
         }
-        What::Checkpoint => vec![mend("run a checkpoint".to_owned(), Some("CHECKPOINT;"))],
-        What::Replay(_) | What::Summaries => Vec::new(),
+        HolderKind::Checkpoint => vec![mend("run a checkpoint".to_owned(), Some("CHECKPOINT;"))],
+        HolderKind::Replay(_) | HolderKind::Summaries => Vec::new(),
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
 
     const GB: u64 = 1_000_000_000;
 
-    fn holder(gb: u64, what: What) -> Holder {
+    fn holder(gb: u64, what: HolderKind) -> Holder {
         Holder {
             bytes: Some(gb * GB),
             since: None,
@@ -179,8 +179,8 @@ mod tests {
         }
     }
 
-    fn slot(name: &str, is_physical: bool, active: bool) -> What {
-        What::Slot(Slot {
+    fn slot(name: &str, is_physical: bool, active: bool) -> HolderKind {
+        HolderKind::Slot(Slot {
             name: name.into(),
             is_physical,
             active,
@@ -215,17 +215,17 @@ mod tests {
             holder(9, slot("busy", true, true)),
             holder(
                 30,
-                What::Archiving(Archiving {
+                HolderKind::Archiving(Archiving {
                     failed_segment: Some("0001".into()),
                     ..Archiving::default()
                 }),
             ),
-            holder(20, What::WalKeepSize),
-            holder(10, What::Replay(replay)),
-            holder(5, What::Checkpoint),
-            holder(4, What::Slot(backup)),
-            holder(3, What::Slot(lost)),
-            holder(2, What::Summaries),
+            holder(20, HolderKind::WalKeepSize),
+            holder(10, HolderKind::Replay(replay)),
+            holder(5, HolderKind::Checkpoint),
+            holder(4, HolderKind::Slot(backup)),
+            holder(3, HolderKind::Slot(lost)),
+            holder(2, HolderKind::Summaries),
         ];
         let writer = Writer {
             pid: 8123,

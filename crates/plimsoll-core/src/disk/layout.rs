@@ -23,7 +23,7 @@ pub enum Place {
 /// A place is not one of `data`, `wal`, `log` and `tablespace:NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no volume's name: data, wal, log or tablespace:NAME")]
-pub struct NoPlace(String);
+pub struct UnknownPlace(String);
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,16 +37,16 @@ impl fmt::Display for Place {
 }
 
 impl FromStr for Place {
-    type Err = NoPlace;
+    type Err = UnknownPlace;
 
-    fn from_str(text: &str) -> Result<Self, NoPlace> {
+    fn from_str(text: &str) -> Result<Self, UnknownPlace> {
         Ok(match text {
             "data" => Self::Data,
             "wal" => Self::Wal,
             "log" => Self::Log,
             _ => match text.strip_prefix("tablespace:") {
                 Some(name) if !name.is_empty() => Self::Tablespace(name.to_owned()),
-                _ => return Err(NoPlace(text.to_owned())),
+                _ => return Err(UnknownPlace(text.to_owned())),
             },
         })
     }
@@ -59,16 +59,16 @@ impl From<Place> for String {
 }
 
 impl TryFrom<String> for Place {
-    type Error = NoPlace;
+    type Error = UnknownPlace;
 
-    fn try_from(text: String) -> Result<Self, NoPlace> {
+    fn try_from(text: String) -> Result<Self, UnknownPlace> {
         text.parse()
     }
 }
 
 /// Where a place lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lies {
+pub struct OnPool {
     /// The pool.
     pub pool: String,
     /// Whether that is only a guess: the data directory's volume, since nothing else is known.
@@ -85,7 +85,7 @@ pub fn layout(
     found: &BTreeMap<Place, String>,
     remembered: &BTreeMap<Place, String>,
     fallback: &str,
-) -> BTreeMap<Place, Lies> {
+) -> BTreeMap<Place, OnPool> {
     let known = |place: &Place| {
         declared
             .get(place)
@@ -99,7 +99,7 @@ pub fn layout(
             let pool = known(place);
             let assumed = pool.is_none();
             let pool = pool.or(data).map_or(fallback, String::as_str).to_owned();
-            (place.clone(), Lies { pool, assumed })
+            (place.clone(), OnPool { pool, assumed })
         })
         .collect()
 }
@@ -126,7 +126,7 @@ mod tests {
             for (place, (pool, assumed)) in places.iter().zip(expected) {
                 assert_eq!(
                     layout[place],
-                    Lies {
+                    OnPool {
                         pool: pool.into(),
                         assumed
                     },

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::layout::{Lies, Place, layout};
+use super::layout::{OnPool, Place, layout};
 use super::pace::{Usual, slopes};
 use super::part::{Kind, Part};
 use super::pulse::{Pulse, Space};
@@ -27,7 +27,7 @@ pub struct Memory {
     /// Every pool that something of the instance lies on.
     pub(super) pools: BTreeMap<String, Pool>,
     /// Which pool each place lies on.
-    pub(super) places: BTreeMap<Place, Lies>,
+    pub(super) places: BTreeMap<Place, OnPool>,
     /// Found at any time: a stopped server shows nothing.
     remembered: BTreeMap<Place, String>,
     /// The write positions of the last hours.

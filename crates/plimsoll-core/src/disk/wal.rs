@@ -12,13 +12,13 @@ pub struct Holder {
     pub since: Option<Timestamp>,
     /// What it is.
     #[serde(flatten)]
-    pub what: What,
+    pub what: HolderKind,
 }
 
 /// Kinds of holders, with what is peculiar to each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "holder", rename_all = "snake_case")]
-pub enum What {
+pub enum HolderKind {
     /// A replication slot.
     Slot(Slot),
     /// Segments that the archive command or library has not taken.
@@ -124,7 +124,7 @@ pub fn bytes_per_hour(earlier: (Timestamp, u64), later: (Timestamp, u64)) -> Res
 impl Holder {
     /// What ends the hold by itself, the first of several; none where nothing does.
     pub fn end(&self, limits: &Limits, bytes_per_hour: Option<f64>, now: Timestamp) -> Option<End> {
-        let What::Slot(slot) = &self.what else {
+        let HolderKind::Slot(slot) = &self.what else {
             return None;
         };
         let size = limits.slot_bytes.zip(self.bytes).map(|(limit, held)| {
@@ -160,8 +160,10 @@ impl Holder {
     /// For people: what holds it.
     pub fn text(&self) -> String {
         match &self.what {
-            What::Slot(slot) if slot.is_base_backup => format!("base backup (slot {})", slot.name),
-            What::Slot(slot) => {
+            HolderKind::Slot(slot) if slot.is_base_backup => {
+                format!("base backup (slot {})", slot.name)
+            }
+            HolderKind::Slot(slot) => {
                 let state = if slot.active { "active" } else { "inactive" };
                 let since = slot.inactive_since.filter(|_| !slot.active);
                 since.map_or_else(
@@ -169,16 +171,18 @@ impl Holder {
                     |since| format!("slot {}, {state} since {since:.0}", slot.name),
                 )
             }
-            What::Archiving(archiving) => match (&archiving.failed_segment, archiving.failed_at) {
-                (Some(segment), Some(at)) => format!("archiving fails: {segment} at {at:.0}"),
-                _ => "archiving".to_owned(),
-            },
-            What::WalKeepSize => "wal_keep_size".to_owned(),
-            What::Checkpoint => "the last checkpoint".to_owned(),
-            What::Replay(replay) if replay.paused => "replay is paused".to_owned(),
-            What::Replay(replay) if replay.delay_ms > 0 => "replay is delayed".to_owned(),
-            What::Replay(_) => "replay".to_owned(),
-            What::Summaries => "WAL summaries".to_owned(),
+            HolderKind::Archiving(archiving) => {
+                match (&archiving.failed_segment, archiving.failed_at) {
+                    (Some(segment), Some(at)) => format!("archiving fails: {segment} at {at:.0}"),
+                    _ => "archiving".to_owned(),
+                }
+            }
+            HolderKind::WalKeepSize => "wal_keep_size".to_owned(),
+            HolderKind::Checkpoint => "the last checkpoint".to_owned(),
+            HolderKind::Replay(replay) if replay.paused => "replay is paused".to_owned(),
+            HolderKind::Replay(replay) if replay.delay_ms > 0 => "replay is delayed".to_owned(),
+            HolderKind::Replay(_) => "replay".to_owned(),
+            HolderKind::Summaries => "WAL summaries".to_owned(),
         }
     }
 }
@@ -214,7 +218,7 @@ mod tests {
         let slot = |active, inactive_since| Holder {
             bytes: Some(40),
             since: None,
-            what: What::Slot(Slot {
+            what: HolderKind::Slot(Slot {
                 name: "s".into(),
                 active,
                 inactive_since,
@@ -271,7 +275,7 @@ mod tests {
         let keep = Holder {
             bytes: Some(1),
             since: None,
-            what: What::WalKeepSize,
+            what: HolderKind::WalKeepSize,
         };
         assert_eq!(end(&keep, Some(0), Some(0), None), None);
     }
@@ -281,7 +285,7 @@ mod tests {
         let holder = Holder {
             bytes: Some(1),
             since: None,
-            what: What::Archiving(Archiving::default()),
+            what: HolderKind::Archiving(Archiving::default()),
         };
         let json = serde_json::to_value(&holder).unwrap();
         assert_eq!(json["holder"], "archiving");

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
-use plimsoll_core::disk::wal::{Archiving, Holder, Replay, Slot, What};
+use plimsoll_core::disk::wal::{Archiving, Holder, HolderKind, Replay, Slot};
 use plimsoll_core::instance::Figure;
 
 use super::look::{ServerNow, Settings, fact, unsigned};
@@ -36,7 +36,7 @@ pub(super) async fn holders(
         holders.push(Holder {
             bytes: Some(bytes),
             since: None,
-            what: What::WalKeepSize,
+            what: HolderKind::WalKeepSize,
         });
     }
     if server.may_control
@@ -45,7 +45,7 @@ pub(super) async fn holders(
         holders.push(Holder {
             bytes: held(redo),
             since,
-            what: What::Checkpoint,
+            what: HolderKind::Checkpoint,
         });
     }
     if server.in_recovery
@@ -62,7 +62,7 @@ pub(super) async fn holders(
             holders.push(Holder {
                 bytes,
                 since: server.replayed_at,
-                what: What::Replay(replay),
+                what: HolderKind::Replay(replay),
             });
         }
     }
@@ -72,7 +72,7 @@ pub(super) async fn holders(
         holders.push(Holder {
             bytes: held(summarized),
             since: None,
-            what: What::Summaries,
+            what: HolderKind::Summaries,
         });
     }
     holders.sort_by_key(|holder| Reverse(holder.bytes));
@@ -122,7 +122,7 @@ async fn slots(
                 Ok(Holder {
                     bytes,
                     since: inactive_since,
-                    what: What::Slot(slot),
+                    what: HolderKind::Slot(slot),
                 })
             })
             .collect()
@@ -174,7 +174,7 @@ async fn archiving(
         Ok(Some(Holder {
             bytes: from_listing.or(from_names),
             since: archived_at,
-            what: What::Archiving(archiving),
+            what: HolderKind::Archiving(archiving),
         }))
     })
     .await

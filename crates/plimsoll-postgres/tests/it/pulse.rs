@@ -7,7 +7,7 @@ use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::part::{Kind, Part, Source};
 use plimsoll_core::disk::pulse::Pulse;
 use plimsoll_core::disk::volume::{FileSystem, at_pulse, full_look, known_bytes};
-use plimsoll_core::disk::wal::{Holder, What};
+use plimsoll_core::disk::wal::{Holder, HolderKind};
 use plimsoll_postgres::doctor::{Level, doctor};
 use plimsoll_postgres::{Session, Target, VisitOptions, Volumes, pulse, rest_of_disk};
 use throwaway_postgres::{Server, on_every_major};
@@ -53,7 +53,7 @@ pub(crate) fn slot<'a>(pulse: &'a Pulse, name: &str) -> &'a Holder {
     let holders = pulse.holders.known().unwrap();
     holders
         .iter()
-        .find(|holder| matches!(&holder.what, What::Slot(slot) if slot.name == name))
+        .find(|holder| matches!(&holder.what, HolderKind::Slot(slot) if slot.name == name))
         .unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use plimsoll_core::disk::part::Kind;
 use plimsoll_core::disk::pulse::Pulse;
-use plimsoll_core::disk::wal::What;
+use plimsoll_core::disk::wal::HolderKind;
 use plimsoll_core::instance::Figure;
 use plimsoll_postgres::Session;
 use throwaway_postgres::{Installation, Server, test};
@@ -70,7 +70,7 @@ async fn slots_and_archiving(server: &Server, session: &Session) {
             written,
             "{name}"
         );
-        let What::Slot(slot) = &later.what else {
+        let HolderKind::Slot(slot) = &later.what else {
             unreachable!()
         };
         assert!(!slot.active && !slot.is_base_backup);
@@ -85,9 +85,9 @@ async fn slots_and_archiving(server: &Server, session: &Session) {
     let holders = after.holders.known().unwrap();
     let archiving = holders
         .iter()
-        .find(|holder| matches!(holder.what, What::Archiving(_)))
+        .find(|holder| matches!(holder.what, HolderKind::Archiving(_)))
         .unwrap();
-    let What::Archiving(archiver) = &archiving.what else {
+    let HolderKind::Archiving(archiver) = &archiving.what else {
         unreachable!()
     };
     assert!(
@@ -105,7 +105,7 @@ async fn slots_and_archiving(server: &Server, session: &Session) {
     assert!(
         holders
             .iter()
-            .any(|holder| matches!(holder.what, What::Checkpoint))
+            .any(|holder| matches!(holder.what, HolderKind::Checkpoint))
     );
 
     // With nothing but CONNECT the same is known, to a segment.
@@ -121,7 +121,7 @@ async fn slots_and_archiving(server: &Server, session: &Session) {
         .known()
         .unwrap()
         .iter()
-        .find(|holder| matches!(holder.what, What::Archiving(_)))
+        .find(|holder| matches!(holder.what, HolderKind::Archiving(_)))
         .unwrap();
     assert!(
         same.bytes.unwrap().abs_diff(archiving.bytes.unwrap()) <= 16 << 20,
@@ -324,7 +324,7 @@ async fn past_the_limit(server: &Server, session: &Session) {
     );
     run(server, &["checkpoint"]);
     let seen = look(session).await;
-    let What::Slot(lost) = &slot(&seen, "physical").what else {
+    let HolderKind::Slot(lost) = &slot(&seen, "physical").what else {
         unreachable!()
     };
     assert_eq!(lost.wal_status.as_deref(), Some("lost"));
@@ -369,7 +369,7 @@ async fn paused(installation: &Installation) {
     let holders = seen.holders.known().unwrap();
     let replay = holders
         .iter()
-        .find(|holder| matches!(holder.what, What::Replay(_)))
+        .find(|holder| matches!(holder.what, HolderKind::Replay(_)))
         .unwrap();
     assert!(replay.bytes.unwrap() >= gained, "{replay:?}");
     assert_eq!(replay.text(), "replay is paused");

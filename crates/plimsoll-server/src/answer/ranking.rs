@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schema;
-use crate::forecasting::{By, Expected, Ranking, Row};
+use crate::forecasting::{Expected, RankBy, Ranking, Row};
 
 /// The horizons that are shown: 7, 30 and 90 days.
 const SHOWN: [usize; 3] = [3, 5, 7];
@@ -82,7 +82,7 @@ pub struct RankingBand {
 }
 
 /// A ranking as answers show it; none where there is no sample yet.
-pub fn ranking(of: &DatabaseKey, by: By, ranking: Option<Ranking>) -> RankingAnswer {
+pub fn ranking(of: &DatabaseKey, by: RankBy, ranking: Option<Ranking>) -> RankingAnswer {
     let mut answer = RankingAnswer {
         instance: of.instance.clone(),
         database: of.database.clone(),

@@ -5,7 +5,7 @@ use super::params::{
 };
 use super::words::{AskError, horizons};
 use super::{Ask, Given, Param, Refused};
-use crate::forecasting::{By, DEFAULT_ROWS, ForecastOf, ForecastQuery};
+use crate::forecasting::{DEFAULT_ROWS, ForecastOf, ForecastQuery, RankBy};
 
 /// One forecast, or a ranking.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +13,7 @@ pub enum Forecasts {
     /// Of one size.
     One(ForecastOf, ForecastQuery),
     /// Of what is in a database: at most so many rows.
-    Ranked(By, usize),
+    Ranked(RankBy, usize),
 }
 
 /// What names the one size, each at most beside none of the others.

@@ -13,14 +13,14 @@ use super::{Ask, Given, Param, Refused};
 
 /// Which database is asked about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Of {
+pub struct OfDatabase {
     /// The configured name of its instance.
     pub instance: Option<String>,
     /// Its name.
     pub database: Option<String>,
 }
 
-impl Ask for Of {
+impl Ask for OfDatabase {
     fn params() -> Vec<&'static Param> {
         vec![&INSTANCE, &DATABASE]
     }

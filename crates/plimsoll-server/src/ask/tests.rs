@@ -95,16 +95,16 @@ fn check<T: Ask>() {
 
 #[test]
 fn every_declared_value_is_read_and_no_other() {
-    check::<(Of, Fresh)>();
+    check::<(OfDatabase, Fresh)>();
     check::<OfInstance>();
-    check::<(Of, SizesQuery)>();
-    check::<(Of, HistoryQuery)>();
-    check::<(Of, (SeriesOf, SeriesQuery))>();
-    check::<(Of, GrowthQuery)>();
-    check::<(Of, Forecasts)>();
-    check::<(Of, StateQuery)>();
-    check::<(Of, EventsQuery)>();
-    check::<(Of, RunsQuery)>();
+    check::<(OfDatabase, SizesQuery)>();
+    check::<(OfDatabase, HistoryQuery)>();
+    check::<(OfDatabase, (SeriesOf, SeriesQuery))>();
+    check::<(OfDatabase, GrowthQuery)>();
+    check::<(OfDatabase, Forecasts)>();
+    check::<(OfDatabase, StateQuery)>();
+    check::<(OfDatabase, EventsQuery)>();
+    check::<(OfDatabase, RunsQuery)>();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::TableKind;
 use plimsoll_store::TableName;
 
-use crate::forecasting::By;
+use crate::forecasting::RankBy;
 
 /// The order of tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -156,7 +156,7 @@ impl FromStr for SampleKinds {
     }
 }
 
-impl FromStr for By {
+impl FromStr for RankBy {
     type Err = AskError;
 
     fn from_str(text: &str) -> Result<Self, AskError> {

@@ -26,7 +26,7 @@ use adjust::Adjusted;
 use reads::Series;
 
 pub use adjust::Reconciled;
-pub use ranking::{By, DEFAULT_ROWS, Expected, Ranking, Row, ranking};
+pub use ranking::{DEFAULT_ROWS, Expected, RankBy, Ranking, Row, ranking};
 pub use refresh::{refresh, refresh_if_due};
 pub use room::{Room, RoomSource, in_use};
 pub use service::Forecasts;

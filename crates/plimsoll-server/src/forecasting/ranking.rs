@@ -16,7 +16,7 @@ pub const DEFAULT_ROWS: usize = 20;
 
 /// What is ranked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum RankBy {
     /// Tables, materialized views and sequences.
     Table,
     /// Schemas.
@@ -25,7 +25,7 @@ pub enum By {
     Set,
 }
 
-impl By {
+impl RankBy {
     /// Each of them.
     pub const ALL: [Self; 3] = [Self::Table, Self::Schema, Self::Set];
 
@@ -100,7 +100,7 @@ pub async fn ranking(
     of: &DatabaseKey,
     clock: &dyn Clock,
     turn: &Mutex<()>,
-    by: By,
+    by: RankBy,
     limit: usize,
 ) -> Result<Option<Ranking>, StoreError> {
     refresh_if_due(store, of, clock, turn).await?;
@@ -121,7 +121,7 @@ pub async fn ranking(
     }))
 }
 
-fn expected(by: By, parts: &[ForecastPart]) -> Option<Expected> {
+fn expected(by: RankBy, parts: &[ForecastPart]) -> Option<Expected> {
     let of_kind = |kind| parts.iter().filter(move |part| part.kind == kind);
     let total = Row::of(of_kind(PartKind::Database).next()?);
     let rest = of_kind(PartKind::Rest).next().map(Row::of);

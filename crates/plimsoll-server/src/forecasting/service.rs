@@ -7,7 +7,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, ForecastHeader, Store, StoreError};
 use tokio::sync::Mutex;
 
-use super::{By, Forecast, ForecastError, ForecastOf, ForecastQuery, Ranking};
+use super::{Forecast, ForecastError, ForecastOf, ForecastQuery, RankBy, Ranking};
 use crate::clock::Clock;
 
 /// Makes forecasts, and answers with those that are made.
@@ -61,7 +61,7 @@ impl Forecasts {
     pub async fn ranking(
         &self,
         of: &DatabaseKey,
-        by: By,
+        by: RankBy,
         limit: usize,
     ) -> Result<Option<Ranking>, StoreError> {
         super::ranking(&*self.store, of, &*self.clock, &self.turn, by, limit).await

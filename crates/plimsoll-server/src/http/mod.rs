@@ -1,8 +1,8 @@
 //! The router: every route once, with its specification, and the gate before them.
 
-mod answers;
 mod api;
 mod gate;
+mod kept_answers;
 mod page;
 mod params;
 mod path;
@@ -26,9 +26,9 @@ use crate::settings::Settings;
 use crate::watch::Watch;
 use gate::{etag, guard, limits, log};
 
-pub use answers::Answers;
 pub use api::openapi::specification;
 pub(crate) use gate::serve;
+pub use kept_answers::KeptAnswers;
 pub use problem::Problem;
 
 /// What every handler works on.
@@ -38,7 +38,7 @@ pub struct App {
     /// What it is expected to grow by.
     pub forecasts: Arc<Forecasts>,
     /// Answers that took long to make.
-    pub answers: Answers,
+    pub kept_answers: KeptAnswers,
     /// Whether the schedule moves.
     pub progress: Arc<Progress>,
     /// What the server was told.

@@ -22,7 +22,7 @@ pub struct ImportedHistory {
     pub fit: Fit,
     /// How many samples were taken.
     pub samples: u64,
-    /// How many were not, because the store has samples of that time.
+    /// How many were not: see [`Fit`].
     pub left_out: u64,
 }
 

@@ -27,7 +27,7 @@ pub enum Fit {
     Before,
     /// What is newer than the store's last sample.
     After,
-    /// Nothing: the store has samples of all this time.
+    /// Nothing: the store has samples of all this time, or it is what another tool measured after what Plimsoll did.
     Nothing,
 }
 

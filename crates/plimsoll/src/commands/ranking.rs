@@ -6,14 +6,14 @@ use plimsoll_core::name::{shown, shown_table};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::ranking::{RankingAnswer, RankingRow, ranking};
 use plimsoll_server::clock::SystemClock;
-use plimsoll_server::forecasting::{self, By};
+use plimsoll_server::forecasting::{self, RankBy};
 use tokio::sync::Mutex;
 
 use super::Finding;
 use crate::context::Context;
 use crate::output::{self, Column, thousands};
 
-pub(crate) async fn run(context: &Context, by: By, limit: usize) -> anyhow::Result<Finding> {
+pub(crate) async fn run(context: &Context, by: RankBy, limit: usize) -> anyhow::Result<Finding> {
     let store = context.readable_store().await?;
     // nobody else asks in this process
     let turn = Mutex::default();

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 use crate::disk::part::Source;
 use crate::disk::pulse::{Rewriting, Space, Writer};
-use crate::disk::wal::{Limits, Slot, What};
+use crate::disk::wal::{HolderKind, Limits, Slot};
 use crate::instance::Figure;
 
 const GB: u64 = 1_000_000_000;
@@ -44,7 +44,7 @@ fn pulse(minute: i64, wal: u64, position: u64) -> Pulse {
         holders: Figure::Known(vec![Holder {
             bytes: Some(10 * GB + wal),
             since: None,
-            what: What::Slot(slot),
+            what: HolderKind::Slot(slot),
         }]),
         limits: Limits {
             slot_bytes: Some(100 * GB),

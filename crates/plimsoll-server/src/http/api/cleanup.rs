@@ -7,12 +7,12 @@ use super::super::gate::asker::Asker;
 use super::super::params::Query;
 use super::super::{Problem, Shared};
 use crate::answer::cleanup::{self, CleanupHistory, CleanupStats, RunsQuery};
-use crate::ask::Of;
+use crate::ask::OfDatabase;
 
 /// Row counts of each table, most rows first.
 #[utoipa::path(
     get, path = "/api/cleanup/stats", tag = "cleanup", operation_id = "cleanup_stats",
-    params(Query::<Of>),
+    params(Query::<OfDatabase>),
     responses(
         (status = 200, body = CleanupStats, description = "Row counts of each table"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -21,7 +21,7 @@ use crate::ask::Of;
 pub(super) async fn stats(
     State(app): State<Shared>,
     asker: Asker,
-    Query(of): Query<Of>,
+    Query(of): Query<OfDatabase>,
 ) -> Result<Json<CleanupStats>, Problem> {
     let database = app
         .watch
@@ -35,7 +35,7 @@ pub(super) async fn stats(
 /// Past runs, newest first.
 #[utoipa::path(
     get, path = "/api/cleanup/history", tag = "cleanup", operation_id = "cleanup_history",
-    params(Query::<(Of, RunsQuery)>),
+    params(Query::<(OfDatabase, RunsQuery)>),
     responses(
         (status = 200, body = CleanupHistory, description = "Past runs"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -43,7 +43,7 @@ pub(super) async fn stats(
 )]
 pub(super) async fn history(
     State(app): State<Shared>,
-    Query((of, query)): Query<(Of, RunsQuery)>,
+    Query((of, query)): Query<(OfDatabase, RunsQuery)>,
 ) -> Result<Json<CleanupHistory>, Problem> {
     let database = app
         .watch

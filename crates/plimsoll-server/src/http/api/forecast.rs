@@ -16,8 +16,8 @@ use super::super::params::Query;
 use super::super::{App, Problem, Shared};
 use crate::answer::forecast::{ForecastAnswer, drawn};
 use crate::answer::ranking::{self, RankingAnswer};
-use crate::ask::{Forecasts, Of};
-use crate::forecasting::{By, ForecastOf, ForecastQuery};
+use crate::ask::{Forecasts, OfDatabase};
+use crate::forecasting::{ForecastOf, ForecastQuery, RankBy};
 use crate::watch::{Known, SelectError};
 
 /// One forecast; or, with `by`, those of what is in the database.
@@ -33,7 +33,7 @@ pub(super) enum ForecastBody {
 /// How a size will go on, with bounds, when its disk is full, and how good such forecasts were.
 #[utoipa::path(
     get, path = "/api/storage/forecast", tag = "storage", operation_id = "storage_forecast",
-    params(Query::<(Of, Forecasts)>),
+    params(Query::<(OfDatabase, Forecasts)>),
     responses(
         (status = 200, body = ForecastBody, description = "The forecast, or why there is none"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -42,7 +42,7 @@ pub(super) enum ForecastBody {
 pub(super) async fn forecast(
     State(app): State<Shared>,
     asker: Asker,
-    Query((of, asked)): Query<(Of, Forecasts)>,
+    Query((of, asked)): Query<(OfDatabase, Forecasts)>,
 ) -> Result<Response, Problem> {
     let watch = &app.watch;
     let made = Made::of(&asker.question).and(app.forecasts.made());
@@ -87,12 +87,12 @@ async fn kept(
     if let Some(unchanged) = etag::unchanged(&asker.headers, tag) {
         return Ok(unchanged);
     }
-    let text = if let Some(text) = app.answers.get(tag) {
+    let text = if let Some(text) = app.kept_answers.get(tag) {
         text
     } else {
         let text = serde_json::to_vec(&make.await?);
         let text = Bytes::from(text.map_err(|error| Problem::internal(&error))?);
-        app.answers.keep(tag, text.clone());
+        app.kept_answers.keep(tag, text.clone());
         text
     };
     let answer = ([(CONTENT_TYPE, "application/json")], text).into_response();
@@ -118,7 +118,7 @@ async fn one(
 async fn ranked(
     app: &App,
     of: &DatabaseKey,
-    by: By,
+    by: RankBy,
     limit: usize,
 ) -> Result<ForecastBody, Problem> {
     let ranked = app.forecasts.ranking(of, by, limit).await?;

@@ -6,12 +6,12 @@ use axum::extract::State;
 use super::super::params::Query;
 use super::super::{Problem, Shared};
 use crate::answer::growth::{self, GrowthAnswer, GrowthQuery};
-use crate::ask::Of;
+use crate::ask::OfDatabase;
 
 /// What grew, by how much, a day: tables, schemas, partition sets, indexes, and the rest.
 #[utoipa::path(
     get, path = "/api/storage/growth", tag = "storage", operation_id = "storage_growth",
-    params(Query::<(Of, GrowthQuery)>),
+    params(Query::<(OfDatabase, GrowthQuery)>),
     responses(
         (status = 200, body = GrowthAnswer, description = "What grew between two samples"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -19,7 +19,7 @@ use crate::ask::Of;
 )]
 pub(super) async fn growth(
     State(app): State<Shared>,
-    Query((of, query)): Query<(Of, GrowthQuery)>,
+    Query((of, query)): Query<(OfDatabase, GrowthQuery)>,
 ) -> Result<Json<GrowthAnswer>, Problem> {
     let database = app
         .watch

@@ -15,7 +15,7 @@ use super::super::params::Query;
 use super::super::{Problem, Shared, stream as pieces};
 use crate::answer::chunks;
 use crate::answer::history::{self, HistoryAnswer, HistoryPage, HistoryQuery, SampleAnswer};
-use crate::ask::Of;
+use crate::ask::OfDatabase;
 use crate::watch::record_on_request;
 
 /// The history of a database: its samples, newest first.
@@ -23,7 +23,7 @@ use crate::watch::record_on_request;
 /// Written as a stream, one sample at a time.
 #[utoipa::path(
     get, path = "/api/storage/history", tag = "storage", operation_id = "storage_history",
-    params(Query::<(Of, HistoryQuery)>),
+    params(Query::<(OfDatabase, HistoryQuery)>),
     responses(
         (status = 200, body = HistoryAnswer, description = "Samples, newest first"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -32,7 +32,7 @@ use crate::watch::record_on_request;
 pub(super) async fn history(
     State(app): State<Shared>,
     asker: Asker,
-    Query((of, mut query)): Query<(Of, HistoryQuery)>,
+    Query((of, mut query)): Query<(OfDatabase, HistoryQuery)>,
 ) -> Result<Response, Problem> {
     let (instance, name) = (of.instance.as_deref(), of.database.as_deref());
     let database = app.watch.select_kept(instance, name).await??;
@@ -93,7 +93,7 @@ enum StreamError {
 /// Takes a sample now.
 #[utoipa::path(
     post, path = "/api/storage/samples", tag = "storage", operation_id = "take_sample",
-    params(Query::<Of>),
+    params(Query::<OfDatabase>),
     responses(
         (status = 201, body = SampleAnswer, description = "The sample"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -101,7 +101,7 @@ enum StreamError {
 )]
 pub(super) async fn take_sample(
     State(app): State<Shared>,
-    Query(of): Query<Of>,
+    Query(of): Query<OfDatabase>,
 ) -> Result<(StatusCode, Json<SampleAnswer>), Problem> {
     let database = app
         .watch

@@ -8,12 +8,12 @@ use plimsoll_store::{SeriesQuery, TableName};
 use super::super::params::Query;
 use super::super::{Problem, Shared};
 use crate::answer::series::{self, SeriesAnswer, SeriesOf};
-use crate::ask::Of;
+use crate::ask::OfDatabase;
 
 /// Sizes over time: of a table with its indexes and what is below it, of a schema, of a database.
 #[utoipa::path(
     get, path = "/api/storage/series", tag = "storage", operation_id = "storage_series",
-    params(Query::<(Of, (SeriesOf, SeriesQuery))>),
+    params(Query::<(OfDatabase, (SeriesOf, SeriesQuery))>),
     responses(
         (status = 200, body = SeriesAnswer, description = "The series, oldest first"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -21,7 +21,7 @@ use crate::ask::Of;
 )]
 pub(super) async fn series(
     State(app): State<Shared>,
-    Query((of, (what, query))): Query<(Of, (SeriesOf, SeriesQuery))>,
+    Query((of, (what, query))): Query<(OfDatabase, (SeriesOf, SeriesQuery))>,
 ) -> Result<Json<SeriesAnswer>, Problem> {
     let database = app
         .watch

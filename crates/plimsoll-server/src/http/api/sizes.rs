@@ -12,7 +12,7 @@ use crate::answer::growth_base::growth_base;
 use crate::answer::kept;
 use crate::answer::sizes::{self, SizesAnswer, SizesQuery};
 use crate::answer::visit::Currency;
-use crate::ask::{Fresh, Of, Sort};
+use crate::ask::{Fresh, OfDatabase, Sort};
 
 /// The size of every table of a database.
 ///
@@ -20,7 +20,7 @@ use crate::ask::{Fresh, Of, Sort};
 /// begins a visit, which the answer waits for only as long as `wait` says. Written as a stream.
 #[utoipa::path(
     get, path = "/api/storage/sizes", tag = "storage", operation_id = "storage_sizes",
-    params(Query::<((Of, Fresh), SizesQuery)>),
+    params(Query::<((OfDatabase, Fresh), SizesQuery)>),
     responses(
         (status = 200, body = SizesAnswer, description = "Sizes, largest first unless asked otherwise"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -29,7 +29,7 @@ use crate::ask::{Fresh, Of, Sort};
 pub(super) async fn sizes(
     State(app): State<Shared>,
     asker: Asker,
-    Query(((of, fresh), query)): Query<((Of, Fresh), SizesQuery)>,
+    Query(((of, fresh), query)): Query<((OfDatabase, Fresh), SizesQuery)>,
 ) -> Result<Response, Problem> {
     let watch = &app.watch;
     let database = watch.select(of.instance.as_deref(), of.database.as_deref())?;

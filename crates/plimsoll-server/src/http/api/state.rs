@@ -10,12 +10,12 @@ use super::super::gate::etag::{self, Made};
 use super::super::params::Query;
 use super::super::{Problem, Shared, stream as pieces};
 use crate::answer::state::{self, StateAnswer, StateQuery};
-use crate::ask::Of;
+use crate::ask::OfDatabase;
 
 /// Every table as the last sample up to a past time saw it.
 #[utoipa::path(
     get, path = "/api/storage/state", tag = "storage", operation_id = "storage_state",
-    params(Query::<(Of, StateQuery)>),
+    params(Query::<(OfDatabase, StateQuery)>),
     responses(
         (status = 200, body = StateAnswer, description = "The state, largest table first"),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -24,7 +24,7 @@ use crate::ask::Of;
 pub(super) async fn state(
     State(app): State<Shared>,
     asker: Asker,
-    Query((of, query)): Query<(Of, StateQuery)>,
+    Query((of, query)): Query<(OfDatabase, StateQuery)>,
 ) -> Result<Response, Problem> {
     let database = app
         .watch

@@ -15,7 +15,7 @@ use crate::answer::kept;
 use crate::answer::series::{SeriesOf, series};
 use crate::answer::table::{TableBreakdown, breakdown};
 use crate::answer::visit::Currency;
-use crate::ask::{Fresh, Of};
+use crate::ask::{Fresh, OfDatabase};
 
 /// Where a table's bytes are: heap, toast, each index, what is below it, and its series.
 #[utoipa::path(
@@ -23,7 +23,7 @@ use crate::ask::{Fresh, Of};
     params(
         ("schema" = String, Path, description = "The schema's name, raw, percent-encoded"),
         ("table" = String, Path, description = "The table's name, raw, percent-encoded"),
-        Query::<((Of, Fresh), SeriesQuery)>,
+        Query::<((OfDatabase, Fresh), SeriesQuery)>,
     ),
     responses(
         (status = 200, body = TableBreakdown, description = "The table's parts and history"),
@@ -34,7 +34,7 @@ pub(super) async fn table(
     State(app): State<Shared>,
     Path((schema, table)): Path<(String, String)>,
     asker: Asker,
-    Query(((of, fresh), query)): Query<((Of, Fresh), SeriesQuery)>,
+    Query(((of, fresh), query)): Query<((OfDatabase, Fresh), SeriesQuery)>,
 ) -> Result<Response, Problem> {
     let watch = &app.watch;
     let database = watch.select(of.instance.as_deref(), of.database.as_deref())?;

@@ -19,7 +19,7 @@ use crate::answer;
 use crate::answer::history::{HistoryQuery, history};
 use crate::answer::sizes::{SizesQuery, sizes};
 use crate::ask::params::{PAGE, PAGE_SORT, SEARCH};
-use crate::ask::{Ask, Given, Of, Param, Refused, Sort};
+use crate::ask::{Ask, Given, OfDatabase, Param, Refused, Sort};
 use crate::jobs::states;
 use crate::watch::WatchedDatabase;
 
@@ -63,7 +63,7 @@ impl Ask for PageQuery {
 /// The page: sizes of a database's tables, its recent history, and the jobs.
 #[utoipa::path(
     get, path = "/", tag = "page", operation_id = "page",
-    params(Query::<(Of, PageQuery)>),
+    params(Query::<(OfDatabase, PageQuery)>),
     responses(
         (status = 200, description = "A page for people", content_type = "text/html", body = String),
         (status = "default", body = Problem, content_type = "application/problem+json", description = "What went wrong"),
@@ -72,7 +72,7 @@ impl Ask for PageQuery {
 pub(super) async fn page(
     State(app): State<Shared>,
     asker: Asker,
-    Query((of, asked)): Query<(Of, PageQuery)>,
+    Query((of, asked)): Query<(OfDatabase, PageQuery)>,
 ) -> Result<Html<String>, Problem> {
     let all = app.watch.databases();
     let asks_for_one = of.instance.is_some() || of.database.is_some();

@@ -11,7 +11,7 @@ const MOST_BYTES: usize = 16 << 20;
 
 /// Kept answers, by validator; the oldest go first.
 #[derive(Default)]
-pub struct Answers(Mutex<Kept>);
+pub struct KeptAnswers(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
@@ -20,7 +20,7 @@ struct Kept {
     bytes: usize,
 }
 
-impl Answers {
+impl KeptAnswers {
     pub(super) fn get(&self, tag: &str) -> Option<Bytes> {
         self.kept().by_tag.get(tag).cloned()
     }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_oldest_answers_go_first_and_no_large_one_is_kept() {
-        let answers = Answers::default();
+        let answers = KeptAnswers::default();
         let megabyte = Bytes::from(vec![0; 1 << 20]);
         for number in 0..20 {
             answers.keep(&number.to_string(), megabyte.clone());
