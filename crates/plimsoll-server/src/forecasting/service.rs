@@ -57,7 +57,7 @@ impl Forecasts {
         super::forecast(&*self.store, of, what, snapshot, query).await
     }
 
-    /// Ranks what is in a database by its expected growth; see [`super::ranking`].
+    /// Ranks what is in a database by its expected growth; see [`super::ranking()`].
     pub async fn ranking(
         &self,
         of: &DatabaseKey,
