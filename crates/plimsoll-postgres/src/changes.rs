@@ -2,7 +2,7 @@
 //!
 //! What can have changed: relations whose counters, file or page count moved, or that were write-locked
 //! now or at the last two visits, each with the whole of its table; every GIN and BRIN index whose table
-//! ever moved (pending lists and summaries grow unseen); everything after a statistics reset, a restart
+//! ever moved or holds bytes (pending lists and summaries grow unseen); everything after a statistics reset, a restart
 //! or a crash, and on a standby, where nothing is counted. What a session has not reported yet can be
 //! missed, so a full sweep comes again after a while, and the answer says when the last one was. One comes at
 //! once where counters are switched off for the server, a role or the database, and where bytes appear that
