@@ -2,12 +2,15 @@
 //! database that could not be reached when it was due.
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::SampleKind;
 use plimsoll_store::{DatabaseKey, SampleQuery, StoreError};
 
 use super::sampling::{Due, sample_all, shrink};
 use super::{Job, Outcome, SAMPLE, Scope, Work};
+
+/// How far the clock of another process that shares the store may be ahead of ours.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The job.
 pub const JOB: Job = Job {
@@ -56,6 +59,10 @@ async fn missing_daily(work: &Work<'_>, of: &DatabaseKey) -> Result<Option<Times
     };
     let page = work.watch.store().samples(&query).await?;
     // one of the future was taken before a clock was set back
-    let is_there = page.samples.iter().any(|sample| sample.sampled_at <= now);
+    let latest = now + SKEW;
+    let is_there = page
+        .samples
+        .iter()
+        .any(|sample| sample.sampled_at <= latest);
     Ok((!is_there).then_some(due))
 }
