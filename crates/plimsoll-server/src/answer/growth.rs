@@ -45,9 +45,10 @@ impl Ask for GrowthQuery {
     }
 
     fn read(given: &Given) -> Result<Self, Refused> {
+        let (since, until) = given.period(&FROM, &TO)?;
         Ok(Self {
-            since: given.time(&FROM)?.unwrap_or(given.now()),
-            until: given.time(&TO)?.unwrap_or(given.now()),
+            since: since.unwrap_or(given.now()),
+            until: until.unwrap_or(given.now()),
             limit: given.number(&LIST_LIMIT)?.unwrap_or(usize::MAX),
             kinds: given.word(&KIND)?,
         })

@@ -144,6 +144,33 @@ impl Given {
         self.read(param, |text| words::since(text, self.now))
     }
 
+    /// The two ends of a period, or what there is of them: the second is not before the first. Where the
+    /// first was not given, its default is an age at the second.
+    pub fn period(
+        &self,
+        from: &Param,
+        to: &Param,
+    ) -> Result<(Option<Timestamp>, Option<Timestamp>), Refused> {
+        let until = self.time(to)?;
+        let since = if self.has(from) {
+            self.time(from)?
+        } else {
+            let end = until.unwrap_or(self.now);
+            self.read(from, |text| words::since(text, end))?
+        };
+        let ends = (since, until);
+        match ends {
+            (Some(since), Some(until)) if until < since => Err(Refused::beside(
+                to,
+                format!(
+                    "`{}` is {until:.0}, before `{}`, {since:.0}: a period ends after it begins",
+                    to.name, from.name
+                ),
+            )),
+            _ => Ok(ends),
+        }
+    }
+
     /// A table.
     pub fn table(&self, param: &Param) -> Result<Option<TableName>, Refused> {
         self.read(param, words::table_name)

@@ -104,10 +104,11 @@ impl Ask for SeriesQuery {
     }
 
     fn read(given: &Given) -> Result<Self, Refused> {
+        let (since, until) = given.period(&SINCE, &UNTIL)?;
         Ok(Self {
             kinds: given.word::<SampleKinds>(&SAMPLE_KIND)?.0,
-            since: given.time(&SINCE)?,
-            until: given.time(&UNTIL)?,
+            since,
+            until,
             step: given.read(&STEP, step)?.unwrap_or_default(),
         })
     }

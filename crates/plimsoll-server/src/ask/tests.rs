@@ -141,3 +141,27 @@ fn what_excludes_each_other_is_refused() {
     }
     assert!(given(&[("by", "table"), ("limit", "5")]).is_ok());
 }
+
+#[test]
+fn a_period_ends_after_it_begins() {
+    let now: Timestamp = "2026-03-10T12:00:00Z".parse().unwrap();
+    let read = |pairs: &[(&str, &str)]| {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Given::new(pairs, now)
+    };
+    let growth = |pairs: &[(&str, &str)]| GrowthQuery::read(&read(pairs));
+    let refused = growth(&[("since", "1d"), ("until", "9d")]).unwrap_err();
+    assert_eq!(refused.parameter, "until");
+    assert_eq!(
+        refused.text("until"),
+        "`until` is 2026-03-01T12:00:00Z, before `since`, 2026-03-09T12:00:00Z: a period ends after it begins"
+    );
+    assert!(SeriesQuery::read(&read(&[("since", "1d"), ("until", "9d")])).is_err());
+    assert!(growth(&[("since", "9d"), ("until", "1d")]).is_ok());
+    // without a beginning: as long as ever, before its end
+    let past = growth(&[("until", "2026-01-08T00:00:00Z")]).unwrap();
+    assert_eq!(past.since, "2026-01-01T00:00:00Z".parse().unwrap());
+}
