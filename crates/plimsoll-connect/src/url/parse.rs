@@ -1,10 +1,12 @@
 //! From libpq's two notations to values: first to pairs of key and text, then each text to its type.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use percent_encoding::{
+    AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, percent_encode,
+};
 use plimsoll_core::name;
 use secrecy::SecretString;
 
@@ -436,38 +438,29 @@ fn undecoded(what: &str, why: &str) -> UrlError {
 }
 
 fn decoded(text: &str, what: &str) -> Result<Vec<u8>, UrlError> {
-    let bad = |why| undecoded(what, why);
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let code = tail
-            .get(..2)
-            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-            .ok_or_else(|| bad("has a `%` without two hexadecimal digits"))?;
-        if code == 0 {
-            return Err(bad("contains %00"));
-        }
-        bytes.push(code);
-        rest = &tail[2..];
+    let is_code = |after: &str| {
+        let digits = after.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    // The library takes any other `%` as it stands.
+    if !text.split('%').skip(1).all(is_code) {
+        return Err(undecoded(what, "has a `%` without two hexadecimal digits"));
+    }
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
+    if bytes.contains(&0) {
+        return Err(undecoded(what, "contains %00"));
     }
     Ok(bytes)
 }
 
+/// What is percent-encoded in a URL.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// Percent-encodes what is not plain.
-pub(super) fn encode(text: &[u8]) -> String {
-    text.iter().fold(String::new(), |mut out, &byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
+pub(super) fn encode(text: &[u8]) -> PercentEncode<'_> {
+    percent_encode(text, ENCODED)
 }

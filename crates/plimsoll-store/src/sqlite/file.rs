@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::Wrong;
@@ -218,11 +219,11 @@ fn has_wal(path: &Path) -> bool {
     fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
 }
 
-fn uri_path(path: &Path) -> String {
-    path.to_string_lossy()
-        .replace('%', "%25")
-        .replace('?', "%3f")
-        .replace('#', "%23")
+/// What stands for itself nowhere in the path of a `file:` URI.
+const ENCODED_IN_URI: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
+
+fn uri_path(path: &Path) -> PercentEncode<'_> {
+    percent_encode(path.as_os_str().as_encoded_bytes(), ENCODED_IN_URI)
 }
 
 /// Turns WAL on. SQLite does not wait for a process that is just turning it on too: so we do.
