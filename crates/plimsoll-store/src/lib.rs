@@ -46,7 +46,7 @@ pub use crate::history::{
     Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, Point, SeriesQuery,
     SetMember, SetSeries, State, TableName, TableNameError, TableSeries, TableState,
 };
-pub use crate::jobs::{Claim, Held, JobState, Jobs};
+pub use crate::jobs::{CLOCK_SKEW, Claim, Held, JobState, Jobs};
 pub use crate::moving::row::Row;
 pub use crate::moving::{ImportedHistory, NotImported};
 pub use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, Step};

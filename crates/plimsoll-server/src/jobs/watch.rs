@@ -2,15 +2,12 @@
 //! database that could not be reached when it was due.
 
 use futures_util::FutureExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use plimsoll_core::sample::SampleKind;
-use plimsoll_store::{DatabaseKey, SampleQuery, StoreError};
+use plimsoll_store::{CLOCK_SKEW, DatabaseKey, SampleQuery, StoreError};
 
 use super::sampling::{Due, sample_all, shrink};
 use super::{Job, Outcome, SAMPLE, Scope, Work};
-
-/// How far the clock of another process that shares the store may be ahead of ours.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The job.
 pub const JOB: Job = Job {
@@ -59,7 +56,7 @@ async fn missing_daily(work: &Work<'_>, of: &DatabaseKey) -> Result<Option<Times
     };
     let page = work.watch.store().samples(&query).await?;
     // one of the future was taken before a clock was set back
-    let latest = now + SKEW;
+    let latest = now + CLOCK_SKEW;
     let is_there = page
         .samples
         .iter()

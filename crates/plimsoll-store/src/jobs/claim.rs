@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How far a client's clock may be ahead of the store's before what it claims counts as claimed in the
-/// future. Wider than clocks that are kept right differ, and no longer than a job may be late for it.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// How far one clock may be ahead of another, a client's of the store's or of another client's, before what
+/// it wrote counts as written in the future. Wider than clocks that are kept right differ, and no longer
+/// than a job may be late for it.
+pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// A run of a job, held by who claimed it. There is no second one for the same run, and nobody can make
 /// one: its token is random, and known to nobody but the store.
@@ -89,7 +90,7 @@ pub(super) struct LastRun {
 
 /// Whether a scheduled time lies in the future.
 pub(super) fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
-    at.duration_since(now) > SKEW
+    at.duration_since(now) > CLOCK_SKEW
 }
 
 /// Whether a run for a scheduled time may begin, by the store's clock.

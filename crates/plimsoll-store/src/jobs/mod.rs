@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-pub use self::claim::{Claim, Held};
+pub use self::claim::{CLOCK_SKEW, Claim, Held};
 use self::claim::{LastRun, Token, is_ahead, may_begin};
 use crate::StoreError;
 use crate::rows::{Row, RowError, Transaction, Transactions, Value};
