@@ -99,6 +99,13 @@ pub enum Method {
 }
 
 impl Method {
+    /// Every name.
+    pub const NAMES: [&'static str; 3] = [
+        Self::Files.as_str(),
+        Self::Functions.as_str(),
+        Self::Changes.as_str(),
+    ];
+
     /// The name that answers and logs carry.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -128,6 +135,16 @@ pub enum TableKind {
 }
 
 impl TableKind {
+    /// Every name.
+    pub const NAMES: [&'static str; 6] = [
+        Self::Table.as_str(),
+        Self::Matview.as_str(),
+        Self::Partitioned.as_str(),
+        Self::Catalog.as_str(),
+        Self::Sequence.as_str(),
+        Self::Temporary.as_str(),
+    ];
+
     /// The name that answers and stores carry.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 //! How the domain's own words appear in the specification: strings with their allowed values.
 
+use plimsoll_core::snapshot::{Method, TableKind};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 fn words(description: &str, words: &[&str]) -> Object {
@@ -50,24 +51,11 @@ pub(crate) fn size_source() -> Object {
 }
 
 pub(crate) fn table_kind() -> Object {
-    words(
-        "What kind of relation it is",
-        &[
-            "table",
-            "matview",
-            "partitioned",
-            "catalog",
-            "sequence",
-            "temporary",
-        ],
-    )
+    words("What kind of relation it is", &TableKind::NAMES)
 }
 
 pub(crate) fn method_or_null() -> Object {
-    words_or_null(
-        "How the sizes were read",
-        &["files", "functions", "changes+functions"],
-    )
+    words_or_null("How the sizes were read", &Method::NAMES)
 }
 
 pub(crate) fn row_count_source() -> Object {

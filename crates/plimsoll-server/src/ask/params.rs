@@ -1,16 +1,11 @@
 //! Every parameter, declared once.
 
+use plimsoll_core::snapshot::TableKind;
+
 use super::param::{Accepts, Param};
 
 /// Words for the kinds of relations.
-const RELATIONS: &[&str] = &[
-    "table",
-    "matview",
-    "partitioned",
-    "catalog",
-    "sequence",
-    "temporary",
-];
+const RELATIONS: &[&str] = &TableKind::NAMES;
 /// Words for the kinds of samples.
 const SAMPLES: &[&str] = &["daily", "manual", "watch"];
 /// Words for what happened, and for the shapes that statistics see.
