@@ -13,6 +13,10 @@ use crate::Oid;
 use crate::size::{Size, Status};
 use crate::snapshot::{Index, Snapshot, Table, TableKind};
 
+/// What is said of the seam between what another tool measured and what Plimsoll does.
+pub const IMPORTED_BEFORE: &str =
+    "what is older was measured by another tool, which may have covered less";
+
 /// What `now` adds to a history that knows `before`.
 ///
 /// Only what this visit measured becomes a point; a part that it could not read keeps its last
@@ -110,6 +114,18 @@ impl Comparison<'_> {
     fn database_events(&mut self, restored: bool) {
         let Some(&last) = self.last else { return };
         let server = &self.now.server;
+        if last.database_oid == 0 {
+            self.changes.events.push(Event {
+                kind: EventKind::Coverage,
+                relation: None,
+                from: last.sampled_at,
+                to: self.now.measured_at,
+                bytes_before: last.total_bytes,
+                bytes_after: self.now.totals.total_bytes,
+                detail: Some(IMPORTED_BEFORE.to_owned()),
+            });
+            return;
+        }
         let bytes = (last.total_bytes, self.now.totals.total_bytes);
         if restored {
             let detail = format!(

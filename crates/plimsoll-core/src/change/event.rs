@@ -53,7 +53,8 @@ pub enum EventKind {
     Recreate,
     /// The same system on another timeline, or a standby that became a primary.
     Failover,
-    /// What can be seen of it changed, and not its size: its files are missing, or are back.
+    /// What can be seen of it changed, and not its size: its files are missing, or are back; of a database,
+    /// Plimsoll measures what another tool had measured.
     Coverage,
     /// The server's statistics began anew: row counts before and after do not compare.
     StatisticsReset,

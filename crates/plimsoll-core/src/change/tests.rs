@@ -409,3 +409,30 @@ fn what_goes_away_during_the_visit_is_not_made_up() {
     assert_eq!(changes.gone, Vec::<RelationId>::new());
     assert_eq!(changes.events, []);
 }
+
+#[test]
+fn the_first_own_sample_after_an_import_is_a_change_of_coverage_and_no_other_event() {
+    let now = snapshot();
+    let mut known = KnownDatabase::new();
+    let first = compare(&known, &now);
+    known.apply(&first, &now);
+    // as an import leaves it: no OIDs, some of the tables, and no total
+    let last = known.last.as_mut().unwrap();
+    (last.database_oid, last.total_bytes) = (0, None);
+    known
+        .relations
+        .retain(|relation| &*relation.relation_name == "a");
+    known.relations[0].oid = 0;
+    let mut later = now.clone();
+    later.measured_at += SignedDuration::from_hours(1);
+    let told = compare(&known, &later).events;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        (told[0].kind, told[0].relation),
+        (EventKind::Coverage, None)
+    );
+    assert_eq!(
+        (told[0].bytes_before, told[0].bytes_after),
+        (None, later.totals.total_bytes)
+    );
+}

@@ -149,7 +149,7 @@ pub fn forecast_tuned(
 ) -> Result<Forecast, InsufficientData> {
     let Some((daily, extent)) = grid::daily(points) else {
         return Err(InsufficientData {
-            reason: "there are no samples yet".to_owned(),
+            reason: "no sample has a size of it yet".to_owned(),
             samples: 0,
             history_days: 0.0,
         });

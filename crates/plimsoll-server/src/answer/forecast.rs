@@ -176,7 +176,10 @@ mod tests {
     #[test]
     fn without_samples_or_a_limit_the_date_is_unknown_with_a_reason() {
         let none = told(Vec::new(), &ForecastQuery::default());
-        assert_eq!(none.unknown.as_deref(), Some("there are no samples yet"));
+        assert_eq!(
+            none.unknown.as_deref(),
+            Some("no sample has a size of it yet")
+        );
         assert!(none.insufficient_data.is_some() && none.forecast.is_empty());
         let days = |count: i64| -> Vec<Point> {
             (0..count)

@@ -1,6 +1,7 @@
 //! What grew between two samples: by how much, a day, and what share of it is whose.
 
 mod asked;
+mod covered;
 mod sets;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ use utoipa::ToSchema;
 use super::schema;
 use crate::ask::params::{FROM, KIND, LIST_LIMIT, TO};
 use crate::ask::{Ask, Given, Kinds, Param, Refused};
+
+use covered::{coverage, is_covered};
 
 pub use asked::Compares;
 pub use sets::SetGrowth;
@@ -112,6 +115,11 @@ pub struct GrowthAnswer {
     pub indexes: Vec<IndexGrowth>,
     /// How many indexes changed without the limit.
     pub indexes_total: u64,
+    /// When Plimsoll began to measure what another tool had measured before, if that lies between the samples;
+    /// null otherwise. A table that only one of the two shows is then neither new nor vanished.
+    pub coverage_changed_at: Option<Timestamp>,
+    /// Tables of which one sample knows no size, because nobody looked or could: they are in no list and no sum.
+    pub uncovered_tables_total: u64,
 }
 
 /// A sample between which growth is counted.
@@ -235,17 +243,20 @@ pub async fn growth(
         ..ask
     };
     let indexes = store.difference(of, &ask).await?;
-    let mut answer = between(of, &tables, query);
+    let coverage = coverage(store, of, &tables).await?;
+    let mut answer = between(of, &tables, query, coverage);
     let span = Span::between(&tables.from, &tables.to);
     if let Some(indexes) = indexes {
         answer.indexes_total = indexes.total as u64;
         answer.indexes = indexes
             .growth
             .iter()
+            .filter(|growth| is_covered(growth, coverage))
             .filter_map(|growth| index(growth, &span))
             .collect();
     }
-    if tables.growth.iter().any(|growth| growth.parent.is_some()) {
+    // of a set's members some may not have been covered: then nothing is known of it as a whole
+    if coverage.is_none() && tables.growth.iter().any(|growth| growth.parent.is_some()) {
         let before = store.state(of, query.since).await?;
         let after = store.state(of, query.until).await?;
         if let (Some(before), Some(after)) = (before, after) {
@@ -285,11 +296,18 @@ fn nothing(of: &DatabaseKey, reason: &str) -> GrowthAnswer {
         sets: Vec::new(),
         indexes: Vec::new(),
         indexes_total: 0,
+        coverage_changed_at: None,
+        uncovered_tables_total: 0,
     }
 }
 
 /// The answer from a difference over all tables, without indexes and sets.
-fn between(of: &DatabaseKey, all: &Difference, query: &GrowthQuery) -> GrowthAnswer {
+fn between(
+    of: &DatabaseKey,
+    all: &Difference,
+    query: &GrowthQuery,
+    coverage: Option<Timestamp>,
+) -> GrowthAnswer {
     let span = Span::between(&all.from, &all.to);
     let mut answer = nothing(of, "");
     answer.insufficient_data = None;
@@ -304,7 +322,12 @@ fn between(of: &DatabaseKey, all: &Difference, query: &GrowthQuery) -> GrowthAns
     answer.grown_human = span.grown_bytes.map(size_text::pretty_signed);
     answer.per_day_bytes = span.grown_bytes.and_then(|bytes| span.per_day(bytes));
     let mut schemas: BTreeMap<&str, i64> = BTreeMap::new();
+    answer.coverage_changed_at = coverage;
     for growth in &all.growth {
+        if !is_covered(growth, coverage) {
+            answer.uncovered_tables_total += 1;
+            continue;
+        }
         let [heap, toast, index] = parts(growth.before, growth.after);
         answer.heap_grown_bytes += heap;
         answer.toast_grown_bytes += toast;

@@ -14,7 +14,7 @@ use crate::forecasting::{Expected, RankBy, Ranking, Row};
 const SHOWN: [usize; 3] = [3, 5, 7];
 
 /// Forecasts of what is in a database, as of one sample. In every column `rows`, `others`,
-/// `to_come` and `rest` add up to `total`.
+/// `to_come` and `rest` add up to `total`, where that is known.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RankingAnswer {
     /// The configured name of the instance.
@@ -34,15 +34,18 @@ pub struct RankingAnswer {
     pub insufficient_data: Option<String>,
     /// What grows most in 90 days first; what does not move is in `others`.
     pub rows: Vec<RankingRow>,
-    /// All others together.
+    /// All others together; null where the total is not known.
     pub others: Option<RankingRow>,
     /// Tables that are not there yet or will be there no more, as far as they are in no row: nothing is
     /// known of them but what the sums do. Their `bytes` may be negative.
     pub to_come: Option<RankingRow>,
     /// What belongs to no table: catalogs, and files that belong to nothing.
     pub rest: Option<RankingRow>,
-    /// The database.
+    /// The database; null where too little is known of it as a whole.
     pub total: Option<RankingRow>,
+    /// Why `others`, `rest` and `total` are not known, where `rows` may be: another tool that measured some tables
+    /// left no size of the whole. Null otherwise.
+    pub total_unknown: Option<String>,
     /// Tables in all.
     pub tables: u64,
     /// Of them, those that are too young for a forecast and count as they are.
@@ -96,6 +99,7 @@ pub fn ranking(of: &DatabaseKey, by: RankBy, ranking: Option<Ranking>) -> Rankin
         to_come: None,
         rest: None,
         total: None,
+        total_unknown: None,
         tables: 0,
         young_tables: 0,
     };
@@ -118,13 +122,19 @@ pub fn ranking(of: &DatabaseKey, by: RankBy, ranking: Option<Ranking>) -> Rankin
     else {
         return answer;
     };
-    let in_all = longest(&total);
+    if total.is_none() {
+        answer.total_unknown = answer.insufficient_data.clone();
+        if !rows.is_empty() {
+            answer.insufficient_data = None;
+        }
+    }
+    let in_all = total.as_ref().map_or(0, longest);
     let shown = |one: &Row| row(one, in_all);
     answer.rows = rows.iter().map(shown).collect();
-    answer.others = Some(shown(&others));
+    answer.others = others.as_ref().map(shown);
     answer.to_come = Some(shown(&to_come));
     answer.rest = rest.as_ref().map(shown);
-    answer.total = Some(shown(&total));
+    answer.total = total.as_ref().map(shown);
     answer
 }
 

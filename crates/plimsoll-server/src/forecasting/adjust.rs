@@ -83,6 +83,11 @@ pub(super) async fn adjustment(
                     .to_owned(),
             ));
         }
+        (None, PartKind::Database) => {
+            return Ok(Err(
+                "too little is known of the whole database to agree with".to_owned(),
+            ));
+        }
         (None, _) => {
             return Ok(Err(
                 "this is part of what belongs to no table, and is forecast on its own".to_owned(),

@@ -11,7 +11,8 @@ use super::gather::{Gathered, Own, Turnover, own};
 use super::reads;
 use super::round::{bytes as unsigned, signed_bytes as signed};
 
-/// What is kept, and why the database has no forecast where it has none.
+/// What is kept, and why the database has no forecast where it has none. Where its tables have one all the
+/// same, or nobody knows its size, there is no part for it and for what belongs to no table.
 #[derive(Debug)]
 pub(super) struct Agreed {
     pub(super) parts: Vec<ForecastPart>,
@@ -78,14 +79,21 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
         })
         .collect();
     let known = reads::known(events);
-    let unknown = forecast(&totals, &known).err().map(|error| error.reason);
+    let unknown = match totals.is_empty() && !samples.is_empty() {
+        true => Some("no sample knows the size of the whole database".to_owned()),
+        false => forecast(&totals, &known).err().map(|error| error.reason),
+    };
+    let is_unknown = unknown.is_some() && (totals.is_empty() || !gathered.moving.is_empty());
     let history_days = totals.first().zip(totals.last()).map_or(0.0, |(a, b)| {
         b.at.duration_since(a.at).as_secs_f64() / 86_400.0
     });
     let none = || TableName::new("", "");
     let mut nodes = Nodes::default();
     let level = |points: &[Point]| points.last().map_or(0, |point| point.bytes);
-    let database_level = level(&totals);
+    let database_level = match is_unknown {
+        true => level(&gathered.tables.points(&samples)),
+        false => level(&totals),
+    };
     let database = nodes.add(
         None,
         PartKind::Database,
@@ -110,7 +118,7 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
         let points = group.sum.points(&samples);
         let here = |event: &&NamedEvent| {
             let table = event.table.as_ref();
-            table.is_some_and(|table| table.schema_name == name)
+            reads::is_of_all(event) || table.is_some_and(|table| table.schema_name == name)
         };
         let known: Vec<NamedEvent> = events.iter().filter(here).cloned().collect();
         let own = own(&points, &reads::known(&known));
@@ -126,7 +134,8 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
             continue;
         };
         let points = set.sum.points(&samples);
-        let own = own(&points, &reads::known(&reads::no_growth(set.events)));
+        let events = [reads::no_growth(set.events), gathered.seams.clone()].concat();
+        let own = own(&points, &reads::known(&events));
         let id = nodes.add(
             Some(schema),
             PartKind::Set,
@@ -169,10 +178,11 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
             Some(leaf.own),
         );
     }
-    Agreed {
-        parts: parts(nodes),
-        unknown,
+    let mut parts = parts(nodes);
+    if is_unknown {
+        parts.retain(|part| !matches!(part.kind, PartKind::Database | PartKind::Rest));
     }
+    Agreed { parts, unknown }
 }
 
 fn parts(nodes: Nodes) -> Vec<ForecastPart> {
@@ -238,7 +248,7 @@ mod tests {
                 + SignedDuration::from_hours(24 * i64::try_from(day).unwrap()),
             total_bytes: Some((day as u64 / 30 + 1) * 30 * GIGABYTE + uneven(day) + 70 * GIGABYTE),
         });
-        let mut gathered = Gathered::new(samples.collect());
+        let mut gathered = Gathered::new(samples.collect(), &[]);
         let mut add = |id, name: &str, set: Option<&str>, from: usize, steps: Vec<(usize, u64)>| {
             gathered.table(&TableSteps {
                 id,

@@ -21,6 +21,8 @@ const LEAST_WINDOW_DAYS: f64 = 7.0;
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) samples: Vec<SampleTotal>,
+    /// Where another tool's history ends: what is there from then on may have been there before.
+    pub(super) seams: Vec<NamedEvent>,
     /// All tables together; the rest of the database belongs to none.
     pub(super) tables: Sum,
     pub(super) schemas: BTreeMap<String, Group>,
@@ -179,9 +181,12 @@ impl Sum {
 }
 
 impl Gathered {
-    pub(super) fn new(samples: Vec<SampleTotal>) -> Self {
+    /// `events` are the database's that are no growth.
+    pub(super) fn new(samples: Vec<SampleTotal>, events: &[NamedEvent]) -> Self {
+        let seams = events.iter().filter(|event| reads::is_of_all(event));
         Self {
             samples,
+            seams: seams.cloned().collect(),
             ..Self::default()
         }
     }
@@ -273,7 +278,8 @@ impl Gathered {
                 points.push(Point { at, bytes });
             }
         }
-        let Some(own) = own(&points, &reads::known(&reads::no_growth(events))) else {
+        let events = [reads::no_growth(events), self.seams.clone()].concat();
+        let Some(own) = own(&points, &reads::known(&events)) else {
             self.young_count += 1;
             return;
         };
@@ -294,8 +300,10 @@ impl Gathered {
     fn count_turnover(&mut self, belongs: &Belongs, steps: &[(usize, u64)]) {
         let last = steps.iter().rfind(|step| step.0 < belongs.until);
         let Some(&(_, bytes)) = last else { return };
-        let came = (belongs.from > 0).then(|| self.days_ago(&self.samples[belongs.from]));
+        let came = belongs.from > 0 && !self.is_seam(belongs.from);
+        let came = came.then(|| self.days_ago(&self.samples[belongs.from]));
         let went = self.samples.get(belongs.until);
+        let went = went.filter(|_| !self.is_seam(belongs.until));
         let went = went.map(|sample| self.days_ago(sample));
         if came.is_none() && went.is_none() {
             return;
@@ -308,6 +316,18 @@ impl Gathered {
         if let Some(days) = went {
             Turnover::count(&mut turnover.went, days, bytes);
         }
+    }
+
+    /// Whether another tool's history ends before this sample and after the one before it.
+    fn is_seam(&self, place: usize) -> bool {
+        let (Some(before), Some(sample)) = (place.checked_sub(1), self.samples.get(place)) else {
+            return false;
+        };
+        // to the second, which is what a seam is known to
+        let second = |sample: &SampleTotal| sample.sampled_at.as_second();
+        let between = second(&self.samples[before]) + 1..=second(sample);
+        let mut seams = self.seams.iter();
+        seams.any(|seam| between.contains(&seam.event.to.as_second()))
     }
 
     fn days_ago(&self, sample: &SampleTotal) -> f64 {

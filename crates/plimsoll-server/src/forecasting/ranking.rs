@@ -65,19 +65,19 @@ pub struct Ranking {
     pub expected: Option<Expected>,
 }
 
-/// What is expected: `rows`, `others`, `to_come` and `rest` add up to `total`.
+/// What is expected: `rows`, `others`, `to_come` and `rest` add up to `total`, where that is known.
 #[derive(Debug, Clone)]
 pub struct Expected {
     /// What grows most first; what does not move is in `others`.
     pub rows: Vec<Row>,
-    /// All others together.
-    pub others: Row,
+    /// All others together; none where the total is not known.
+    pub others: Option<Row>,
     /// Tables to come and go that are in no row.
     pub to_come: Row,
     /// What belongs to no table.
     pub rest: Option<Row>,
-    /// The database.
-    pub total: Row,
+    /// The database; none where too little is known of it as a whole.
+    pub total: Option<Row>,
 }
 
 /// What one part, or a sum of parts, is expected to grow by.
@@ -117,36 +117,39 @@ pub async fn ranking(
     let kept = store.kept_forecast(of, &query).await?;
     Ok(kept.map(|KeptForecast { header, parts }| Ranking {
         header,
-        expected: expected(by, &parts),
+        expected: (!parts.is_empty()).then(|| expected(by, &parts)),
     }))
 }
 
-fn expected(by: RankBy, parts: &[ForecastPart]) -> Option<Expected> {
+fn expected(by: RankBy, parts: &[ForecastPart]) -> Expected {
     let of_kind = |kind| parts.iter().filter(move |part| part.kind == kind);
-    let total = Row::of(of_kind(PartKind::Database).next()?);
+    let total = of_kind(PartKind::Database).next().map(Row::of);
     let rest = of_kind(PartKind::Rest).next().map(Row::of);
     let rows: Vec<Row> = of_kind(by.kind()).map(Row::of).collect();
     let mut to_come = Row::default();
     for part in of_kind(PartKind::ToCome).filter(|part| by.is_apart(part)) {
         to_come.add(&Row::of(part), 1);
     }
-    let mut others = Row {
-        name: None,
-        // sums have no bounds of their own
-        half80: None,
-        ..total.clone()
-    };
-    others.add(&to_come, -1);
-    for row in rows.iter().chain(&rest) {
-        others.add(row, -1);
-    }
-    Some(Expected {
+    let others = total.clone().map(|total| {
+        let mut others = Row {
+            name: None,
+            // sums have no bounds of their own
+            half80: None,
+            ..total
+        };
+        others.add(&to_come, -1);
+        for row in rows.iter().chain(&rest) {
+            others.add(row, -1);
+        }
+        others
+    });
+    Expected {
         rows,
         others,
         to_come,
         rest,
         total,
-    })
+    }
 }
 
 impl Row {

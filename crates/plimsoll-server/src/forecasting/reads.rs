@@ -20,12 +20,13 @@ pub(super) struct Series {
 }
 
 /// Events of these kinds move bytes once and say nothing about growth.
-pub(super) const NO_GROWTH: [EventKind; 5] = [
+pub(super) const NO_GROWTH: [EventKind; 6] = [
     EventKind::Rewrite,
     EventKind::Truncate,
     EventKind::Reindex,
     EventKind::Restore,
     EventKind::Recreate,
+    EventKind::Coverage,
 ];
 
 /// What comes back so often is how the table lives, and part of its forecast.
@@ -109,7 +110,7 @@ pub(super) async fn schema(
     let mut events = database_events(store, of).await?;
     events.retain(|event| {
         let table = event.table.as_ref();
-        table.is_some_and(|table| table.schema_name == name)
+        is_of_all(event) || table.is_some_and(|table| table.schema_name == name)
     });
     Ok(Some(Series { points, events }))
 }
@@ -125,18 +126,20 @@ pub(super) async fn table(
     };
     let set = store.set_series(of, name, &hourly()).await?;
     let set = set.filter(|set| set.members.iter().any(|member| member.name != table.name));
+    let mut of_all = database_events(store, of).await?;
+    of_all.retain(is_of_all);
     Ok(Some(match set {
         Some(set) => {
             let series = Series {
                 points: sizes(&set.points),
-                events: no_growth(set.events),
+                events: [no_growth(set.events), of_all].concat(),
             };
             (set.name, true, series)
         }
         None => {
             let series = Series {
                 points: sizes(&table.points),
-                events: no_growth(table.events),
+                events: [no_growth(table.events), of_all].concat(),
             };
             (table.name, false, series)
         }
@@ -274,17 +277,28 @@ pub(super) fn no_growth(events: Vec<NamedEvent>) -> Vec<NamedEvent> {
     events
 }
 
+/// Whether an event says of every series that it was measured otherwise before.
+pub(super) fn is_of_all(event: &NamedEvent) -> bool {
+    event.event.kind == EventKind::Coverage && event.event.relation.is_none()
+}
+
 /// Events as the forecast takes them: half way between the samples around each.
 pub(super) fn known(events: &[NamedEvent]) -> Vec<KnownChange> {
     events
         .iter()
         .filter_map(|NamedEvent { event, .. }| {
             let bytes = |bytes: Option<u64>| i64::try_from(bytes?).ok();
-            let delta_bytes = bytes(event.bytes_after)? - bytes(event.bytes_before)?;
+            let delta_bytes = bytes(event.bytes_after).zip(bytes(event.bytes_before));
+            let delta_bytes = delta_bytes.map(|(after, before)| after - before);
+            // what another tool covered is not known, so all that is unusual there is no growth
+            let delta_bytes = delta_bytes.filter(|_| event.kind != EventKind::Coverage);
+            if delta_bytes.is_none() && event.kind != EventKind::Coverage {
+                return None;
+            }
             let half = event.to.duration_since(event.from) / 2;
             Some(KnownChange {
                 at: event.from.checked_add(half).ok()?,
-                delta_bytes: Some(delta_bytes),
+                delta_bytes,
             })
         })
         .collect()

@@ -109,7 +109,9 @@ fn make(mut from: mpsc::Receiver<SeriesBatch>, events: &[NamedEvent]) -> Option<
     let mut gathered: Option<Gathered> = None;
     while let Some(batch) = from.blocking_recv() {
         match (batch, &mut gathered) {
-            (SeriesBatch::Samples(samples), _) => gathered = Some(Gathered::new(samples)),
+            (SeriesBatch::Samples(samples), _) => {
+                gathered = Some(Gathered::new(samples, events));
+            }
             (SeriesBatch::Tables(tables), Some(gathered)) => {
                 for table in &tables {
                     gathered.table(table);

@@ -6,6 +6,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::Timestamp;
+use plimsoll_core::change::{EventKind, IMPORTED_BEFORE};
+
 use super::line::{AtTick, Destination, FormerLine, Line, Placed, Write};
 use super::row::{
     DatabaseRow, EventRow, IndexValueRow, RelationRow, Row, SizesRow, TableValueRow, UnreadRow,
@@ -47,6 +50,9 @@ pub(crate) struct Splice {
     /// Of relations that go on after the store's last sample: their sizes there, if it had them.
     goes_on: HashMap<i32, Option<SizesRow>>,
     carried: Option<Carried>,
+    /// The last sample that was taken, where another tool's go before the store's own.
+    seam: Option<(i64, Timestamp, Option<i64>)>,
+    is_foreign: bool,
     are_relations_placed: bool,
     pub(crate) samples: u64,
     pub(crate) left_out: u64,
@@ -71,6 +77,8 @@ impl Splice {
             ids: HashMap::new(),
             goes_on: HashMap::new(),
             carried: None,
+            seam: None,
+            is_foreign: false,
             are_relations_placed: false,
             samples: 0,
             left_out: 0,
@@ -88,6 +96,7 @@ impl Splice {
         let may_follow = file.oid != 0 || store.oid == 0;
         if file.first_tick < store.first_tick {
             splice.fit = Fit::Before;
+            splice.is_foreign = file.oid == 0 && store.oid != 0;
             splice.before = Some(store.first_tick);
             splice.target = store;
         } else if file.last_tick > store.last_tick && may_follow {
@@ -344,6 +353,7 @@ impl Splice {
         match row {
             Row::Sample(row) if self.takes(row.tick) => {
                 self.samples += 1;
+                self.seam = Some((row.tick, row.sampled_at, row.total_bytes));
                 writes.push((Destination::Samples, Line::Sample(Box::new(row))));
             }
             Row::Sample(_) => self.left_out += 1,
@@ -379,8 +389,36 @@ impl Splice {
                 }
             }
             Row::Database(_) | Row::Relation(_) => {}
-            Row::End(_) => self.let_go(None, writes),
+            Row::End(_) => {
+                self.let_go(None, writes);
+                self.tell_seam(writes);
+            }
         }
+    }
+
+    /// That Plimsoll measures from here on what another tool measured before is no growth.
+    fn tell_seam(&mut self, writes: &mut Vec<(Destination, Line)>) {
+        let (Some(before), Some((tick, from_at, bytes_before)), true) =
+            (self.before, self.seam.take(), self.is_foreign)
+        else {
+            return;
+        };
+        let Ok(to_at) = Timestamp::from_second(before) else {
+            return;
+        };
+        writes.push((
+            Destination::Events,
+            Line::Event(EventRow {
+                relation: None,
+                kind: EventKind::Coverage.as_str().to_owned(),
+                tick,
+                from_at,
+                to_at: to_at.max(from_at),
+                bytes_before,
+                bytes_after: None,
+                detail: Some(IMPORTED_BEFORE.to_owned()),
+            }),
+        ));
     }
 
     /// Remembers a value that began before the store's last sample and may go on after it.

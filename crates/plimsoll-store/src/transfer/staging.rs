@@ -367,9 +367,11 @@ impl Staging {
             let is_last_of_day = times
                 .get(place + 1)
                 .is_none_or(|next| next.0.div_euclid(DAY) != at.div_euclid(DAY));
-            let total_bytes = match self.kind {
-                Kind::Series => total.query_row([at], |row| row.get(0))?,
-                Kind::PgHero | Kind::Tables => attributed_bytes,
+            // what was not measured is unknown: the sum of some tables is no database's size, and PgHero leaves
+            // out catalogs
+            let total_bytes: Option<i64> = match self.kind {
+                Kind::Series => Some(total.query_row([at], |row| row.get(0))?),
+                Kind::PgHero | Kind::Tables => None,
             };
             out.send(Row::Sample(SampleRow {
                 tick,
@@ -384,11 +386,11 @@ impl Staging {
                 took_ms: 0,
                 method: "import".to_owned(),
                 full_sweep_at: None,
-                total_bytes: Some(total_bytes),
+                total_bytes,
                 attributed_bytes,
                 estimated_bytes: 0,
-                unattributed_bytes: Some(0),
-                unmeasured_bytes: Some(total_bytes - attributed_bytes),
+                unattributed_bytes: None,
+                unmeasured_bytes: total_bytes,
                 table_count,
                 unread_count: 0,
                 is_demo: false,

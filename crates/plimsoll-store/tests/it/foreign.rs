@@ -2,12 +2,14 @@
 
 use std::io::Cursor;
 
+use plimsoll_core::change::EventKind;
+use plimsoll_core::sample::SampleKind;
 use plimsoll_store::transfer::TransferError;
 use plimsoll_store::transfer::csv::{self, Imported, Options};
-use plimsoll_store::{DatabaseKey, SeriesQuery, Store, TableName};
+use plimsoll_store::{DatabaseKey, EventQuery, SeriesQuery, Store, TableName};
 
 use crate::fresh::Fresh;
-use crate::world::World;
+use crate::world::{World, at};
 
 async fn import(
     store: &dyn Store,
@@ -186,6 +188,23 @@ async fn one_size_over_time_becomes_samples_without_tables() {
 }
 
 throwaway_postgres::on_every_major! {
+    async fn an_import_before_own_samples_tells_the_seam_as_a_change_of_coverage(server: &Server) {
+        for fresh in [Fresh::sqlite().await, Fresh::postgres(server, "seam").await] {
+            let mut world = World::new("main", "shop");
+            world.add(20000, "public", "orders", 500_000);
+            let now = at("2026-01-05T03:00:00Z");
+            fresh.store.record_sample(&world.snapshot(now), SampleKind::Daily, None).await.unwrap();
+            let text = "time,schema,table,bytes\n2026-01-01,public,orders,8192\n2026-01-04,public,orders,16384\n";
+            import(&*fresh.store, &shop(), text, &Options::default()).await.unwrap();
+            let query = EventQuery::default();
+            let events = fresh.store.events(&shop(), &query).await.unwrap();
+            let told: Vec<_> = events.iter().map(|named| (named.event.kind, named.event.relation)).collect();
+            assert_eq!(told, [(EventKind::Coverage, None)]);
+            assert_eq!((events[0].event.from, events[0].event.to), (at("2026-01-04T00:00:00Z"), now));
+            assert_eq!(events[0].event.bytes_before, None, "the sum of one table is no total");
+        }
+    }
+
     async fn a_wrong_date_makes_no_thousands_of_partitions(server: &Server) {
         let fresh = Fresh::postgres(server, "far").await;
         let count = || -> u64 {

@@ -51,6 +51,20 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
     if let Some(note) = &answer.note {
         writeln!(out, "{note}")?;
     }
+    if let Some(at) = answer.coverage_changed_at {
+        writeln!(
+            out,
+            "What is older than {} was measured by another tool: of {} tables only one side is known, which is no growth.",
+            day(at),
+            answer.uncovered_tables_total
+        )?;
+    } else if answer.uncovered_tables_total > 0 {
+        writeln!(
+            out,
+            "Of {} tables one size is not known: they are left out.",
+            answer.uncovered_tables_total
+        )?;
+    }
     tables(out, "GREW", &answer.tables, answer.tables_total)?;
     tables(out, "NEW", &answer.new_tables, answer.new_tables_total)?;
     tables(

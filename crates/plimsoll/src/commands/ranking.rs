@@ -30,8 +30,7 @@ pub(crate) async fn run(context: &Context, by: RankBy, limit: usize) -> anyhow::
 
 fn print(out: &mut dyn Write, answer: &RankingAnswer) -> io::Result<()> {
     let name = shown(&answer.database);
-    let (None, Some(as_of), Some(total)) = (&answer.insufficient_data, answer.as_of, &answer.total)
-    else {
+    let (None, Some(as_of)) = (&answer.insufficient_data, answer.as_of) else {
         let reason = answer.insufficient_data.as_deref().unwrap_or_default();
         return writeln!(
             out,
@@ -62,12 +61,18 @@ fn print(out: &mut dyn Write, answer: &RankingAnswer) -> io::Result<()> {
         ("all others", &answer.others),
         ("to come and to go", &answer.to_come),
         ("in no table", &answer.rest),
+        ("database", &answer.total),
     ];
     let sums = sums
         .into_iter()
-        .filter_map(|(name, row)| Some(cells(name.to_owned(), row.as_ref()?)))
-        .chain([cells("database".to_owned(), total)]);
+        .filter_map(|(name, row)| Some(cells(name.to_owned(), row.as_ref()?)));
     output::table(out, &columns, rows.chain(sums))?;
+    if let Some(reason) = &answer.total_unknown {
+        writeln!(
+            out,
+            "\nHow the whole of {name} will go on is not known: {reason}."
+        )?;
+    }
     if answer.young_tables > 0 {
         writeln!(
             out,

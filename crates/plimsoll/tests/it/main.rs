@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 mod as_the_server;
+mod coverage;
 mod demo;
 mod disk;
 mod failures;

@@ -77,10 +77,10 @@ fn what_grew_is_the_sum_of_relations_and_rest_and_of_heap_toast_and_indexes() {
         instance: "main".into(),
         database: "app".into(),
     };
-    let answer = between(&of, &all, &query);
+    let answer = between(&of, &all, &query, None);
     assert_eq!(answer.grown_bytes, Some(600));
     assert_eq!(answer.per_day_bytes, Some(300));
-    assert_eq!(answer.relations_grown_bytes, 250 + 100 + 50 + 12 - 10 - 35);
+    assert_eq!(answer.relations_grown_bytes, 250 + 100 + 50 - 10 - 35);
     assert_eq!(
         answer.rest_grown_bytes,
         Some(600 - answer.relations_grown_bytes)
@@ -95,7 +95,11 @@ fn what_grew_is_the_sum_of_relations_and_rest_and_of_heap_toast_and_indexes() {
             .map(|t| t.table_name.clone())
             .collect::<Vec<_>>()
     };
-    assert_eq!(names(&answer.tables), ["more", "never", "less"]);
+    assert_eq!(names(&answer.tables), ["more", "less"]);
+    assert_eq!(
+        answer.uncovered_tables_total, 1,
+        "never measured is not zero"
+    );
     assert_eq!(names(&answer.new_tables), ["new"]);
     assert_eq!(names(&answer.vanished_tables), ["gone"]);
     let more = &answer.tables[0];
@@ -110,10 +114,6 @@ fn what_grew_is_the_sum_of_relations_and_rest_and_of_heap_toast_and_indexes() {
             more.index_grown_bytes
         ),
         (200, 40, 10)
-    );
-    assert_eq!(
-        answer.tables[1].before_bytes, None,
-        "never measured is not zero"
     );
     assert_eq!(answer.schemas[0].grown_bytes, answer.relations_grown_bytes);
 }
@@ -141,7 +141,7 @@ fn a_short_time_has_no_rate_and_a_shrinking_database_no_shares() {
         instance: "main".into(),
         database: "app".into(),
     };
-    let answer = between(&of, &all, &query);
+    let answer = between(&of, &all, &query, None);
     assert_eq!(
         (answer.per_day_bytes, answer.tables[0].per_day_bytes),
         (None, None)
@@ -201,5 +201,45 @@ fn growth_over_a_hole_says_over_how_long_it_is() {
             "This is over 45.5 hours, and says little about 24.0 hours: the last sample before the time asked for is of \
              2026-01-08 14:30 UTC."
         )
+    );
+}
+
+#[test]
+fn what_only_one_sample_covers_is_neither_new_nor_gone_nor_growth() {
+    let mut all = Difference {
+        from: header(1, "2026-01-01T03:00:00Z", 1000),
+        to: header(2, "2026-01-02T03:00:00Z", 9000),
+        growth: vec![
+            grown("both", TableKind::Table, sizes(100, 0, 0), sizes(150, 0, 0)),
+            grown("only_now", TableKind::Table, None, sizes(7000, 0, 0)),
+            grown("only_then", TableKind::Table, sizes(500, 0, 0), None),
+        ],
+        total: 3,
+    };
+    all.from.total_bytes = None;
+    let query = GrowthQuery {
+        since: all.from.sampled_at,
+        until: all.to.sampled_at,
+        limit: 10,
+        kinds: Kinds::Listed,
+    };
+    let of = DatabaseKey {
+        instance: "main".into(),
+        database: "app".into(),
+    };
+    let answer = between(&of, &all, &query, Some(all.to.sampled_at));
+    assert_eq!(
+        (answer.new_tables_total, answer.vanished_tables_total),
+        (0, 0)
+    );
+    assert_eq!((answer.tables_total, answer.uncovered_tables_total), (1, 2));
+    assert_eq!(
+        (answer.grown_bytes, answer.relations_grown_bytes),
+        (None, 50)
+    );
+    let answer = between(&of, &all, &query, None);
+    assert_eq!(
+        (answer.new_tables_total, answer.vanished_tables_total),
+        (1, 1)
     );
 }
