@@ -83,6 +83,7 @@ pub async fn pulse(
         writers,
         volumes: BTreeMap::new(),
         found: BTreeMap::new(),
+        directories: BTreeMap::new(),
         not_found: None,
         statements,
     };

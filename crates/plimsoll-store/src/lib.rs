@@ -9,6 +9,7 @@
 
 mod all_series;
 mod cleanup_runs;
+mod disk;
 mod error;
 mod events;
 mod footprint;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 
 pub use crate::all_series::{Belongs, SampleTotal, SeriesBatch, TableSteps};
 pub use crate::cleanup_runs::{CleanupRun, CleanupRuns};
+pub use crate::disk::{DiskHistory, DiskLook, DiskRange};
 pub use crate::error::StoreError;
 pub use crate::footprint::{Footprint, Shrink};
 pub use crate::forecast::{

@@ -37,6 +37,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "004_unknown_totals",
         sql: include_str!("../migrations/sqlite/004_unknown_totals.sql"),
     },
+    Migration {
+        number: 5,
+        name: "005_disk",
+        sql: include_str!("../migrations/sqlite/005_disk.sql"),
+    },
 ];
 
 /// Those of PostgreSQL.
@@ -60,6 +65,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         number: 4,
         name: "004_unknown_totals",
         sql: include_str!("../migrations/postgres/004_unknown_totals.sql"),
+    },
+    Migration {
+        number: 5,
+        name: "005_disk",
+        sql: include_str!("../migrations/postgres/005_disk.sql"),
     },
 ];
 

@@ -43,6 +43,12 @@ impl Context {
             && fits(&self.global.of.0.database, &key.database)
     }
 
+    /// Whether the command line means all of this instance, or names none: what no single database has goes with it.
+    pub(crate) fn means_all_of(&self, instance: &str) -> bool {
+        let of = &self.global.of.0;
+        of.database.is_none() && of.instance.as_deref().is_none_or(|asked| asked == instance)
+    }
+
     /// The store, as it is: not migrated.
     pub(crate) fn store(&self) -> anyhow::Result<Arc<dyn Store>> {
         Ok(plimsoll_store::open(self.config.store_url.expose_secret())?)

@@ -1,6 +1,7 @@
 //! The disk as a whole: volumes and the parts that fill them, how fast, why, and what would help.
 
 pub mod help;
+pub mod kept;
 pub mod layout;
 pub mod memory;
 pub mod mounts;

@@ -11,7 +11,7 @@ use super::wal::{Holder, Limits};
 use crate::instance::Figure;
 
 /// One pulse. Each fact stands on its own: one that could not be read is absent with its reason.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pulse {
     /// When it was taken.
     pub at: Timestamp,
@@ -33,6 +33,10 @@ pub struct Pulse {
     pub volumes: BTreeMap<String, Figure<Space>>,
     /// Which pool each place lies on, as far as it was found.
     pub found: BTreeMap<Place, String>,
+    /// Where the directories of those places are, as `name::of_bytes` writes paths: what a server that does not answer
+    /// any more has left is looked for there.
+    #[serde(default)]
+    pub directories: BTreeMap<Place, String>,
     /// Why the places were not found, if they were not.
     pub not_found: Option<String>,
     /// What it cost.

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::help::{Help, Level, help};
+use super::kept::Look;
 use super::layout::Place;
 use super::memory::{Memory, Pool};
 use super::pace::{Full, pace, without_rewrites};
@@ -22,6 +23,10 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 pub struct Disk {
     /// When it was looked at last.
     pub measured_at: Option<Timestamp>,
+    /// Why the server did not answer then; its volumes were looked at all the same.
+    pub unreachable: Option<String>,
+    /// When databases and the rest of the data directory were read last.
+    pub full_look_at: Option<Timestamp>,
     /// Every volume, the one that is full first before the others.
     pub volumes: Vec<Volume>,
     /// What is written, and what holds it.
@@ -142,11 +147,21 @@ pub struct Retained {
 impl Memory {
     /// The state at `now`, with changes since `since`: else since the pace changed, else of the last day.
     pub fn disk(&self, since: Option<Timestamp>, now: Timestamp) -> Disk {
+        self.disk_since(since, None, now)
+    }
+
+    /// The same; what was before the looks in memory is told by `older`, a kept look of about `since`.
+    pub fn disk_since(
+        &self,
+        since: Option<Timestamp>,
+        older: Option<&Look>,
+        now: Timestamp,
+    ) -> Disk {
         let rate = self.wal_per_hour();
         let mut volumes: Vec<Volume> = self
             .pools
             .iter()
-            .map(|(name, pool)| self.volume(name, pool, since, now))
+            .map(|(name, pool)| self.volume(name, pool, (since, older), now))
             .collect();
         let first = |volume: &Volume| {
             let date = volume.full.at_pace.and_then(|dates| dates.mid);
@@ -175,7 +190,9 @@ impl Memory {
             holders.collect()
         });
         Disk {
-            measured_at: self.last.as_ref().map(|pulse| pulse.at),
+            measured_at: self.looked_at(),
+            unreachable: self.unreachable.clone(),
+            full_look_at: self.full_at(),
             volumes,
             wal: Wal {
                 bytes_per_hour: rate.as_ref().ok().copied(),
@@ -205,7 +222,13 @@ impl Memory {
         }
     }
 
-    fn volume(&self, name: &str, pool: &Pool, since: Option<Timestamp>, now: Timestamp) -> Volume {
+    fn volume(
+        &self,
+        name: &str,
+        pool: &Pool,
+        (since, older): (Option<Timestamp>, Option<&Look>),
+        now: Timestamp,
+    ) -> Volume {
         let space = pool.space.known();
         let on: Vec<&Place> = self
             .places
@@ -225,7 +248,9 @@ impl Memory {
             .unwrap_or(now - DAY);
         // A change needs two looks: the newest is no base for itself.
         let newest = pool.parts.back().map(|(at, _)| *at);
-        let before = pool.parts_at(since).filter(|(at, _)| Some(*at) < newest);
+        let older = older.and_then(|look| Some((look.at, look.parts(name)?)));
+        let before = older.as_ref().or_else(|| pool.parts_at(since));
+        let before = before.filter(|(at, _)| Some(*at) < newest);
         let parts = pool
             .parts
             .back()
@@ -367,4 +392,4 @@ fn would_help(pulse: &Pulse, on: &[&Place], parts: &[Part]) -> Vec<Help> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

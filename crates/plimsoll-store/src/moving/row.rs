@@ -31,8 +31,29 @@ pub enum Row {
     Unread(UnreadRow),
     /// What happened that is not growth.
     Event(EventRow),
-    /// Nothing of the database follows.
+    /// Whose looks at volumes follow: what is of an instance comes after what is of its databases.
+    Disk(DiskRow),
+    /// A look at an instance's volumes.
+    DiskLook(DiskLookRow),
+    /// Nothing of the database, or of the instance, follows.
     End(EndRow),
+}
+
+/// An instance of which looks at volumes follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskRow {
+    /// The format of this row and the ones that follow.
+    pub format: u32,
+    /// The configured name of the instance.
+    pub instance: String,
+}
+
+/// A look at an instance's volumes, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskLookRow {
+    /// The look; its rows come step by step, oldest first.
+    #[serde(flatten)]
+    pub look: plimsoll_core::disk::kept::Row,
 }
 
 /// A database as its newest sample saw it.
@@ -195,12 +216,7 @@ impl Row {
     pub(crate) fn check(&self) -> Result<(), String> {
         match self {
             Self::Database(row) => {
-                if row.format > FORMAT {
-                    return Err(format!(
-                        "it has format {}, and this program reads formats up to {FORMAT}: use a newer plimsoll",
-                        row.format
-                    ));
-                }
+                format(row.format)?;
                 if row.instance.is_empty() || row.database.is_empty() {
                     return Err("instance and database need a name".to_owned());
                 }
@@ -208,6 +224,17 @@ impl Row {
                 text(&row.database)?;
                 tick(row.first_tick)?;
                 tick(row.last_tick)
+            }
+            Self::Disk(row) => {
+                format(row.format)?;
+                if row.instance.is_empty() {
+                    return Err("an instance needs a name".to_owned());
+                }
+                text(&row.instance)
+            }
+            Self::DiskLook(row) => {
+                tick(row.look.tick)?;
+                text(&row.look.look)
             }
             Self::Relation(row) => row.check(),
             Self::Sample(row) => {
@@ -298,6 +325,15 @@ impl SizesRow {
         .flatten()
         .try_for_each(not_negative)
     }
+}
+
+fn format(format: u32) -> Result<(), String> {
+    if format <= FORMAT {
+        return Ok(());
+    }
+    Err(format!(
+        "it has format {format}, and this program reads formats up to {FORMAT}: use a newer plimsoll"
+    ))
 }
 
 fn tick(tick: i64) -> Result<(), String> {

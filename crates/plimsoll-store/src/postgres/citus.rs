@@ -7,7 +7,7 @@ use super::error::Wrong;
 use super::pool::Work;
 
 /// The tables that lie with their instance, first the one that the others are placed beside.
-pub(super) const DISTRIBUTED: [&str; 10] = [
+pub(super) const DISTRIBUTED: [&str; 12] = [
     "databases",
     "samples",
     "relations",
@@ -18,6 +18,8 @@ pub(super) const DISTRIBUTED: [&str; 10] = [
     "events",
     "forecasts",
     "forecast_parts",
+    "disk_looks",
+    "disk_state",
 ];
 
 /// Distributes what is not distributed yet; returns what was done, for `plimsoll migrate` to say.

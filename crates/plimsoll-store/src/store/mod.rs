@@ -9,17 +9,25 @@ pub use self::samples::Samples;
 pub use self::series::Series;
 pub use self::transfer::Transfer;
 pub use self::upkeep::Upkeep;
-use crate::{CleanupRuns, Forecasts, Jobs};
+use crate::{CleanupRuns, DiskHistory, Forecasts, Jobs};
 
 /// History and state: all subjects, of one store.
 ///
 /// Every method is atomic: it has happened as a whole, or not at all, whatever is killed when.
 pub trait Store:
-    Samples + Series + Forecasts + Jobs + CleanupRuns + Upkeep + Transfer + 'static
+    Samples + Series + Forecasts + Jobs + CleanupRuns + Upkeep + Transfer + DiskHistory + 'static
 {
 }
 
 impl<S> Store for S where
-    S: Samples + Series + Forecasts + Jobs + CleanupRuns + Upkeep + Transfer + 'static
+    S: Samples
+        + Series
+        + Forecasts
+        + Jobs
+        + CleanupRuns
+        + Upkeep
+        + Transfer
+        + DiskHistory
+        + 'static
 {
 }

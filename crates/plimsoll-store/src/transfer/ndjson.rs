@@ -5,15 +5,67 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::row::{EndRow, Row};
+use plimsoll_core::disk::kept::Step;
+
+use super::row::{DiskLookRow, DiskRow, EndRow, FORMAT, Row};
 use super::{BATCH, Course, ImportedHistory, TransferError, WAITING, take};
-use crate::{DatabaseKey, Store, on_this_thread};
+use crate::{DatabaseKey, DiskRange, Store, on_this_thread};
 
 /// No row is longer: names have 63 bytes, and few relations were ever renamed often.
 const LONGEST_LINE: u64 = 4 << 20;
 
+/// No instance has more: a day of minutes, 14 days of hours, and a day for each daily sample.
+const MOST_LOOKS: usize = 100_000;
+
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 16;
+
+/// What was imported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Of each database.
+    pub databases: Vec<ImportedHistory>,
+    /// Of each instance's volumes.
+    pub disks: Vec<MovedDisk>,
+}
+
+/// What a store took of the looks at an instance's volumes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MovedDisk {
+    /// The configured name of the instance.
+    pub instance: String,
+    /// How many looks were taken.
+    pub looks: u64,
+    /// How many were not: the store has some of that time.
+    pub left_out: u64,
+}
+
+/// Writes the looks at the volumes of instances; returns how many rows that were.
+pub async fn export_disks(
+    store: &dyn Store,
+    instances: &[String],
+    out: &mut (dyn Write + Send),
+) -> Result<u64, TransferError> {
+    let mut all = 0;
+    for instance in instances {
+        let header = DiskRow {
+            format: FORMAT,
+            instance: instance.clone(),
+        };
+        let mut rows = vec![Row::Disk(header)];
+        for step in Step::ALL {
+            let looks = store.disk_rows(instance, DiskRange::all(step)).await?;
+            let looks = looks.into_iter().map(|look| DiskLookRow { look });
+            rows.extend(looks.map(Row::DiskLook));
+        }
+        let count = rows.len() as u64;
+        rows.push(Row::End(EndRow { rows: count }));
+        on_this_thread(|| rows.iter().try_for_each(|row| line(out, row)))?;
+        all += count;
+    }
+    out.flush()?;
+    Ok(all)
+}
 
 /// Writes the histories of databases; `progress` is told the number of rows so far.
 pub async fn export(
@@ -62,7 +114,7 @@ pub async fn import(
     store: &dyn Store,
     input: impl Read + Seek + Send + 'static,
     course: &Arc<Course>,
-) -> Result<Vec<ImportedHistory>, TransferError> {
+) -> Result<Moved, TransferError> {
     let checked = Arc::clone(course);
     let checking = tokio::task::spawn_blocking(move || {
         let mut input = input;
@@ -94,9 +146,15 @@ pub async fn import(
             }
         }
     });
-    let mut all = Vec::new();
+    let mut all = Moved::default();
     while let Some(first) = from.recv().await {
         let first = first?;
+        if let Some(Row::Disk(header)) = first.first() {
+            let instance = header.instance.clone();
+            all.disks
+                .push(take_disk(store, instance, first, &mut from).await?);
+            continue;
+        }
         let history = take(store, async |to| {
             let mut batch = first;
             loop {
@@ -111,10 +169,50 @@ pub async fn import(
             }
         })
         .await?;
-        all.push(history);
+        all.databases.push(history);
     }
     reading.await.map_err(std::io::Error::other)?;
     Ok(all)
+}
+
+/// Has the store take an instance's looks, as a whole or not at all.
+async fn take_disk(
+    store: &dyn Store,
+    instance: String,
+    first: Vec<Row>,
+    from: &mut mpsc::Receiver<Result<Vec<Row>, TransferError>>,
+) -> Result<MovedDisk, TransferError> {
+    let mut looks = Vec::new();
+    let mut batch = first;
+    loop {
+        let is_end = matches!(batch.last(), Some(Row::End(_)));
+        looks.extend(batch.into_iter().filter_map(|row| match row {
+            Row::DiskLook(row) => Some(row.look),
+            _ => None,
+        }));
+        if looks.len() > MOST_LOOKS {
+            let reason = format!("more than {MOST_LOOKS} looks at the volumes of `{instance}`");
+            return Err(TransferError::Rows(reason));
+        }
+        if is_end {
+            break;
+        }
+        batch = match from.recv().await {
+            Some(next) => next?,
+            None => {
+                return Err(TransferError::Rows(
+                    "the rows end before their end".to_owned(),
+                ));
+            }
+        };
+    }
+    let count = looks.len() as u64;
+    let taken = store.take_disk_rows(&instance, looks).await?;
+    Ok(MovedDisk {
+        instance,
+        looks: taken,
+        left_out: count - taken,
+    })
 }
 
 /// Cuts an input into rows, and says at which line it is wrong.
@@ -122,7 +220,7 @@ struct Reader<'a, R> {
     input: R,
     line: Vec<u8>,
     number: u64,
-    /// The database whose rows are being read, and how many there were.
+    /// The database or the instance whose rows are being read, and how many there were.
     within: Option<(String, u64)>,
     /// The order of the last row: rows of one database come kind by kind.
     rank: u8,
@@ -208,11 +306,16 @@ impl<'a, R: BufRead> Reader<'a, R> {
             Row::IndexValue(_) => 4,
             Row::Unread(_) => 5,
             Row::Event(_) => 6,
-            Row::End(_) => 7,
+            Row::Disk(_) => 0,
+            Row::DiskLook(_) => 7,
+            Row::End(_) => 8,
         };
         match (row, &mut self.within) {
             (Row::Database(row), None) => self.within = Some((row.database.clone(), 1)),
-            (Row::Database(_), Some((database, _))) => {
+            (Row::Disk(row), None) => {
+                self.within = Some((format!("the volumes of {}", row.instance), 1));
+            }
+            (Row::Database(_) | Row::Disk(_), Some((database, _))) => {
                 let reason = format!("database `{database}` has no end before this line");
                 return Err(self.wrong(reason));
             }

@@ -123,6 +123,8 @@ fn is_distributed(relation: &str) -> bool {
         "events",
         "forecasts",
         "forecast_parts",
+        "disk_looks",
+        "disk_state",
         "cleanup_runs",
     ]
     .contains(&table)
@@ -210,6 +212,7 @@ pub(crate) async fn use_everything(fresh: &Fresh) {
     assert!(store.keep_forecast(&of, kept).await.unwrap());
     let parts = PartQuery::default();
     store.kept_forecast(&of, &parts).await.unwrap().unwrap();
+    crate::contract_disk::use_disk(&**store, "main").await;
     store.last_good(&of).await.unwrap();
     store.cleanup_runs(&of, 5).await.unwrap();
     store
@@ -371,6 +374,8 @@ fn on_citus_the_history_is_distributed_by_instance() {
                 "former_names",
                 "forecasts",
                 "forecast_parts",
+                "disk_looks",
+                "disk_state",
             ] {
                 assert!(
                     tables.iter().any(|name| name.ends_with(table)),
@@ -388,7 +393,12 @@ fn on_citus_the_history_is_distributed_by_instance() {
 async fn moves(from: &Fresh, to: &Fresh) {
     let of = from.store.databases().await.unwrap();
     let mut file = Vec::new();
+    let instances = from.store.disk_instances().await.unwrap();
+    assert!(!instances.is_empty());
     ndjson::export(&*from.store, &of, &mut file, &|_| {})
+        .await
+        .unwrap();
+    ndjson::export_disks(&*from.store, &instances, &mut file)
         .await
         .unwrap();
     let input = std::io::Cursor::new(file.clone());
@@ -397,6 +407,9 @@ async fn moves(from: &Fresh, to: &Fresh) {
         .unwrap();
     let mut again = Vec::new();
     ndjson::export(&*to.store, &of, &mut again, &|_| {})
+        .await
+        .unwrap();
+    ndjson::export_disks(&*to.store, &instances, &mut again)
         .await
         .unwrap();
     assert_eq!(

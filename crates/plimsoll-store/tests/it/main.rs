@@ -6,6 +6,7 @@
 mod fresh;
 
 mod contract;
+mod contract_disk;
 mod contract_footprint;
 mod contract_forecast;
 mod contract_jobs;

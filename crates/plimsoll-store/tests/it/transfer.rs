@@ -83,7 +83,8 @@ async fn import(
     store: &dyn Store,
     text: &str,
 ) -> Result<Vec<plimsoll_store::ImportedHistory>, TransferError> {
-    ndjson::import(store, Cursor::new(text.to_owned()), &Arc::default()).await
+    let moved = ndjson::import(store, Cursor::new(text.to_owned()), &Arc::default()).await?;
+    Ok(moved.databases)
 }
 
 /// Everything that the view shows, but how each database prints a time.

@@ -23,7 +23,13 @@ pub(crate) async fn run(context: &Context, args: args::Export) -> anyhow::Result
         .into_iter()
         .filter(|key| context.means(key))
         .collect();
-    if databases.is_empty() {
+    let instances: Vec<String> = store
+        .disk_instances()
+        .await?
+        .into_iter()
+        .filter(|instance| context.means_all_of(instance))
+        .collect();
+    if databases.is_empty() && (instances.is_empty() || args.table.is_some()) {
         bail!("the store has no samples of such a database; `plimsoll sample` takes one");
     }
     let existing = if args.overwrite {
@@ -40,7 +46,13 @@ pub(crate) async fn run(context: &Context, args: args::Export) -> anyhow::Result
                 counter.at(&format!("{} rows", thousands(rows)));
             })
             .await;
-            written.map(drop).map_err(anyhow::Error::from)
+            match written {
+                Ok(_) => {
+                    let disks = ndjson::export_disks(&*store, &instances, out).await;
+                    disks.map(drop).map_err(anyhow::Error::from)
+                }
+                Err(error) => Err(error.into()),
+            }
         }
         Some(table) => {
             let table: TableName = table.parse()?;

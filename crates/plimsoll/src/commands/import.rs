@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use plimsoll_core::name::{shown, visible};
-use plimsoll_store::ImportedHistory;
 use plimsoll_store::transfer::csv::{self, Imported, Options};
+use plimsoll_store::transfer::ndjson::Moved;
 use plimsoll_store::transfer::{Course, Fit, TransferError, ndjson, pghero};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -31,6 +31,7 @@ const TYPED: &str = "every user of this machine can read the password in the URL
 #[derive(Serialize)]
 struct ImportReport {
     databases: Vec<Database>,
+    disks: Vec<Disk>,
     bad_lines: Vec<String>,
     bad_lines_total: u64,
     /// What was assumed, and what was left out.
@@ -43,6 +44,13 @@ struct Database {
     database: String,
     samples_added: u64,
     samples_left_out: u64,
+}
+
+#[derive(Serialize)]
+struct Disk {
+    instance: String,
+    looks_added: u64,
+    looks_left_out: u64,
 }
 
 pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result<Finding> {
@@ -76,11 +84,11 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
     let named = || format!("cannot import {from}");
     if is_ndjson {
         let importing = ndjson::import(&*store, input, &course);
-        let histories = watched(&course, &counter, importing)
+        let moved = watched(&course, &counter, importing)
             .await
             .with_context(named)?;
         drop(counter);
-        return report(context, &histories, Vec::new(), 0, None);
+        return report(context, &moved, Vec::new(), 0, None);
     }
     let key = context.key()?;
     let importing = csv::import(&*store, &key, input, &options);
@@ -134,9 +142,13 @@ fn sizes(context: &Context, imported: Imported) -> anyhow::Result<Finding> {
         "which relations are indexes was told by their names, as the store knew nothing of the database; \
          `plimsoll sample` before an import has it told exactly",
     );
+    let moved = Moved {
+        databases: vec![imported.history],
+        disks: Vec::new(),
+    };
     report(
         context,
-        &[imported.history],
+        &moved,
         imported.bad_lines,
         imported.bad_lines_total,
         imported.notes.iter().map(String::as_str).chain(hint),
@@ -145,7 +157,7 @@ fn sizes(context: &Context, imported: Imported) -> anyhow::Result<Finding> {
 
 fn report<'a>(
     context: &Context,
-    histories: &[ImportedHistory],
+    moved: &Moved,
     bad_lines: Vec<String>,
     bad_lines_total: u64,
     notes: impl IntoIterator<Item = &'a str>,
@@ -153,7 +165,17 @@ fn report<'a>(
     let notes: Vec<String> = notes.into_iter().map(str::to_owned).collect();
     if context.wants_json() {
         output::json(&ImportReport {
-            databases: histories
+            disks: moved
+                .disks
+                .iter()
+                .map(|disk| Disk {
+                    instance: disk.instance.clone(),
+                    looks_added: disk.looks,
+                    looks_left_out: disk.left_out,
+                })
+                .collect(),
+            databases: moved
+                .databases
                 .iter()
                 .map(|history| Database {
                     instance: history.of.instance.clone(),
@@ -169,7 +191,7 @@ fn report<'a>(
         return Ok(Finding::None);
     }
     output::print(|out| {
-        for history in histories {
+        for history in &moved.databases {
             let left_out = match history.left_out {
                 0 => String::new(),
                 left_out => format!(
@@ -188,6 +210,21 @@ fn report<'a>(
                 shown(&history.of.database),
                 visible(&history.of.instance),
                 output::count(history.samples, "sample"),
+            )?;
+        }
+        for disk in &moved.disks {
+            let left_out = match disk.left_out {
+                0 => String::new(),
+                left_out => format!(
+                    "; {} left out, the store has looks of that time",
+                    thousands(left_out)
+                ),
+            };
+            writeln!(
+                out,
+                "volumes of {}: {} added{left_out}",
+                visible(&disk.instance),
+                output::count(disk.looks, "look"),
             )?;
         }
         if bad_lines_total > 0 {

@@ -12,7 +12,7 @@ use crate::instance::Figure;
 
 const GB: u64 = 1_000_000_000;
 
-fn at(minutes: i64) -> Timestamp {
+pub(crate) fn at(minutes: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + minutes * 60).unwrap()
 }
 
@@ -21,7 +21,7 @@ fn measured(kind: Kind, name: Option<&str>, bytes: u64, at: Timestamp) -> Part {
 }
 
 /// A pulse of a volume of 500 GB with 400 GB used at first, where `wal` came since.
-fn pulse(minute: i64, wal: u64, position: u64) -> Pulse {
+pub(crate) fn pulse(minute: i64, wal: u64, position: u64) -> Pulse {
     let at = at(minute);
     let space = Space {
         mount_point: "/var/lib/postgresql".into(),
@@ -64,12 +64,13 @@ fn pulse(minute: i64, wal: u64, position: u64) -> Pulse {
             .into_iter()
             .map(|place| (place, "/dev/sda".to_owned()))
             .collect(),
+        directories: BTreeMap::new(),
         not_found: None,
         statements: 10,
     }
 }
 
-fn full(minute: i64) -> Vec<(Place, Part)> {
+pub(crate) fn full(minute: i64) -> Vec<(Place, Part)> {
     let part = |kind, name, bytes| (Place::Data, measured(kind, name, bytes, at(minute)));
     vec![
         part(Kind::Database, Some("shop"), 300 * GB),

@@ -1,25 +1,30 @@
 //! What was seen of an instance's volumes so far: the looks of a day, what is usual, and the parts at the last look.
 
+mod book;
+mod pool;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::layout::{OnPool, Place, layout};
-use super::pace::{Usual, slopes};
 use super::part::{Kind, Part};
 use super::pulse::{Pulse, Space};
-use super::volume::{FileSystem, at_pulse, full_look};
-use crate::forecast::Point;
+use super::volume::unexplained_is_much;
 use crate::instance::Figure;
+
+use book::Book;
+pub(crate) use pool::Pool;
+
+pub use book::{Kept, LastLook};
 
 /// The pool of an instance of which no volume is known.
 pub const UNKNOWN_POOL: &str = "data";
 
 /// Looks are kept for so long: the longest window and some more.
 const LOOKS: SignedDuration = SignedDuration::from_hours(24);
-/// Of parts every look is kept for so long; of older ones one in so many minutes.
+/// Of parts every look is kept for so long.
 const PARTS_EACH: SignedDuration = SignedDuration::from_hours(1);
-const PARTS_THINNED_TO: SignedDuration = SignedDuration::from_mins(10);
 
 /// An instance's volumes as they were seen.
 #[derive(Debug, Clone, Default)]
@@ -34,25 +39,25 @@ pub struct Memory {
     pub(super) positions: VecDeque<(Timestamp, u64)>,
     /// The last pulse.
     pub(super) last: Option<Pulse>,
-}
-
-/// One pool.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Pool {
-    /// What it has, or why that is not known.
-    pub(super) space: Figure<Space>,
-    /// Its used bytes, a day of them.
-    pub(super) looks: Vec<Point>,
-    /// Its parts, oldest first; never empty once it was looked at.
-    pub(super) parts: VecDeque<(Timestamp, Vec<Part>)>,
-    /// How often each window had which slope, by the hour.
-    usual: VecDeque<(Timestamp, Usual)>,
+    /// When the volumes were looked at last: also where the server did not answer.
+    pub(super) looked_at: Option<Timestamp>,
+    /// When the last full look was.
+    full_at: Option<Timestamp>,
+    /// Why the server did not answer the last look.
+    pub(super) unreachable: Option<String>,
+    book: Book,
 }
 
 impl Memory {
     /// Takes in a pulse, and with it what a full look read of databases and the rest of the data directory.
     pub fn observe(&mut self, pulse: Pulse, full: Option<&[(Place, Part)]>) {
         let at = pulse.at;
+        self.forget_after(at);
+        self.looked_at = Some(at);
+        self.unreachable = None;
+        if full.is_some() {
+            self.full_at = Some(at);
+        }
         self.remembered.extend(pulse.found.clone());
         let mut parts = pulse.parts.clone();
         match full {
@@ -95,76 +100,51 @@ impl Memory {
         }
         self.last = Some(pulse);
     }
-}
 
-impl Pool {
-    fn observe(&mut self, parts: Vec<Part>, is_full: bool, at: Timestamp) {
-        let used = match &self.space {
-            Figure::Known(space) => Ok(space.used_bytes),
-            Figure::Absent(reason) => Err(reason.clone()),
-        };
-        let file_system = self
-            .space
-            .known()
-            .map_or(FileSystem::Plain, |space| FileSystem::of(&space.fs_type));
-        if let Ok(bytes) = used {
-            self.looks.push(Point { at, bytes });
-            self.looks.retain(|look| look.at > at - LOOKS);
-            self.count(at);
+    /// Takes in that the server did not answer, and what its volumes had all the same.
+    pub fn observe_volumes(
+        &mut self,
+        at: Timestamp,
+        unreachable: &str,
+        volumes: &BTreeMap<String, Figure<Space>>,
+    ) {
+        self.forget_after(at);
+        self.looked_at = Some(at);
+        self.unreachable = Some(unreachable.to_owned());
+        for (name, pool) in &mut self.pools {
+            pool.space = volumes
+                .get(name)
+                .cloned()
+                .unwrap_or_else(|| Figure::Absent(format!("not looked at: {unreachable}")));
+            pool.observe(Vec::new(), false, at);
         }
-        let parts = match self.parts.back() {
-            Some((_, last)) if !is_full => at_pulse(used, parts, last, at),
-            _ => full_look(used, parts, file_system, at),
-        };
-        self.parts.push_back((at, parts));
-        self.thin(at);
     }
 
-    fn count(&mut self, at: Timestamp) {
-        let hour = at - SignedDuration::from_secs(at.as_second().rem_euclid(3600));
-        let hour = Timestamp::from_second(hour.as_second()).unwrap_or(at);
-        if self.usual.back().is_none_or(|(last, _)| *last != hour) {
-            self.usual.push_back((hour, Usual::default()));
-        }
-        let slopes = slopes(&self.looks, at);
-        if let Some((_, usual)) = self.usual.back_mut() {
-            usual.count(&slopes);
-        }
-        let (begin, _) = Usual::stretch(at);
-        self.usual.retain(|(hour, _)| *hour >= begin);
+    /// When the volumes were looked at last.
+    pub const fn looked_at(&self) -> Option<Timestamp> {
+        self.looked_at
     }
 
-    /// What was usual in the week before the longest window.
-    pub(super) fn usual(&self, now: Timestamp) -> Usual {
-        let (begin, end) = Usual::stretch(now);
-        let mut sum = Usual::default();
-        for (hour, usual) in &self.usual {
-            if *hour >= begin && *hour < end {
-                sum.merge(usual);
-            }
-        }
-        sum
+    /// When databases and the rest of the data directory were read last.
+    pub const fn full_at(&self) -> Option<Timestamp> {
+        self.full_at
     }
 
-    /// The parts at a time: of the last look until then, else of the first there is.
-    pub(super) fn parts_at(&self, at: Timestamp) -> Option<&(Timestamp, Vec<Part>)> {
-        let after = self.parts.partition_point(|(then, _)| *then <= at);
-        self.parts.get(after.saturating_sub(1))
+    /// Where the server's directories were at the last pulse.
+    pub fn directories(&self) -> BTreeMap<Place, String> {
+        let last = self.last.as_ref();
+        last.map_or_else(BTreeMap::new, |pulse| pulse.directories.clone())
     }
 
-    fn thin(&mut self, now: Timestamp) {
-        let mut kept: Option<Timestamp> = None;
-        let begin = now - LOOKS;
-        self.parts.retain(|(at, _)| {
-            let is_recent = *at > now - PARTS_EACH;
-            let keeps = *at >= begin
-                && (is_recent
-                    || kept.is_none_or(|kept| at.duration_since(kept) >= PARTS_THINNED_TO));
-            if keeps {
-                kept = Some(*at);
-            }
-            keeps
-        });
+    /// Whether more of a volume is unexplained than can stay so: then databases' totals are read early.
+    pub fn much_is_unexplained(&self) -> bool {
+        self.pools.values().any(|pool| {
+            let parts = pool.parts.back().map(|(_, parts)| parts.as_slice());
+            pool.space
+                .known()
+                .zip(parts)
+                .is_some_and(|(space, parts)| unexplained_is_much(parts, space.capacity_bytes))
+        })
     }
 }
 

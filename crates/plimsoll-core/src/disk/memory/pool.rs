@@ -1,0 +1,105 @@
+//! One pool: its used bytes, its parts, and how fast it usually fills.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{LOOKS, PARTS_EACH};
+use crate::disk::kept::{Step, begin};
+use crate::disk::pace::{Usual, slopes};
+use crate::disk::part::Part;
+use crate::disk::pulse::Space;
+use crate::disk::volume::{FileSystem, at_pulse, full_look};
+use crate::forecast::Point;
+use crate::instance::Figure;
+
+/// Of parts older than [`PARTS_EACH`] one look in so many minutes is kept.
+const PARTS_THINNED_TO: SignedDuration = SignedDuration::from_mins(10);
+
+/// One pool.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pool {
+    /// What it has, or why that is not known.
+    pub(crate) space: Figure<Space>,
+    /// Its used bytes, a day of them.
+    pub(crate) looks: Vec<Point>,
+    /// Its parts, oldest first; never empty once it was looked at.
+    pub(crate) parts: VecDeque<(Timestamp, Vec<Part>)>,
+    /// How often each window had which slope, by the hour.
+    pub(super) hours: VecDeque<(Timestamp, Usual)>,
+}
+/// Where its hour began.
+pub(super) fn hour_of(at: Timestamp) -> Timestamp {
+    let second = begin(at.as_second(), Step::Hour.seconds());
+    Timestamp::from_second(second).unwrap_or(at)
+}
+
+impl Pool {
+    pub(super) fn observe(&mut self, parts: Vec<Part>, is_full: bool, at: Timestamp) {
+        let used = match &self.space {
+            Figure::Known(space) => Ok(space.used_bytes),
+            Figure::Absent(reason) => Err(reason.clone()),
+        };
+        let file_system = self
+            .space
+            .known()
+            .map_or(FileSystem::Plain, |space| FileSystem::of(&space.fs_type));
+        if let Ok(bytes) = used {
+            self.looks.push(Point { at, bytes });
+            self.looks.retain(|look| look.at > at - LOOKS);
+            self.count(at);
+        }
+        let parts = match self.parts.back() {
+            Some((_, last)) if !is_full => at_pulse(used, parts, last, at),
+            _ => full_look(used, parts, file_system, at),
+        };
+        self.parts.push_back((at, parts));
+        self.thin(at);
+    }
+
+    pub(super) fn count(&mut self, at: Timestamp) {
+        let hour = hour_of(at);
+        if self.hours.back().is_none_or(|(last, _)| *last != hour) {
+            self.hours.push_back((hour, Usual::default()));
+        }
+        let slopes = slopes(&self.looks, at);
+        if let Some((_, usual)) = self.hours.back_mut() {
+            usual.count(&slopes);
+        }
+        let (begin, _) = Usual::stretch(at);
+        self.hours.retain(|(hour, _)| *hour >= begin);
+    }
+
+    /// What was usual in the week before the longest window.
+    pub(crate) fn usual(&self, now: Timestamp) -> Usual {
+        let (begin, end) = Usual::stretch(now);
+        let mut sum = Usual::default();
+        for (hour, usual) in &self.hours {
+            if *hour >= begin && *hour < end {
+                sum.merge(usual);
+            }
+        }
+        sum
+    }
+
+    /// The parts at a time: of the last look until then, else of the first there is.
+    pub(crate) fn parts_at(&self, at: Timestamp) -> Option<&(Timestamp, Vec<Part>)> {
+        let after = self.parts.partition_point(|(then, _)| *then <= at);
+        self.parts.get(after.saturating_sub(1))
+    }
+
+    pub(super) fn thin(&mut self, now: Timestamp) {
+        let mut kept: Option<Timestamp> = None;
+        let begin = now - LOOKS;
+        self.parts.retain(|(at, _)| {
+            let is_recent = *at > now - PARTS_EACH;
+            let keeps = *at >= begin
+                && (is_recent
+                    || kept.is_none_or(|kept| at.duration_since(kept) >= PARTS_THINNED_TO));
+            if keeps {
+                kept = Some(*at);
+            }
+            keeps
+        });
+    }
+}

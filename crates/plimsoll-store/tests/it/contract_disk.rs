@@ -1,0 +1,181 @@
+//! What every store promises of looks at volumes: kept by instance, thinned, moved, and read as they were written.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::disk::kept::{Look, Reader, Row, Seen, Step, Writer};
+use plimsoll_core::disk::part::{Kind, Part, Source};
+use plimsoll_store::transfer::{TransferError, ndjson};
+use plimsoll_store::{DiskLook, DiskRange, Store};
+
+use crate::fresh::Fresh;
+use crate::world::at;
+
+const EVERYTHING: [(Step, i64); 3] = [(Step::Minute, 0), (Step::Hour, 0), (Step::Day, 0)];
+
+fn start() -> Timestamp {
+    at("2026-03-01T00:00:00Z")
+}
+
+fn look(at: Timestamp, bytes: u64) -> Look {
+    let part = Part::measured(
+        Kind::Database,
+        Some("we\"ird\n🦀"),
+        bytes,
+        Source::Files,
+        at,
+    );
+    Look::of(
+        at,
+        Some(bytes),
+        &[Seen {
+            pool: "/dev/sda",
+            space: None,
+            parts: &[part],
+        }],
+    )
+}
+
+/// So many looks, a minute apart, as one process writes them.
+fn rows(from: Timestamp, count: i32, bytes: u64) -> Vec<Row> {
+    let mut writer = Writer::default();
+    (0..count)
+        .map(|n| {
+            let at = from + SignedDuration::from_mins(n.into());
+            writer.row(Step::Minute, &look(at, bytes + u64::from(n.unsigned_abs())))
+        })
+        .collect()
+}
+
+fn kept(rows: &[Row]) -> DiskLook {
+    DiskLook {
+        at: Timestamp::from_second(rows.last().unwrap().tick).unwrap(),
+        rows: rows.to_vec(),
+        kept_since: EVERYTHING,
+        states: vec![("last".to_owned(), format!("{{\"rows\":{}}}", rows.len()))],
+    }
+}
+
+async fn all(store: &dyn Store, instance: &str) -> Vec<Row> {
+    let range = DiskRange::all(Step::Minute);
+    store.disk_rows(instance, range).await.unwrap()
+}
+
+/// Everything that is asked, and written, of an instance's volumes.
+pub(crate) async fn use_disk(store: &dyn Store, instance: &str) {
+    let rows = rows(start(), 3, 1);
+    store.keep_disk(instance, kept(&rows[..2])).await.unwrap();
+    store.take_disk_rows(instance, rows).await.unwrap();
+    store
+        .keep_disk_state(instance, "capacity", start(), "{}")
+        .await
+        .unwrap();
+    store.disk_state(instance, "last").await.unwrap().unwrap();
+    store.disk_instances().await.unwrap();
+    assert_eq!(all(store, instance).await.len(), 3);
+}
+
+async fn exported(store: &dyn Store) -> String {
+    let mut out = Vec::new();
+    let instances = store.disk_instances().await.unwrap();
+    ndjson::export_disks(store, &instances, &mut out)
+        .await
+        .unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+async fn import(store: &dyn Store, text: &str) -> Result<ndjson::Moved, TransferError> {
+    ndjson::import(store, Cursor::new(text.to_owned()), &Arc::default()).await
+}
+
+contract! {
+    async fn looks_are_kept_by_instance_and_read_as_they_were_written(fresh: &Fresh) {
+        let store = &*fresh.store;
+        assert_eq!(store.disk_instances().await.unwrap(), Vec::<String>::new());
+        assert_eq!(all(store, "nobody").await, []);
+        assert_eq!(store.disk_state("nobody", "last").await.unwrap(), None);
+        let (ours, theirs) = (rows(start(), 5, 100), rows(start(), 3, 7));
+        for row in &ours {
+            store.keep_disk("one", kept(std::slice::from_ref(row))).await.unwrap();
+        }
+        store.keep_disk("other'; --", kept(&theirs)).await.unwrap();
+        assert_eq!(all(store, "one").await, ours);
+        assert_eq!(all(store, "other'; --").await, theirs);
+        assert_eq!(store.disk_instances().await.unwrap(), ["one", "other'; --"]);
+        let looks = Reader::looks(&all(store, "one").await);
+        assert_eq!(looks[4].extremes("/dev/sda", Kind::Database, Some("we\"ird\n🦀")), Some([104; 3]));
+        let range = DiskRange { step: Step::Minute, since: ours[1].tick, until: ours[3].tick };
+        assert_eq!(store.disk_rows("one", range).await.unwrap(), ours[1..4]);
+        // Of the last look only, by name.
+        let last = store.disk_state("one", "last").await.unwrap().unwrap();
+        assert_eq!(last, (start() + SignedDuration::from_mins(4), "{\"rows\":1}".to_owned()));
+        store.keep_disk_state("one", "capacity", start(), "{\"a\":1}").await.unwrap();
+        store.keep_disk_state("one", "capacity", start(), "{\"a\":2}").await.unwrap();
+        assert_eq!(store.disk_state("one", "capacity").await.unwrap().unwrap().1, "{\"a\":2}");
+        assert_eq!(store.disk_state("other'; --", "capacity").await.unwrap(), None);
+        // Written twice by two processes, it is there once.
+        let again = DiskLook { at: start() + SignedDuration::from_mins(10), ..kept(&ours[4..]) };
+        store.keep_disk("one", again).await.unwrap();
+        assert_eq!(all(store, "one").await, ours);
+    }
+
+    async fn what_is_old_goes_by_its_step_and_so_does_what_lies_in_the_future(fresh: &Fresh) {
+        let store = &*fresh.store;
+        let minutes = rows(start(), 90, 100);
+        let hour = Row { step: Step::Hour, ..minutes[0].clone() };
+        store.keep_disk("one", kept(&minutes)).await.unwrap();
+        store.keep_disk("one", DiskLook { at: start() + SignedDuration::from_mins(90), ..kept(&[hour]) }).await.unwrap();
+        let next = rows(start() + SignedDuration::from_mins(95), 1, 5);
+        let since = minutes[60].tick;
+        let look = DiskLook { kept_since: [(Step::Minute, since), (Step::Hour, 0), (Step::Day, 0)], ..kept(&next) };
+        store.keep_disk("one", look).await.unwrap();
+        let left = all(store, "one").await;
+        assert_eq!((left.len(), left[0].tick), (31, since));
+        assert_eq!(Reader::looks(&left).len(), 31, "what is left begins with a whole one");
+        let hours = DiskRange::all(Step::Hour);
+        assert_eq!(store.disk_rows("one", hours).await.unwrap().len(), 1);
+        // A clock was set back.
+        let earlier = rows(start() + SignedDuration::from_mins(70), 1, 5);
+        store.keep_disk("one", kept(&earlier)).await.unwrap();
+        let left = all(store, "one").await;
+        assert_eq!((left.len(), left.last().unwrap()), (11, &earlier[0]));
+    }
+
+    async fn looks_move_between_stores_without_loss_and_once(fresh: &Fresh) {
+        let store = &*fresh.store;
+        let (from, to) = (Fresh::sqlite().await, Fresh::sqlite().await);
+        let minutes = rows(start(), 130, 100);
+        let hour = Row { step: Step::Hour, ..minutes[0].clone() };
+        from.store.keep_disk("pri,\"mary\"", kept(&minutes)).await.unwrap();
+        from.store.keep_disk("pri,\"mary\"", DiskLook { at: start() + SignedDuration::from_mins(200), ..kept(&[hour]) }).await.unwrap();
+        let text = exported(&*from.store).await;
+        let moved = import(store, &text).await.unwrap();
+        assert_eq!((moved.disks[0].looks, moved.disks[0].left_out), (131, 0));
+        assert_eq!(exported(store).await, text);
+        let again = import(store, &text).await.unwrap();
+        assert_eq!((again.disks[0].looks, again.disks[0].left_out), (0, 131));
+        assert_eq!(exported(store).await, text);
+        // What came meanwhile follows, in the middle of an hour.
+        let more: Vec<Row> = rows(start(), 150, 100)[130..].to_vec();
+        from.store.keep_disk("pri,\"mary\"", kept(&more)).await.unwrap();
+        let moved = import(store, &exported(&*from.store).await).await.unwrap();
+        assert_eq!(moved.disks[0].looks, 20);
+        let values = |rows: &[Row]| Reader::looks(rows).iter().map(|look| look.values.clone()).collect::<Vec<_>>();
+        assert_eq!(values(&all(store, "pri,\"mary\"").await), values(&all(&*from.store, "pri,\"mary\"").await));
+        // And out of this store into another.
+        import(&*to.store, &exported(store).await).await.unwrap();
+        assert_eq!(exported(&*to.store).await, exported(store).await);
+        // One that was cut short changes nothing.
+        let lines: Vec<&str> = text.lines().collect();
+        let empty = Fresh::sqlite().await;
+        for kept in [1, 50, lines.len() - 1] {
+            let error = import(&*empty.store, &lines[..kept].join("\n")).await.unwrap_err();
+            assert!(matches!(error, TransferError::CutShort { .. }), "{error}");
+            let mut missing = lines.clone();
+            missing.remove(kept - 1);
+            assert!(import(&*empty.store, &missing.join("\n")).await.is_err());
+        }
+        assert_eq!(empty.store.disk_instances().await.unwrap(), Vec::<String>::new());
+    }
+}
