@@ -49,19 +49,49 @@ pub enum StoreError {
     },
     /// A newer Plimsoll made the store.
     #[error(
-        "the store {store} was made by a newer plimsoll (its migration {found}, this program knows \
-         {known}); use that version"
+        "the store {store} is of a newer plimsoll ({found}; this is {known}): use that version, or name \
+         another store with --store; nothing was changed"
     )]
     Newer {
         /// The file, or the server.
         store: String,
-        /// The store's last migration.
-        found: u32,
-        /// The last one that this program has.
-        known: u32,
+        /// The version that was at it last, and its last migration.
+        found: String,
+        /// This version, and the last migration that it has.
+        known: String,
+    },
+    /// There is no such file.
+    #[error(
+        "there is no store {store} yet: `plimsoll sample`, `serve` and `import` begin one; or name another \
+         with --store"
+    )]
+    Absent {
+        /// The file.
+        store: String,
+    },
+    /// The folder that a new file is to lie in is not there.
+    #[error(
+        "the folder of the store {store} does not exist; --create makes it (is its disk mounted?)"
+    )]
+    NoFolder {
+        /// The file.
+        store: String,
+    },
+    /// The file, or the schema in the database, holds something else.
+    #[error(
+        "{store} belongs to something else than plimsoll: it holds {holds}; name another store with --store; \
+         nothing was changed"
+    )]
+    Foreign {
+        /// The file, or the server and its schema.
+        store: String,
+        /// What is there.
+        holds: String,
     },
     /// Migrations are missing.
-    #[error("the store {store} is not set up for this version; run `plimsoll migrate`")]
+    #[error(
+        "the store {store} is empty or of an older plimsoll; `plimsoll migrate` brings it up to date"
+    )]
     NotMigrated {
         /// The file, or the server.
         store: String,
@@ -102,6 +132,9 @@ impl StoreError {
             Self::Full { .. } => "store_full",
             Self::Corrupt { .. } => "store_corrupt",
             Self::Newer { .. } => "store_newer",
+            Self::Absent { .. } => "store_absent",
+            Self::NoFolder { .. } => "store_no_folder",
+            Self::Foreign { .. } => "store_foreign",
             Self::NotMigrated { .. } => "store_not_migrated",
             Self::Busy { .. } => "store_busy",
             Self::Denied { .. } => "store_denied",

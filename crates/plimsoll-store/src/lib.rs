@@ -66,17 +66,30 @@ pub struct DatabaseKey {
     pub database: String,
 }
 
+/// Makes the folder that a store's file is to lie in, for its owner only; a store on a server needs none.
+pub fn create_folder(url: &str) -> Result<(), StoreError> {
+    match sqlite_path(url) {
+        Some(path) => sqlite::create_folder(path),
+        None => Ok(()),
+    }
+}
+
+/// The file that a URL names, if it names one.
+fn sqlite_path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(Path::new(path.strip_prefix("//").unwrap_or(path)))
+}
+
 /// Opens the store that a URL names: `sqlite:PATH`, `sqlite::memory:`, or `postgres://...`.
 ///
 /// Nothing is migrated. Neither a file is made nor a connection opened before something is read or
 /// written.
 pub fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
-    if let Some(path) = url.strip_prefix("sqlite:") {
-        let path = path.strip_prefix("//").unwrap_or(path);
-        if path.is_empty() {
+    if let Some(path) = sqlite_path(url) {
+        if path.as_os_str().is_empty() {
             return Err(StoreError::Url("sqlite: names no file".to_owned()));
         }
-        return Ok(Arc::new(sqlite::SqliteStore::new(Path::new(path))));
+        return Ok(Arc::new(sqlite::SqliteStore::new(path)));
     }
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Ok(Arc::new(postgres::PostgresStore::open(url)?));

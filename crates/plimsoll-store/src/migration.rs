@@ -4,6 +4,10 @@
 //! SQLite's `begin immediate` nor PostgreSQL's advisory lock, without which two processes that start
 //! at once collide.
 
+use plimsoll_core::name::visible;
+
+use crate::StoreError;
+
 /// One numbered file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Migration {
@@ -72,6 +76,74 @@ pub(crate) const POSTGRES: &[Migration] = &[
         sql: include_str!("../migrations/postgres/005_disk.sql"),
     },
 ];
+
+/// This program's version, which the store keeps beside each migration that it applied.
+pub(crate) const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
+/// How far a store's schema has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Applied {
+    /// The number of the last one; 0 before the first.
+    pub(crate) number: u32,
+    /// The version of the program that applied it, where it said so.
+    pub(crate) program: Option<String>,
+}
+
+/// A store that a newer program has been at.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Newer {
+    applied: Applied,
+    known: u32,
+}
+
+impl Applied {
+    pub(crate) fn of(number: i32, program: Option<String>) -> Self {
+        Self {
+            number: u32::try_from(number).unwrap_or(0),
+            program,
+        }
+    }
+
+    /// Those of `migrations` that a store lacks, unless it has some that this program does not know.
+    pub(crate) fn missing(
+        self,
+        migrations: &'static [Migration],
+    ) -> Result<&'static [Migration], Newer> {
+        let known = newest(migrations);
+        if self.number > known {
+            return Err(Newer {
+                applied: self,
+                known,
+            });
+        }
+        Ok(after(migrations, self.number))
+    }
+}
+
+impl Newer {
+    /// The error, on this store.
+    pub(crate) fn on(self, store: String) -> StoreError {
+        let program = self.applied.program.as_deref();
+        StoreError::Newer {
+            store,
+            found: format!(
+                "{}, migration {}",
+                program.unwrap_or("a version that it does not name"),
+                self.applied.number
+            ),
+            known: format!("{PROGRAM}, migration {}", self.known),
+        }
+    }
+}
+
+/// What is said of a place that holds something else: the first of the tables there.
+pub(crate) fn tables_text(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| visible(name)).collect();
+    let more = if names.len() > SHOWN { ", ..." } else { "" };
+    let tables = if names.len() == 1 { "table" } else { "tables" };
+    format!("the {tables} {}{more}", shown.join(", "))
+}
 
 /// The number of the last one.
 pub(crate) fn newest(migrations: &[Migration]) -> u32 {

@@ -46,8 +46,6 @@ pub(crate) async fn open(url: &DatabaseUrl) -> Result<Connected, OpenError> {
 /// Why no connection could be opened.
 #[derive(Debug)]
 pub(crate) enum OpenError {
-    /// A newer program has been at the store: its last migration, and ours.
-    Newer(u32, u32),
     Connect(ConnectError),
     /// The session could not be pinned.
     Pin(tokio_postgres::Error),

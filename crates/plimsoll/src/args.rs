@@ -60,6 +60,9 @@ pub(crate) struct Global {
         hide_env_values = true
     )]
     pub(crate) store: Option<SecretString>,
+    /// Make the folder of the store that is named, where it does not exist
+    #[arg(long, global = true)]
+    pub(crate) create: bool,
     #[command(flatten)]
     pub(crate) of: Asked<OfDatabase>,
     /// What is printed on standard output
@@ -93,6 +96,7 @@ impl Global {
             config,
             database_url: database_url.map(SecretString::from),
             store: Some("sqlite:/nowhere/plimsoll.db".into()),
+            create: false,
             of: Asked(OfDatabase::default()),
             output: OutputFormat::Table,
             log_format: None,

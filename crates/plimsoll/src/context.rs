@@ -49,9 +49,18 @@ impl Context {
         of.database.is_none() && of.instance.as_deref().is_none_or(|asked| asked == instance)
     }
 
-    /// The store, as it is: not migrated.
+    /// The store, as it is: not migrated, or not there.
     pub(crate) fn store(&self) -> anyhow::Result<Arc<dyn Store>> {
         Ok(plimsoll_store::open(self.config.store_url.expose_secret())?)
+    }
+
+    /// The store, for a command that writes: it may begin one, but not in a folder that is not there, which
+    /// would hide that a disk is not mounted.
+    pub(crate) fn writable_store(&self) -> anyhow::Result<Arc<dyn Store>> {
+        if self.config.may_create_folder {
+            plimsoll_store::create_folder(self.config.store_url.expose_secret())?;
+        }
+        self.store()
     }
 
     /// The store, for a command that only reads: it must be there and set up already.
@@ -67,7 +76,7 @@ impl Context {
 
     /// The store, its schema brought up to date.
     pub(crate) async fn migrated_store(&self) -> anyhow::Result<Arc<dyn Store>> {
-        let store = self.store()?;
+        let store = self.writable_store()?;
         for name in store.migrate().await? {
             tracing::info!(migration = name, "store.migrated");
         }
@@ -158,18 +167,27 @@ impl Context {
         drop(spinner);
         let mut snapshot = snapshot.with_context(|| format!("visiting {}", target.url))?;
         watched.capacity().apply(&mut snapshot.facts);
-        if let Err(error) = self.fill_last_good(&mut snapshot).await {
-            tracing::debug!(%error, "storage.last_good.unavailable");
-        }
+        self.fill_last_good(&mut snapshot).await?;
         Ok(snapshot)
     }
 
+    /// A measurement does not fail for want of a history; but a store that is another's, or a newer program's,
+    /// is refused by every command.
     async fn fill_last_good(&self, snapshot: &mut Snapshot) -> anyhow::Result<()> {
         let key = DatabaseKey {
             instance: snapshot.instance.to_string(),
             database: snapshot.database.to_string(),
         };
-        Ok(fill_last_good(snapshot, &key, &*self.store()?).await?)
+        match fill_last_good(snapshot, &key, &*self.store()?).await {
+            Err(error @ (StoreError::Newer { .. } | StoreError::Foreign { .. })) => {
+                Err(error.into())
+            }
+            Err(error) => {
+                tracing::debug!(%error, "storage.last_good.unavailable");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use plimsoll_connect::ConnectError;
 use tokio_postgres::error::SqlState;
 
 use crate::StoreError;
+use crate::migration::Newer;
+use crate::session::OpenError;
 
 /// What went wrong, before it is said of which server.
 #[derive(Debug)]
@@ -12,8 +14,9 @@ pub(super) enum Wrong {
     Connect(ConnectError),
     /// No connection of the pool became free.
     PoolBusy,
-    /// Migrations: the store's last one, and the program's.
-    Newer(u32, u32),
+    Newer(Newer),
+    /// The schema holds something else: what.
+    Foreign(String),
     /// What the layer for kinds of rows has said of this store already.
     Said(StoreError),
     /// A row that cannot be read.
@@ -29,6 +32,21 @@ impl From<tokio_postgres::Error> for Wrong {
 impl From<ConnectError> for Wrong {
     fn from(error: ConnectError) -> Self {
         Self::Connect(error)
+    }
+}
+
+impl From<OpenError> for Wrong {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Connect(error) => Self::Connect(error),
+            OpenError::Pin(error) => Self::Statement(error),
+        }
+    }
+}
+
+impl From<Newer> for Wrong {
+    fn from(newer: Newer) -> Self {
+        Self::Newer(newer)
     }
 }
 
@@ -91,10 +109,10 @@ impl Wrong {
                 reason: "none of our connections became free in time".to_owned(),
             },
             Self::Row(reason) => StoreError::Failed { store, reason },
-            Self::Newer(found, known) => StoreError::Newer {
-                store,
-                found,
-                known,
+            Self::Newer(newer) => newer.on(store),
+            Self::Foreign(holds) => StoreError::Foreign {
+                store: format!("the schema plimsoll of {store}"),
+                holds,
             },
         }
     }
@@ -125,7 +143,8 @@ fn explain(error: &tokio_postgres::Error, store: String) -> StoreError {
         "42501" => StoreError::Denied {
             store,
             reason: format!(
-                "{reason}; the role needs CREATE on the database, or to own the schema plimsoll"
+                "{reason}; to write, the role must own the schema plimsoll or may CREATE it in the database; to \
+                 read, it needs USAGE on the schema and SELECT on its tables"
             ),
         },
         "40001" | "40P01" | "55P03" | "57014" => StoreError::Busy { store, reason },

@@ -3,14 +3,14 @@
 use super::citus;
 use super::error::Wrong;
 use super::pool::{Pool, Work};
-use crate::migration::{Migration, POSTGRES, after, newest};
+use crate::migration::{Migration, POSTGRES, PROGRAM};
 
 /// Two processes that start at once take turns on this advisory lock: "plimsoll" in ASCII.
 const LOCK: i64 = 0x706c_696d_736f_6c6c;
 
 pub(super) async fn migrate(pool: &Pool) -> Result<Vec<String>, Wrong> {
     let mut connection;
-    let work = begin!(pool, connection, write);
+    let work = begin!(pool, connection, set_up);
     work.may_take_long().await?;
     work.execute("select pg_advisory_xact_lock($1)", &[&LOCK])
         .await?;
@@ -25,7 +25,8 @@ pub(super) async fn migrate(pool: &Pool) -> Result<Vec<String>, Wrong> {
                 number integer primary key,
                 name text not null,
                 applied_at timestamptz not null default now()
-            )",
+            );
+            alter table plimsoll.migrations add column if not exists program text",
         )
         .await?;
     }
@@ -33,8 +34,8 @@ pub(super) async fn migrate(pool: &Pool) -> Result<Vec<String>, Wrong> {
         work.batch(migration.sql).await?;
         let number = i32::try_from(migration.number).unwrap_or(i32::MAX);
         work.execute(
-            "insert into plimsoll.migrations (number, name) values ($1, $2)",
-            &[&number, &migration.name],
+            "insert into plimsoll.migrations (number, name, program) values ($1, $2, $3)",
+            &[&number, &migration.name, &PROGRAM],
         )
         .await?;
     }
@@ -50,21 +51,7 @@ pub(super) async fn pending(pool: &Pool) -> Result<Vec<String>, Wrong> {
 }
 
 async fn missing(work: &Work<'_>) -> Result<&'static [Migration], Wrong> {
-    let applied = if has_table(work, "migrations").await? {
-        let row = work
-            .row(
-                "select coalesce(max(number), 0) from plimsoll.migrations",
-                &[],
-            )
-            .await?;
-        u32::try_from(row.try_get::<_, i32>(0)?).unwrap_or(0)
-    } else {
-        0
-    };
-    if applied > newest(POSTGRES) {
-        return Err(Wrong::Newer(applied, newest(POSTGRES)));
-    }
-    Ok(after(POSTGRES, applied))
+    Ok(work.applied().await?.missing(POSTGRES)?)
 }
 
 async fn has_schema(work: &Work<'_>) -> Result<bool, Wrong> {

@@ -44,6 +44,7 @@ mod partition;
 mod pool;
 mod read;
 mod reader;
+mod recognise;
 mod rows;
 mod thin;
 mod transfer;

@@ -11,8 +11,9 @@ use tokio_postgres::types::{BorrowToSql, ToSql};
 use tokio_postgres::{Client, CopyInSink, IsolationLevel, Row, RowStream, Statement, Transaction};
 
 use super::error::Wrong;
-use crate::migration::{POSTGRES, newest};
-use crate::session::{self, OpenError};
+use super::recognise::{LAST, recognise};
+use crate::migration::{Applied, POSTGRES};
+use crate::session;
 
 /// How many connections one process takes at most.
 pub(super) const MAX_CONNECTIONS: usize = 6;
@@ -58,17 +59,21 @@ impl Drop for Connection {
 
 impl managed::Manager for Connections {
     type Type = Connection;
-    type Error = OpenError;
+    type Error = Wrong;
 
-    async fn create(&self) -> Result<Connection, OpenError> {
+    async fn create(&self) -> Result<Connection, Wrong> {
         let connected = session::open(&self.url).await?;
-        refuse_newer(&connected.client).await?;
-        Ok(Connection {
+        let mut connection = Connection {
             store: self.url.to_string(),
             client: connected.client,
             driver: connected.task,
             statements: Statements::default(),
-        })
+        };
+        // whatever is asked of another's tables, or a newer program's, nothing is done
+        let work = connection.read().await?;
+        work.applied().await?.missing(POSTGRES)?;
+        work.commit().await?;
+        Ok(connection)
     }
 
     /// A connection that was lost while it was idle, also without a word, is replaced unseen.
@@ -76,7 +81,7 @@ impl managed::Manager for Connections {
         &self,
         connection: &mut Connection,
         metrics: &Metrics,
-    ) -> RecycleResult<OpenError> {
+    ) -> RecycleResult<Wrong> {
         if connection.client.is_closed() {
             return Err(RecycleError::message("closed by the server"));
         }
@@ -89,24 +94,6 @@ impl managed::Manager for Connections {
             _ => Err(RecycleError::message("no longer answers")),
         }
     }
-}
-
-/// An error where a newer program has been at the store: whatever is asked, nothing is done.
-async fn refuse_newer(client: &Client) -> Result<(), OpenError> {
-    let applied = async {
-        let there = "select to_regclass('plimsoll.migrations') is not null";
-        if !client.query_one(there, &[]).await?.try_get(0)? {
-            return Ok(0);
-        }
-        let last = "select coalesce(max(number), 0) from plimsoll.migrations";
-        client.query_one(last, &[]).await?.try_get(0)
-    };
-    let applied: i32 = applied.await.map_err(OpenError::Pin)?;
-    let (found, known) = (u32::try_from(applied).unwrap_or(0), newest(POSTGRES));
-    if found > known {
-        return Err(OpenError::Newer(found, known));
-    }
-    Ok(())
 }
 
 pub(super) fn pool(url: DatabaseUrl) -> Result<Pool, managed::BuildError> {
@@ -123,9 +110,7 @@ pub(super) fn pool(url: DatabaseUrl) -> Result<Pool, managed::BuildError> {
 
 pub(super) async fn get(pool: &Pool) -> Result<managed::Object<Connections>, Wrong> {
     pool.get().await.map_err(|error| match error {
-        managed::PoolError::Backend(OpenError::Connect(error)) => Wrong::Connect(error),
-        managed::PoolError::Backend(OpenError::Pin(error)) => Wrong::Statement(error),
-        managed::PoolError::Backend(OpenError::Newer(found, known)) => Wrong::Newer(found, known),
+        managed::PoolError::Backend(wrong) => wrong,
         _ => Wrong::PoolBusy,
     })
 }
@@ -185,8 +170,17 @@ impl Connection {
         Ok(work)
     }
 
-    /// Begins a transaction that writes.
+    /// Begins a transaction that writes, unless a newer program has been at the store since the connection was
+    /// opened: whoever migrates from here on waits for the transaction.
     pub(super) async fn write(&mut self) -> Result<Work<'_>, Wrong> {
+        let work = self.set_up().await?;
+        let last = work.row(LAST, &[]).await?.try_get(0)?;
+        Applied::of(last, None).missing(POSTGRES)?;
+        Ok(work)
+    }
+
+    /// Begins a transaction that writes, whatever the store is.
+    pub(super) async fn set_up(&mut self) -> Result<Work<'_>, Wrong> {
         let transaction = self.client.build_transaction().start().await?;
         Ok(Work {
             transaction,
@@ -258,6 +252,11 @@ impl Work<'_> {
     pub(super) async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, Wrong> {
         let statement = self.prepare(sql).await?;
         Ok(self.transaction.execute(&statement, params).await?)
+    }
+
+    /// How far the store's schema has come.
+    pub(super) async fn applied(&self) -> Result<Applied, Wrong> {
+        recognise(&self.transaction).await
     }
 
     /// Reads the rows of a statement that is not kept prepared, because it names a partition.

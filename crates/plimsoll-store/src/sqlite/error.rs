@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{ErrorCode, ffi};
 
 use crate::StoreError;
+use crate::migration::Newer;
 
 /// What went wrong, before it is said of which file.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(super) enum Wrong {
     Sqlite(rusqlite::Error),
     /// The file was deleted or replaced while it was written.
     Replaced,
+    /// The file was written while it was read as one that nobody writes.
+    Written,
     /// There is no file.
     Absent,
     /// A transaction was to be undone; nobody is told.
@@ -20,8 +23,11 @@ pub(super) enum Wrong {
     Waited,
     /// The file or its folder could not be made.
     Create(std::io::Error),
-    /// Migrations: the store's last one, and the program's.
-    Newer(u32, u32),
+    /// There is no file, and no folder for one.
+    NoFolder,
+    /// The file holds something else: what.
+    Foreign(String),
+    Newer(Newer),
     /// What the layer for kinds of rows has said of this store already.
     Said(StoreError),
 }
@@ -29,6 +35,12 @@ pub(super) enum Wrong {
 impl From<rusqlite::Error> for Wrong {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
+    }
+}
+
+impl From<Newer> for Wrong {
+    fn from(newer: Newer) -> Self {
+        Self::Newer(newer)
     }
 }
 
@@ -63,7 +75,13 @@ impl Wrong {
                          this is kept"
                         .to_owned(),
             },
-            Self::Absent => StoreError::NotMigrated { store },
+            Self::Written => StoreError::Busy {
+                store,
+                reason: "it was written while it was read".to_owned(),
+            },
+            Self::Absent => StoreError::Absent { store },
+            Self::NoFolder => StoreError::NoFolder { store },
+            Self::Foreign(holds) => StoreError::Foreign { store, holds },
             Self::Create(error) => {
                 let reason = error.to_string();
                 match error.kind() {
@@ -77,11 +95,7 @@ impl Wrong {
                     _ => StoreError::Unreachable { store, reason },
                 }
             }
-            Self::Newer(found, known) => StoreError::Newer {
-                store,
-                found,
-                known,
-            },
+            Self::Newer(newer) => newer.on(store),
         }
     }
 }

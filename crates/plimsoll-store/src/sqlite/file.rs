@@ -1,10 +1,12 @@
 //! The file of a SQLite store, and its two connections.
+//!
+//! What a file holds is looked at before anything is written, also by SQLite itself (`journal_mode`).
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, percent_encode};
 use rusqlite::{Connection, OpenFlags};
@@ -36,7 +38,12 @@ pub(super) struct File {
 struct Open {
     connection: Connection,
     file: Option<FileId>,
+    /// How the file was when it was opened as one that nobody writes: no lock says whether that is true.
+    unwritten: Option<Written>,
 }
+
+/// When a file was written last, and how long it was then; none while what was written lies beside it.
+type Written = Option<(SystemTime, u64)>;
 
 /// Device and inode.
 type FileId = (u64, u64);
@@ -75,7 +82,9 @@ impl File {
             Some(open) => open,
             None => slot.insert(self.open(access)?),
         };
-        work(&mut open.connection)
+        let result = work(&mut open.connection);
+        self.refuse_written(open.unwritten)?;
+        result
     }
 
     /// As [`Self::with`], but `work` has the connection for itself and gives it back. What it left
@@ -87,7 +96,11 @@ impl File {
     ) -> Result<T, Wrong> {
         let mut slot = self.slot(access);
         self.let_go_of_another(&mut slot);
-        let Open { connection, file } = match slot.take() {
+        let Open {
+            connection,
+            file,
+            unwritten,
+        } = match slot.take() {
             Some(open) => open,
             None => self.open(access)?,
         };
@@ -95,7 +108,12 @@ impl File {
         if !connection.is_autocommit() {
             connection.execute_batch("rollback")?;
         }
-        *slot = Some(Open { connection, file });
+        *slot = Some(Open {
+            connection,
+            file,
+            unwritten,
+        });
+        self.refuse_written(unwritten)?;
         if access != Access::Read && self.file_id() != file {
             // what was just written is in a file that nobody will find
             return Err(Wrong::Replaced);
@@ -103,13 +121,22 @@ impl File {
         Ok(result)
     }
 
-    /// Lets go of a file that was deleted, or that another one has taken the name of.
+    /// Lets go of a file that was deleted, or that another one has taken the name of; and of one that was
+    /// opened as one that nobody writes, and was written.
     fn let_go_of_another(&self, slot: &mut Option<Open>) {
-        if slot
-            .as_ref()
-            .is_some_and(|open| open.file != self.file_id())
-        {
+        if slot.as_ref().is_some_and(|open| {
+            open.file != self.file_id() || self.refuse_written(open.unwritten).is_err()
+        }) {
             *slot = None;
+        }
+    }
+
+    fn refuse_written(&self, unwritten: Option<Written>) -> Result<(), Wrong> {
+        match unwritten {
+            Some(before) if before.is_none() || before != written(&self.path) => {
+                Err(Wrong::Written)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -133,13 +160,19 @@ impl File {
     }
 
     fn open(&self, access: Access) -> Result<Open, Wrong> {
-        let connection = if self.is_in_memory() {
-            Connection::open_in_memory()?
-        } else {
-            connect(&self.path, access)?
-        };
         let file = self.file_id();
-        Ok(Open { connection, file })
+        let (connection, unwritten) = if self.is_in_memory() {
+            (Connection::open_in_memory()?, None)
+        } else if access == Access::Read {
+            connect_to_read(&self.path)?
+        } else {
+            (connect(&self.path, access)?, None)
+        };
+        Ok(Open {
+            connection,
+            file: file.or_else(|| self.file_id()),
+            unwritten,
+        })
     }
 
     pub(super) fn is_in_memory(&self) -> bool {
@@ -155,23 +188,18 @@ impl File {
     }
 }
 
-/// A connection of its own.
-pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, Wrong> {
-    let exists = path.exists();
-    if !exists && access != Access::Create {
+/// A connection of its own, which may write.
+fn connect(path: &Path, access: Access) -> Result<Connection, Wrong> {
+    if path.exists() {
+        // whatever follows, another's file is not touched
+        drop(connect_to_read(path)?);
+    } else if access == Access::Create {
+        create(path)?;
+    } else {
         return Err(Wrong::Absent);
     }
-    if !exists {
-        create(path).map_err(Wrong::Create)?;
-    }
-    if access == Access::Read {
-        return connect_to_read(path);
-    }
     // SQLite would open it for reading, and fail later with words that help nobody
-    fs::OpenOptions::new()
-        .write(true)
-        .open(path)
-        .map_err(Wrong::Create)?;
+    may_write(path).map_err(Wrong::Create)?;
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -181,20 +209,36 @@ pub(super) fn connect(path: &Path, access: Access) -> Result<Connection, Wrong> 
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    migrate::refuse_newer(&connection)?;
     Ok(connection)
 }
 
-fn connect_to_read(path: &Path) -> Result<Connection, Wrong> {
+/// A connection that only reads a file of ours; and how the file was, where nothing but that tells whether it
+/// was written meanwhile.
+pub(super) fn connect_to_read(path: &Path) -> Result<(Connection, Option<Written>), Wrong> {
+    if !path.exists() {
+        return Err(Wrong::Absent);
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = |connection: Connection| -> Result<Connection, Wrong> {
+    let ready = |connection: Connection| -> Result<Connection, Wrong> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        migrate::refuse_newer(&connection)?;
+        migrate::missing(&connection)?;
         Ok(connection)
     };
-    match open(Connection::open_with_flags(path, flags)?) {
+    let as_unwritten = || -> Result<_, Wrong> {
+        let before = written(path);
+        let uri = format!("file:{}?immutable=1", uri_path(path));
+        let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+        let connection = ready(Connection::open_with_flags(uri, flags)?)?;
+        Ok((connection, Some(before)))
+    };
+    // SQLite would make the files beside it that are shared with who writes, as this user's: and whoever may
+    // write could not any more
+    if may_write(path).is_err() && !beside(path, "-wal").exists() {
+        return as_unwritten();
+    }
+    match ready(Connection::open_with_flags(path, flags)?) {
         Err(Wrong::Sqlite(error))
             if matches!(
                 error.sqlite_error_code(),
@@ -202,21 +246,34 @@ fn connect_to_read(path: &Path) -> Result<Connection, Wrong> {
             ) && !has_wal(path) =>
         {
             // on a read-only volume there can be no shared memory, and nobody else who writes
-            let uri = format!("file:{}?immutable=1", uri_path(path));
-            open(Connection::open_with_flags(
-                uri,
-                flags | OpenFlags::SQLITE_OPEN_URI,
-            )?)
+            as_unwritten()
         }
-        result => result,
+        result => Ok((result?, None)),
     }
+}
+
+fn may_write(path: &Path) -> std::io::Result<()> {
+    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
+}
+
+fn written(path: &Path) -> Written {
+    if has_wal(path) {
+        return None;
+    }
+    let file = fs::metadata(path).ok()?;
+    Some((file.modified().ok()?, file.len()))
+}
+
+/// The file that SQLite keeps beside one.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Whether something was written that is not in the file itself yet.
 fn has_wal(path: &Path) -> bool {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    fs::metadata(wal).is_ok_and(|wal| wal.len() > 0)
+    fs::metadata(beside(path, "-wal")).is_ok_and(|wal| wal.len() > 0)
 }
 
 /// What stands for itself nowhere in the path of a `file:` URI.
@@ -248,21 +305,33 @@ fn use_wal(connection: &Connection) -> Result<(), Wrong> {
 }
 
 /// Makes an empty file that only its owner may read; SQLite gives its other files the same mode.
-fn create(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
+fn create(path: &Path) -> Result<(), Wrong> {
+    if folder(path).is_some_and(|folder| !folder.exists()) {
+        return Err(Wrong::NoFolder);
     }
     fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(path)?;
+        .open(path)
+        .map_err(Wrong::Create)?;
     Ok(())
+}
+
+/// Makes the folder for a file, which only its owner may enter.
+pub(super) fn create_folder(path: &Path) -> Result<(), Wrong> {
+    let Some(folder) = folder(path) else {
+        return Ok(());
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(Wrong::Create)
+}
+
+fn folder(path: &Path) -> Option<&Path> {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
 }

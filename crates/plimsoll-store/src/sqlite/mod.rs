@@ -53,6 +53,14 @@ const RECORD_ATTEMPTS: u32 = 8;
 /// Pages that a pass over a whole history keeps in memory, in KiB with a minus sign.
 const PASSING_CACHE_SIZE: i32 = -2048;
 
+/// Makes the folder that a store's file is to lie in.
+pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
+    if path == Path::new(":memory:") {
+        return Ok(());
+    }
+    file::create_folder(path).map_err(|wrong| wrong.on(path))
+}
+
 /// A store in one SQLite file.
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteStore {
@@ -100,7 +108,11 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&SqliteTransaction) -> Result<T, Wrong> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.transact(Access::Write, "begin immediate", work).await
+        self.transact(Access::Write, "begin immediate", |transaction| {
+            migrate::refuse_newer(&transaction.connection())?;
+            work(transaction)
+        })
+        .await
     }
 
     async fn transact<T: Send + 'static>(
@@ -322,13 +334,8 @@ impl Upkeep for SqliteStore {
     }
 
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let pending = self
-            .run(Access::Read, |connection| migrate::pending(connection))
-            .await;
-        match pending {
-            Err(StoreError::NotMigrated { .. }) => Ok(migrate::all()),
-            other => other,
-        }
+        self.run(Access::Read, |connection| migrate::pending(connection))
+            .await
     }
 
     async fn thin(
@@ -388,6 +395,7 @@ impl Transfer for SqliteStore {
             let mut refused = None;
             let result = file.with_own(Access::Write, |connection| {
                 SqliteTransaction::run(connection, file.name(), "begin immediate", |work| {
+                    migrate::refuse_newer(&work.connection())?;
                     transfer::write(work, from)?.map_err(|reason| {
                         refused = Some(reason);
                         Wrong::Undone

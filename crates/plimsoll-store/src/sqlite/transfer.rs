@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::SqliteStore;
 use super::error::Wrong;
-use super::file::{Access, connect};
+use super::file::{Access, connect_to_read};
 use super::read::keys;
 use super::rows::{SqliteTransaction, wait};
 use crate::moving::kinds::{self, Formers};
@@ -279,8 +279,8 @@ impl SqliteStore {
             let connection = if source.as_os_str().is_empty() {
                 &*shared
             } else {
-                own = connect(&source, Access::Read)?;
-                &own
+                own = connect_to_read(&source)?;
+                &own.0
             };
             copy(connection, &to, &progress)
         })

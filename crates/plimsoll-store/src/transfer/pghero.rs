@@ -36,7 +36,6 @@ pub async fn import(
         Ok(connected) => connected,
         Err(OpenError::Connect(error)) => return Err(failed(error.to_string())),
         Err(OpenError::Pin(error)) => return Err(explain(error)),
-        Err(OpenError::Newer(..)) => return Err(failed("it is a store".to_owned())),
     };
     let client = connected.client;
     client

@@ -9,7 +9,8 @@ use plimsoll_core::size::Size;
 use plimsoll_core::thinning::Retention;
 use plimsoll_store::transfer::ndjson;
 use plimsoll_store::{
-    DifferenceQuery, EventQuery, PartQuery, Recording, SampleQuery, SeriesQuery, Step, TableName,
+    DifferenceQuery, EventQuery, PartQuery, Recording, SampleQuery, SeriesQuery, Step, Store,
+    TableName,
 };
 use serde_json::Value;
 use throwaway_postgres::{Server, on_every_major, test};
@@ -132,8 +133,20 @@ fn is_distributed(relation: &str) -> bool {
 
 /// Everything that is asked, and written, of one instance.
 pub(crate) async fn use_everything(fresh: &Fresh) {
+    write_everything(fresh).await;
+    read_everything(&*fresh.store).await;
+    let (of, now) = (World::new("main", "app").key(), hour(24 * 400));
+    let retention = Retention::default();
+    fresh.store.thin(&of, &retention, now).await.unwrap();
+}
+
+fn hour(n: i64) -> Timestamp {
+    week(0) + SignedDuration::from_hours(n)
+}
+
+/// Keeps a row of each kind.
+pub(crate) async fn write_everything(fresh: &Fresh) {
     let mut world = World::new("main", "app");
-    let hour = |n: i64| week(0) + SignedDuration::from_hours(n);
     world.add(1000, "public", "orders", 81920);
     world.add(1010, "public", "parent", 0).kind = plimsoll_core::snapshot::TableKind::Partitioned;
     world.add(1020, "public", "child", 8192).parent_oid = Some(1010);
@@ -155,8 +168,13 @@ pub(crate) async fn use_everything(fresh: &Fresh) {
         let snapshot = world.snapshot(hour(24));
         fresh.store.record(&snapshot, daily).await.unwrap();
     }
+    let kept = crate::contract_forecast::any_forecast();
+    assert!(fresh.store.keep_forecast(&world.key(), kept).await.unwrap());
+}
 
-    let (store, of) = (&fresh.store, world.key());
+/// Asks everything that can be asked of one database, of what [`write_everything`] kept.
+pub(crate) async fn read_everything(store: &dyn Store) {
+    let of = World::new("main", "app").key();
     let all = SeriesQuery::default();
     for step in [Step::All, Step::Day] {
         let query = SampleQuery {
@@ -208,17 +226,11 @@ pub(crate) async fn use_everything(fresh: &Fresh) {
     let receive = async { while from.recv().await.is_some() {} };
     let (read, ()) = tokio::join!(store.read_series(&of, &all, &[], to), receive);
     read.unwrap();
-    let kept = crate::contract_forecast::any_forecast();
-    assert!(store.keep_forecast(&of, kept).await.unwrap());
     let parts = PartQuery::default();
     store.kept_forecast(&of, &parts).await.unwrap().unwrap();
     crate::contract_disk::use_disk(&**store, "main").await;
     store.last_good(&of).await.unwrap();
     store.cleanup_runs(&of, 5).await.unwrap();
-    store
-        .thin(&of, &Retention::default(), hour(24 * 400))
-        .await
-        .unwrap();
 }
 
 /// What `auto_explain` logged: each statement with its plan.

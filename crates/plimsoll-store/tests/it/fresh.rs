@@ -1,6 +1,7 @@
 //! A store with nothing in it, of either back end, and the macro that runs clauses on both.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,7 +25,14 @@ pub(crate) struct Fresh {
 impl Fresh {
     pub(crate) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("history.db");
+        let mut fresh = Self::at(&folder.path().join("history.db")).await;
+        fresh._folder = Some(folder);
+        fresh
+    }
+
+    /// In a file, which the caller removes.
+    pub(crate) async fn at(path: &Path) -> Self {
+        let path = path.to_owned();
         let url = format!("sqlite:{}", path.display());
         let store = plimsoll_store::open(&url).unwrap();
         store.migrate().await.unwrap();
@@ -53,7 +61,7 @@ impl Fresh {
             store,
             url,
             sql: Box::new(sql),
-            _folder: Some(folder),
+            _folder: None,
         }
     }
 

@@ -17,6 +17,7 @@ mod fleet;
 mod foreign;
 mod model;
 mod postgres_session;
+mod recognised;
 mod sqlite_file;
 mod transfer;
 mod world;

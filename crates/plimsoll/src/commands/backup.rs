@@ -22,7 +22,7 @@ struct BackedUp<'a> {
 }
 
 pub(crate) async fn run(context: &Context, args: &args::Backup) -> anyhow::Result<Finding> {
-    let store = context.store()?;
+    let store = context.readable_store().await?;
     let file = &*args.file;
     let copy = NewFile::begin(file, Existing::Stays("a backup overwrites nothing"))?;
     let counter = Counter::new();

@@ -12,7 +12,7 @@ struct Migrated {
 }
 
 pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
-    let applied = context.store()?.migrate().await?;
+    let applied = context.writable_store()?.migrate().await?;
     if context.wants_json() {
         output::json(&Migrated { applied })?;
     } else if applied.is_empty() {

@@ -22,7 +22,7 @@ pub(crate) async fn run(context: Context, args: &args::Serve) -> anyhow::Result<
         settings.listen = listen;
     }
     settings.validate()?;
-    let store = context.store()?;
+    let store = context.writable_store()?;
     let listener = listen(settings.listen).await?;
     // Before anybody learns that it runs, and may end it.
     let stop = Stop::listen()?;

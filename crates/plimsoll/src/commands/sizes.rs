@@ -11,6 +11,7 @@ use plimsoll_server::answer::growth_base::growth_base;
 use plimsoll_server::answer::sizes::{SizesAnswer, SizesQuery, TableAnswer, sizes};
 use plimsoll_server::ask::Sort;
 use plimsoll_server::clock::{Clock as _, SystemClock};
+use plimsoll_store::StoreError;
 
 use super::Finding;
 use crate::context::Context;
@@ -18,7 +19,12 @@ use crate::output::{self, Column, thousands};
 
 pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<Finding> {
     let growth = match query.sort {
-        Sort::Growth => growth_base(&*context.store()?, &context.key()?, SystemClock.now()).await?,
+        Sort::Growth => {
+            match growth_base(&*context.store()?, &context.key()?, SystemClock.now()).await {
+                Err(StoreError::Absent { .. }) => None,
+                base => base?,
+            }
+        }
         _ => None,
     };
     let growth_is_unknown = query.sort == Sort::Growth && growth.is_none();

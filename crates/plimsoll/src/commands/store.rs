@@ -13,7 +13,7 @@ use crate::output;
 pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
     let settings = &context.config.settings;
     let answer = store(
-        &*context.store()?,
+        &*context.readable_store().await?,
         &settings.retention,
         settings.max_bytes,
         SystemClock.now(),

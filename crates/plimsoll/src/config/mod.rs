@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     /// Where the history is kept: a URL that may hold a password.
     pub(crate) store_url: SecretString,
+    /// Whether the folder for a new store may be made: in the user's data folder, or where `--create` is given.
+    pub(crate) may_create_folder: bool,
     /// Things that are allowed but hardly meant.
     pub(crate) warnings: Vec<String>,
 }
@@ -64,13 +66,14 @@ pub(crate) fn resolve(global: &Global) -> anyhow::Result<Config> {
             "history.hourly_for is shorter than history.all_for, so it has no effect".to_owned(),
         );
     }
-    let store_url = match global.store.clone().or(file.store.url) {
-        Some(url) => url,
-        None => default_store()?,
+    let (store_url, is_default) = match global.store.clone().or(file.store.url) {
+        Some(url) => (url, false),
+        None => (default_store()?, true),
     };
     Ok(Config {
         settings,
         store_url,
+        may_create_folder: is_default || global.create,
         warnings,
     })
 }

@@ -19,5 +19,6 @@ mod secrets;
 mod serve;
 mod server_faults;
 mod store;
+mod store_named;
 mod support;
 mod two_servers;
