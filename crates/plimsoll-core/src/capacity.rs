@@ -15,6 +15,10 @@ pub struct Capacity {
     pub source: CapacitySource,
     /// The directory that was looked at (`statvfs` only).
     pub path: Option<String>,
+    /// The mount point of the volume (`statvfs` only).
+    pub mount_point: Option<String>,
+    /// The pool of free space, equal for all that share it: as it was found, or the place that the number is of.
+    pub pool: String,
 }
 
 /// Where a capacity comes from.

@@ -69,6 +69,8 @@ pub struct InstanceFacts {
     pub log_bytes: Figure<u64>,
     /// How many bytes the whole instance may use: configured, or the volume of its data directory.
     pub capacity: Figure<Capacity>,
+    /// The volume of the server's own logs.
+    pub log_capacity: Figure<Capacity>,
 }
 
 /// A database's total.
@@ -116,6 +118,8 @@ pub struct Wal {
     pub max_size_bytes: Figure<u64>,
     /// Segments waiting to be archived; 0 where archiving is off.
     pub archive_pending: Figure<u64>,
+    /// The volume of `pg_wal`.
+    pub capacity: Figure<Capacity>,
 }
 
 /// One holder of WAL.

@@ -51,8 +51,10 @@ pub async fn facts(session: &Session, known: &[(Oid, u64)]) -> Result<InstanceFa
         temporary_bytes: temporary,
         log_bytes: logs(session, may, &settings).await?,
         capacity: Figure::default(),
+        log_capacity: Figure::default(),
     };
-    capacity::look(session, settings.data_directory(), &mut facts).await;
+    let (data, log) = (settings.data_directory(), settings.text("log_directory"));
+    capacity::look(session, data, log, &mut facts).await;
     Ok(facts)
 }
 

@@ -8,7 +8,6 @@ mod look;
 mod wal;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,15 +23,16 @@ use tokio_postgres::types::Type;
 
 pub use full::rest_of_disk;
 
-use crate::capacity::path_of;
 use crate::error::VisitError;
-use crate::ground::Ground;
 use crate::raw_text::RawText;
 use crate::session::{Param, Session};
-use crate::volumes::Volumes;
+use crate::volumes::{Directories, Volumes, path_of, text_of};
 use look::{MOST_ENTRIES, NO_FILES, ServerNow, Settings, fact, part, too_many, unsigned};
 
 const PG_DEFAULT: Oid = 1663;
+
+/// Why nothing is known of what lies in a tablespace whose link leads nowhere.
+const GONE: &str = "the tablespace's folder is not there";
 
 /// How long this host's volumes may take to answer.
 const VOLUMES_LIMIT: Duration = Duration::from_secs(1);
@@ -84,6 +84,7 @@ pub async fn pulse(
         volumes: BTreeMap::new(),
         found: BTreeMap::new(),
         directories: BTreeMap::new(),
+        lost: BTreeMap::new(),
         not_found: None,
         statements,
     };
@@ -91,18 +92,45 @@ pub async fn pulse(
     Ok(pulse)
 }
 
-/// Every tablespace but `pg_global`: its OID, name, and location (empty for `pg_default`).
-async fn places(session: &Session) -> Result<Vec<(Oid, String, String)>, VisitError> {
-    let rows = session
-        .rows(include_str!("pulse/tablespaces.sql"), &[])
-        .await?;
+/// A tablespace.
+struct Tablespace {
+    oid: Oid,
+    name: String,
+    /// Empty for `pg_default`; absent where the link that leads there cannot be read.
+    location: Figure<String>,
+}
+
+/// Every tablespace but `pg_global`.
+async fn places(session: &Session) -> Result<Vec<Tablespace>, VisitError> {
+    let sql = include_str!("pulse/tablespaces.sql");
+    let location = "coalesce(pg_tablespace_location(t.oid), '')";
+    let (rows, refusal) = match session
+        .rows(&sql.replace("{location}", location), &[])
+        .await
+    {
+        Ok(rows) => (rows, None),
+        // One link that cannot be read fails all: the names are there without.
+        Err(error) if error.session_lives() => {
+            let rows = session
+                .rows(&sql.replace("{location}", "null::text"), &[])
+                .await?;
+            (rows, Some(error.to_string()))
+        }
+        Err(error) => return Err(error),
+    };
     rows.iter()
         .map(|row| {
-            Ok((
-                session.read(row, "oid")?,
-                session.shared_text(row, "name")?,
-                path_text(session, row)?,
-            ))
+            let oid = session.read(row, "oid")?;
+            let location = match &refusal {
+                _ if oid == PG_DEFAULT => Figure::Known(String::new()),
+                Some(reason) => Figure::Absent(reason.clone()),
+                None => Figure::Known(path_text(session, row)?),
+            };
+            Ok(Tablespace {
+                oid,
+                name: session.shared_text(row, "name")?,
+                location,
+            })
         })
         .collect()
 }
@@ -183,15 +211,18 @@ async fn temporary(
         &[]
     };
     let found = fact(session, sql, params, |rows| {
-        let mut sums: BTreeMap<Oid, (String, u64)> = BTreeMap::new();
+        let mut sums: BTreeMap<Oid, (String, Option<u64>)> = BTreeMap::new();
         let mut writers: BTreeMap<i32, Writer> = BTreeMap::new();
         let mut entries = 0;
         for row in rows {
             let bytes = unsigned(session, row, "bytes")?.unwrap_or(0);
             let name = session.shared_text(row, "name")?;
-            sums.entry(session.read(row, "tablespace")?)
-                .or_insert((name, 0))
-                .1 += bytes;
+            // The functions take a folder that is not there for an empty one; theirs is a lower bound anyway.
+            let is_there = source == Source::Functions || session.read(row, "is_there")?;
+            let sum = sums
+                .entry(session.read(row, "tablespace")?)
+                .or_insert((name, is_there.then_some(0)));
+            sum.1 = sum.1.map(|sum| sum + bytes);
             entries = session.read::<i64, _>(row, "entries")?;
             if let Some(pid) = session.read::<Option<i32>, _>(row, "pid")? {
                 let user = session.shared_text_if(row, "role")?;
@@ -218,6 +249,9 @@ async fn temporary(
                     Place::Data
                 } else {
                     Place::Tablespace(name)
+                };
+                let Some(bytes) = bytes else {
+                    return (place, Part::unknown(Kind::Temporary, None, GONE));
                 };
                 let part = Part::measured(Kind::Temporary, None, bytes, source, now);
                 let part = match source {
@@ -330,50 +364,51 @@ async fn look_at_volumes(
     session: &Session,
     volumes: &Volumes,
     settings: &Settings,
-    tablespaces: &[(Oid, String, String)],
+    tablespaces: &[Tablespace],
     pulse: &mut Pulse,
 ) {
-    let data = settings.text("data_directory").map(path_of);
-    let data = match volumes
-        .ground(Ground::of(session), data, VOLUMES_LIMIT)
+    let hidden = |name: &str| {
+        format!(
+            "the role needs pg_read_all_settings (in pg_monitor) to see {name}; or set [[capacity]]"
+        )
+    };
+    let directories = Directories {
+        data: settings
+            .text("data_directory")
+            .map(path_of)
+            .ok_or_else(|| hidden("data_directory")),
+        log: settings.text("log_directory").map_or_else(
+            || Figure::Absent(hidden("log_directory")),
+            |log| Figure::Known(log.to_owned()),
+        ),
+        tablespaces: tablespaces
+            .iter()
+            .map(|space| (space.name.clone(), space.location.clone()))
+            .collect(),
+    };
+    let found = match volumes
+        .of_server(session, &directories, VOLUMES_LIMIT)
         .await
     {
-        Ok(data) => data,
+        Ok(found) => found,
         Err(reason) => {
             pulse.not_found = Some(reason);
             return;
         }
     };
-    let mut places = vec![
-        (Place::Data, data.clone()),
-        (Place::Wal, data.join("pg_wal")),
-    ];
-    if let Some(log) = settings.text("log_directory") {
-        places.push((Place::Log, data.join(log)));
-    }
-    for (_, name, location) in tablespaces
-        .iter()
-        .filter(|(_, _, location)| !location.is_empty())
-    {
-        places.push((
-            Place::Tablespace(name.clone()),
-            data.join(path_of(location)),
-        ));
-    }
-    let directories: Vec<PathBuf> = places
-        .iter()
-        .map(|(_, directory)| directory.clone())
-        .collect();
-    let found = volumes.look(&directories, VOLUMES_LIMIT).await;
-    for (place, directory) in places {
-        if let Some(Figure::Known(found)) = found.get(&directory) {
-            pulse.found.insert(place, found.pool.clone());
-            pulse
-                .volumes
-                .insert(found.pool.clone(), Figure::Known(found.space.clone()));
+    for (place, (directory, figure)) in found {
+        if let Some(directory) = directory {
+            let text = text_of(&directory);
+            pulse.directories.insert(place.clone(), text);
         }
-    }
-    if let Some(Figure::Absent(reason)) = found.get(&data) {
-        pulse.not_found = Some(reason.clone());
+        match figure {
+            Figure::Known(found) => {
+                pulse.found.insert(place, found.pool.clone());
+                pulse.volumes.insert(found.pool, Figure::Known(found.space));
+            }
+            Figure::Absent(reason) => {
+                pulse.lost.insert(place, reason);
+            }
+        }
     }
 }

@@ -8,19 +8,36 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::mounts::{mount_of, mounts};
 use plimsoll_core::disk::pulse::Space;
 use plimsoll_core::instance::Figure;
+use plimsoll_core::name;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::ground::Ground;
+use crate::session::Session;
 
 /// Looks at volumes, and knows which looks still hang.
 #[derive(Debug, Clone, Default)]
 pub struct Volumes {
     under_way: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
+
+/// Where a server says that its directories lie, each known or absent with its reason.
+#[derive(Debug, Clone)]
+pub(crate) struct Directories {
+    /// The data directory.
+    pub(crate) data: Result<PathBuf, String>,
+    /// `log_directory`, relative to it or not.
+    pub(crate) log: Figure<String>,
+    /// Each tablespace's name and location; empty for those in the data directory.
+    pub(crate) tablespaces: Vec<(String, Figure<String>)>,
+}
+
+/// The directory of each place of a server, where it is known, and what it lies on; or why nothing of the server is found here.
+pub(crate) type OfServer = Result<BTreeMap<Place, (Option<PathBuf>, Figure<Found>)>, String>;
 
 /// A directory's pool, and what that has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +84,56 @@ impl Volumes {
             found.insert(path.clone(), figure);
         }
         found
+    }
+
+    /// What each place of a server lies on, if its data directory is this host's.
+    pub(crate) async fn of_server(
+        &self,
+        session: &Session,
+        directories: &Directories,
+        limit: Duration,
+    ) -> OfServer {
+        let ground = Ground::of(session);
+        let named = match &directories.data {
+            Ok(data) => Some(data.clone()),
+            Err(reason) if session.is_unix_socket() => return Err(reason.clone()),
+            // That the server may be another host's goes first.
+            Err(_) => None,
+        };
+        let data = self.ground(ground, named, limit).await?;
+        let mut places = vec![
+            (Place::Data, Figure::Known(data.clone())),
+            (Place::Wal, Figure::Known(data.join("pg_wal"))),
+        ];
+        places.push((
+            Place::Log,
+            match &directories.log {
+                Figure::Known(log) => Figure::Known(data.join(path_of(log))),
+                Figure::Absent(reason) => Figure::Absent(reason.clone()),
+            },
+        ));
+        for (name, location) in &directories.tablespaces {
+            let directory = match location {
+                Figure::Known(location) if location.is_empty() => continue,
+                // Relative where the tablespace was made inside the data directory.
+                Figure::Known(location) => Figure::Known(data.join(path_of(location))),
+                Figure::Absent(reason) => Figure::Absent(reason.clone()),
+            };
+            places.push((Place::of_tablespace(name), directory));
+        }
+        let known: Vec<PathBuf> = places
+            .iter()
+            .filter_map(|(_, directory)| directory.known().cloned())
+            .collect();
+        let found = self.look(&known, limit).await;
+        let of = |directory: &Figure<PathBuf>| match directory {
+            Figure::Known(path) => (Some(path.clone()), found[path].clone()),
+            Figure::Absent(reason) => (None, Figure::Absent(reason.clone())),
+        };
+        Ok(places
+            .iter()
+            .map(|(place, directory)| (place.clone(), of(directory)))
+            .collect())
     }
 
     /// The server's data directory, if it is this host's; else why not.
@@ -128,6 +195,30 @@ impl Volumes {
         }
         Some(receiver)
     }
+}
+
+/// The path that [`name::of_bytes`] wrote.
+#[cfg(unix)]
+pub(crate) fn path_of(text: &str) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    std::ffi::OsStr::from_bytes(&name::bytes_of(text)).into()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn path_of(text: &str) -> PathBuf {
+    text.into()
+}
+
+/// A path as [`name::of_bytes`] writes it.
+#[cfg(unix)]
+pub(crate) fn text_of(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    name::of_bytes(path.as_os_str().as_bytes()).into_owned()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn text_of(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 fn look_at(path: &Path) -> Result<Found, String> {

@@ -148,11 +148,22 @@ impl Context {
     /// where there is one.
     pub(crate) async fn visit(&self) -> anyhow::Result<Snapshot> {
         let (target, watched) = self.target()?;
+        self.visit_target(&target, watched).await
+    }
+
+    /// Visits another database of that server now.
+    pub(crate) async fn visit_database(&self, name: &str) -> anyhow::Result<Snapshot> {
+        let (target, watched) = self.target()?;
+        let url = target.url.with_database(name);
+        self.visit_target(&Target { url, ..target }, watched).await
+    }
+
+    async fn visit_target(&self, target: &Target, watched: &Watched) -> anyhow::Result<Snapshot> {
         let spinner = Spinner::new();
         let cancel = CancellationToken::new();
         let now = SystemClock.now();
         let mut memory = Memory::default();
-        let visiting = visit(&target, &watched.visit, &mut memory, &spinner, &cancel, now);
+        let visiting = visit(target, &watched.visit, &mut memory, &spinner, &cancel, now);
         let snapshot = {
             tokio::pin!(visiting);
             tokio::select! {

@@ -24,8 +24,10 @@ mod session;
 mod standby;
 mod supervisor;
 pub mod test;
+mod volume;
 
 pub use error::StartError;
 pub use installation::{Installation, SUPPORTED_MAJORS};
 pub use server::{Options, Server};
 pub use session::Session;
+pub use volume::{Volume, say_volumes};

@@ -20,6 +20,16 @@ pub enum Place {
     Tablespace(String),
 }
 
+impl Place {
+    /// Of a tablespace: `pg_default` and `pg_global` lie in the data directory.
+    pub fn of_tablespace(name: &str) -> Self {
+        match name {
+            "pg_default" | "pg_global" => Self::Data,
+            _ => Self::Tablespace(name.to_owned()),
+        }
+    }
+}
+
 /// A place is not one of `data`, `wal`, `log` and `tablespace:NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no volume's name: data, wal, log or tablespace:NAME")]

@@ -37,7 +37,10 @@ pub struct Pulse {
     /// any more has left is looked for there.
     #[serde(default)]
     pub directories: BTreeMap<Place, String>,
-    /// Why the places were not found, if they were not.
+    /// Why a place was not found, or what it lies on does not answer.
+    #[serde(default)]
+    pub lost: BTreeMap<Place, String>,
+    /// Why no place was found, if none was.
     pub not_found: Option<String>,
     /// What it cost.
     pub statements: u64,

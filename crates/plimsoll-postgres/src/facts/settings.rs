@@ -7,10 +7,10 @@ use plimsoll_core::instance::Figure;
 use plimsoll_core::name;
 
 use super::figure;
-use crate::capacity::path_of;
 use crate::error::VisitError;
 use crate::raw_text::RawText;
 use crate::session::Session;
+use crate::volumes::path_of;
 
 /// Settings by name, with their units; those that the role may not see are missing.
 pub(super) struct Settings(Figure<BTreeMap<String, Setting>>);

@@ -42,6 +42,7 @@ pub(super) async fn wal(
         keep_size_bytes,
         max_size_bytes: settings.bytes("max_wal_size"),
         archive_pending,
+        capacity: Figure::default(),
     })
 }
 

@@ -25,3 +25,8 @@ left join pg_database b on b.oid = d.database,
     pg_stat_file(d.folder || '/' || f, true) s (size, access, modification, change, creation, isdir)
 where not s.isdir
 group by d.tablespace, d.database, b.datname
+union all
+-- a tablespace whose folder is gone or not mounted: what lies there is not known
+select t.oid, t.spcname::text, null
+from pg_tablespace t
+where t.oid not in (1663, 1664) and (pg_stat_file('pg_tblspc/' || t.oid, true)).isdir is not true

@@ -10,7 +10,7 @@ use plimsoll_core::instance::Figure;
 use tokio_postgres::types::Type;
 
 use super::look::{NO_FILES, ServerNow, Settings, fact, unsigned};
-use super::{PG_DEFAULT, places};
+use super::{GONE, Tablespace, places};
 use crate::databases::databases;
 use crate::error::VisitError;
 use crate::privileges::Privileges;
@@ -66,8 +66,12 @@ async fn in_files(session: &Session, now: Timestamp) -> Result<Vec<(Place, Part)
             .map(|row| {
                 let tablespace: Oid = session.read(row, "tablespace")?;
                 let name = session.shared_text(row, "name")?;
-                let bytes = unsigned(session, row, "bytes")?.unwrap_or(0);
-                let part = Part::measured(Kind::Database, Some(&name), bytes, Source::Files, now);
+                let part = match unsigned(session, row, "bytes")? {
+                    Some(bytes) => {
+                        Part::measured(Kind::Database, Some(&name), bytes, Source::Files, now)
+                    }
+                    None => Part::unknown(Kind::Database, Some(&of_tablespace(&name)), GONE),
+                };
                 Ok((place(&names, tablespace), part))
             })
             .collect::<Result<Vec<_>, VisitError>>()
@@ -92,12 +96,10 @@ async fn by_functions(session: &Session, now: Timestamp) -> Result<Vec<(Place, P
     }
     let may = Privileges::read(session).await?;
     let mut parts = Vec::new();
-    for (oid, name, _) in &names {
-        let figure = tablespace(session, &may, *oid, may.ls_tmpdir).await?;
-        parts.push((
-            place(&names, *oid),
-            part(&format!("tablespace {name}"), &figure),
-        ));
+    for space in &names {
+        let figure = tablespace(session, &may, space.oid, may.ls_tmpdir).await?;
+        let name = of_tablespace(&space.name);
+        parts.push((place(&names, space.oid), part(&name, &figure)));
     }
     Ok(parts)
 }
@@ -180,9 +182,12 @@ async fn directory(
     .into())
 }
 
-fn place(names: &[(Oid, String, String)], tablespace: Oid) -> Place {
-    let name = names
-        .iter()
-        .find(|(oid, ..)| *oid == tablespace && tablespace != PG_DEFAULT);
-    name.map_or(Place::Data, |(_, name, _)| Place::Tablespace(name.clone()))
+/// The part of all that databases have in a tablespace.
+fn of_tablespace(name: &str) -> String {
+    format!("tablespace {name}")
+}
+
+fn place(names: &[Tablespace], tablespace: Oid) -> Place {
+    let named = names.iter().find(|space| space.oid == tablespace);
+    named.map_or(Place::Data, |space| Place::of_tablespace(&space.name))
 }

@@ -37,6 +37,7 @@ select
     t.spcname::text as name,
     b.pid,
     coalesce(b.bytes, 0) as bytes,
+    t.oid = 1663 or (pg_stat_file('pg_tblspc/' || t.oid, true)).isdir is true as is_there,
     a.usename::text as role,
     a.query_start as since,
     (select count(*) from entries) as entries

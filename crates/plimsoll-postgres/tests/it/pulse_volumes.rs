@@ -1,7 +1,5 @@
 //! Volumes of their own under one server, where this host lets us mount them: else the test says that it did nothing.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,39 +8,13 @@ use plimsoll_core::disk::part::{Kind, Part};
 use plimsoll_core::disk::pulse::{Pulse, Space};
 use plimsoll_core::disk::volume::{FileSystem, at_pulse, full_look, known_bytes};
 use plimsoll_core::disk::why::why;
-use plimsoll_postgres::Volumes;
-use throwaway_postgres::{Installation, Server, test};
+use plimsoll_postgres::{Volumes, rest_of_disk};
+use throwaway_postgres::{Installation, Server, Volume, say_volumes, test};
 
 use crate::pulse::{look, on_disk};
 use crate::session::open;
 
 const MB: u64 = 1 << 20;
-
-/// A small volume, gone when this is dropped, also under a server that still runs.
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-fn is_done(program: &str, args: &[&str]) -> bool {
-    Command::new(program)
-        .args(args)
-        .output()
-        .is_ok_and(|output| output.status.success())
-}
-
-fn mount(server: &Server, name: &str, mb: u64) -> Option<Mounted> {
-    let folder = server.make_folder(name).unwrap();
-    let options = format!("size={mb}m,mode=755");
-    is_done(
-        "mount",
-        &["-t", "tmpfs", "-o", &options, "tmpfs", folder.to_str()?],
-    )
-    .then(|| Mounted(folder))
-}
 
 /// The parts of a place, as a list for its volume.
 fn parts(pulse: &Pulse, place: &Place) -> Vec<Part> {
@@ -77,21 +49,13 @@ async fn elsewhere(installation: &Installation) {
         return;
     }
     let server = Server::start(&test::options(installation)).unwrap();
-    let (Some(wal), Some(fast)) = (mount(&server, "wal", 512), mount(&server, "fast", 16)) else {
-        #[expect(
-            clippy::print_stderr,
-            reason = "a test that did nothing must not look like one that passed"
-        )]
-        {
-            eprintln!("not tested: volumes of their own, since this user may not mount");
-        }
-        return;
-    };
-    move_wal(&server, &wal.0);
-    let location = fast.0.join("space");
-    std::fs::create_dir(&location).unwrap();
-    let owner = format!("--reference={}", server.data_dir().display());
-    assert!(is_done("chown", &[&owner, location.to_str().unwrap()]));
+    let volumes = Volume::tmpfs(&server, "wal", 512)
+        .and_then(|wal| Ok((wal, Volume::tmpfs(&server, "fast", 16)?)));
+    let made = volumes.as_ref().map(|_| ()).map_err(String::as_str);
+    say_volumes("WAL and a tablespace elsewhere", made);
+    let Ok((wal, fast)) = volumes else { return };
+    wal.take_wal(&server).unwrap();
+    let location = fast.make_folder(&server, "space").unwrap();
     server
         .sql(
             "postgres",
@@ -114,7 +78,7 @@ async fn elsewhere(installation: &Installation) {
     assert_eq!(space(&first, &Place::Wal).capacity_bytes, 512 * MB);
     assert_eq!(
         space(&first, &Place::Wal).mount_point,
-        wal.0.to_str().unwrap()
+        wal.path().to_str().unwrap()
     );
 
     // A neighbour's file: unexplained at the next pulse, elsewhere at the next look, and the sum holds.
@@ -129,7 +93,7 @@ async fn elsewhere(installation: &Installation) {
         bytes(&full, Kind::Wal),
         i64::try_from(on_disk(&server, "pg_wal")).unwrap()
     );
-    std::fs::write(wal.0.join("neighbour"), vec![1; 5 << 20]).unwrap();
+    std::fs::write(wal.path().join("neighbour"), vec![1; 5 << 20]).unwrap();
     let second = look(&session).await;
     let pulsed = at_pulse(used(&second), parts(&second, &Place::Wal), &full, second.at);
     assert_eq!(
@@ -187,27 +151,42 @@ async fn elsewhere(installation: &Installation) {
         "a tmpfs takes what its files have"
     );
 
+    // A link that cannot be read costs what lies behind it, and no more.
+    let oid = server
+        .sql(
+            "postgres",
+            "select oid from pg_tablespace where spcname = 'fast'",
+        )
+        .unwrap()[0][0]
+        .clone()
+        .unwrap();
+    let link = server.data_dir().join("pg_tblspc").join(oid);
+    std::fs::remove_file(&link).unwrap();
+    let lost = look(&session).await;
+    assert!(lost.lost.contains_key(&on), "{:?}", lost.lost);
+    assert_eq!(lost.found[&Place::Wal], pools[1]);
+    let temporary = parts(&lost, &on);
+    assert_eq!((temporary.len(), temporary[0].bytes), (1, None));
+    assert_eq!(
+        bytes(&parts(&lost, &Place::Wal), Kind::Wal),
+        bytes(&pulsed, Kind::Wal)
+    );
+    let rest = rest_of_disk(&session, lost.at).await.unwrap();
+    let there = rest.iter().filter(|(place, _)| *place == on);
+    assert_eq!(
+        there.map(|(_, part)| part.bytes).collect::<Vec<_>>(),
+        [None]
+    );
+    std::os::unix::fs::symlink(&location, &link).unwrap();
+
     // Full, and stopped: the volume is looked at all the same.
-    let filler = fast.0.join("filler");
+    let filler = fast.path().join("filler");
     assert!(std::fs::write(&filler, vec![1; 32 << 20]).is_err());
     assert_eq!(space(&look(&session).await, &on).available_bytes, 0);
     server.stop().unwrap();
     let found = Volumes::default()
-        .look(std::slice::from_ref(&wal.0), Duration::from_secs(5))
+        .look(&[wal.path().to_path_buf()], Duration::from_secs(5))
         .await;
-    assert_eq!(found[&wal.0].known().unwrap().pool, pools[1]);
+    assert_eq!(found[wal.path()].known().unwrap().pool, pools[1]);
     assert!(Timestamp::now() >= third.at);
-}
-
-/// As the manual tells: stopped, moved, linked.
-fn move_wal(server: &Server, volume: &Path) {
-    server.stop().unwrap();
-    let (old, new) = (server.data_dir().join("pg_wal"), volume.join("pg_wal"));
-    assert!(is_done(
-        "cp",
-        &["-a", old.to_str().unwrap(), new.to_str().unwrap()]
-    ));
-    std::fs::remove_dir_all(&old).unwrap();
-    std::os::unix::fs::symlink(&new, &old).unwrap();
-    server.start_again().unwrap();
 }

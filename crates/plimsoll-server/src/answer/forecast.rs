@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::events::{EventAnswer, event};
-use super::room::RoomAnswer;
+use super::room::{RoomAnswer, VolumeRoomAnswer};
 use super::schema;
 use super::shapes::{
     self, BacktestAnswer, BandAnswer, FullOnAnswer, InsufficientAnswer, PassageAnswer, ShapeAnswer,
@@ -40,8 +40,11 @@ pub struct ForecastAnswer {
     pub slope_bytes_per_day: Option<i64>,
     /// Where the size is expected at each horizon.
     pub forecast: Vec<BandAnswer>,
-    /// How far it may grow, and where that number comes from.
+    /// How far it may grow, and where that number comes from: on the volume that is full first.
     pub capacity: RoomAnswer,
+    /// Each volume that it lies on, the one that is full first before the others: what grows on one is compared with
+    /// what is free there. Empty where the question itself names the limit.
+    pub volumes: Vec<VolumeRoomAnswer>,
     /// When that limit is reached; null where `unknown` says why.
     pub full_on: Option<FullOnAnswer>,
     /// Why `full_on` is null.
@@ -99,6 +102,7 @@ pub fn drawn(forecast: Forecast) -> Drawn {
         points,
         not_growth,
         room,
+        volumes,
         reconciled,
         found,
         path,
@@ -123,6 +127,7 @@ pub fn drawn(forecast: Forecast) -> Drawn {
         slope_bytes_per_day: found.slope_bytes_per_day.map(round::signed_bytes),
         forecast: found.forecast.iter().map(BandAnswer::from).collect(),
         capacity: room.into(),
+        volumes: volumes.into_iter().map(Into::into).collect(),
         full_on,
         unknown,
         limits,

@@ -5,13 +5,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schema;
-use crate::forecasting::{Room, RoomSource};
+use super::shapes::FullOnAnswer;
+use crate::forecasting::{OnVolume, Room, RoomSource, round};
 
 /// How far the size may grow, and where that number comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
 pub struct RoomAnswer {
     /// What the size may reach while all else stays as it is: its bytes and what is free. The limit of
-    /// `limits` and `full_on`.
+    /// `limits` and `full_on`. Of a size that lies on several volumes: what its part on this one may reach.
     pub limit_bytes: Option<u64>,
     /// Bytes that may be used in all, by anything.
     pub capacity_bytes: Option<u64>,
@@ -25,8 +26,42 @@ pub struct RoomAnswer {
     pub source: Option<&'static str>,
     /// The directory that was looked at (`statvfs` only).
     pub path: Option<String>,
+    /// The volume's mount point, where this host sees it.
+    pub volume: Option<String>,
+    /// The pool of free space that the volume has a share of.
+    pub pool: Option<String>,
+    /// What of the server lies there: `data`, `wal`, `log`, `tablespace:NAME`.
+    pub places: Vec<String>,
     /// Why `limit_bytes` is null.
     pub capacity_unknown: Option<String>,
+}
+
+/// A volume that the size lies on, with what of it lies there.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct VolumeRoomAnswer {
+    /// How far that may grow.
+    #[serde(flatten)]
+    pub room: RoomAnswer,
+    /// Its bytes at the last sample; null where the samples do not hold them.
+    pub level_bytes: Option<u64>,
+    /// Growth per day expected over the next 30 days.
+    pub slope_bytes_per_day: Option<i64>,
+    /// When the volume is full; null where `unknown` says why.
+    pub full_on: Option<FullOnAnswer>,
+    /// Why `full_on` is null.
+    pub unknown: Option<String>,
+}
+
+impl From<OnVolume> for VolumeRoomAnswer {
+    fn from(volume: OnVolume) -> Self {
+        Self {
+            room: volume.room.into(),
+            level_bytes: volume.level_bytes,
+            slope_bytes_per_day: volume.slope_bytes_per_day.map(round::signed_bytes),
+            full_on: volume.full_on.map(Into::into),
+            unknown: volume.unknown,
+        }
+    }
 }
 
 impl From<Room> for RoomAnswer {
@@ -42,6 +77,9 @@ impl From<Room> for RoomAnswer {
                 RoomSource::Capacity(CapacitySource::Statvfs) => "statvfs",
             }),
             path: room.path,
+            volume: room.volume,
+            pool: room.pool,
+            places: room.places,
             capacity_unknown: room.unknown,
         }
     }

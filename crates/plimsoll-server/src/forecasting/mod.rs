@@ -13,7 +13,13 @@ mod refresh;
 mod room;
 pub(crate) mod round;
 mod service;
+mod shares;
+mod split;
+mod spread;
 mod subject;
+mod volumes;
+
+use std::sync::Arc;
 
 use plimsoll_core::forecast::coherent::Adjustment;
 use plimsoll_core::forecast::{Band, KnownChange, Point};
@@ -24,13 +30,17 @@ use plimsoll_store::{DatabaseKey, NamedEvent, Store, StoreError, TableName};
 use crate::panics::{Panicked, message};
 use adjust::Adjusted;
 use reads::Series;
+use subject::Found;
+use volumes::Limits;
 
 pub use adjust::Reconciled;
 pub use ranking::{DEFAULT_ROWS, Expected, RankBy, Ranking, Row, ranking};
 pub use refresh::{refresh, refresh_if_due};
 pub use room::{Room, RoomSource, in_use};
 pub use service::Forecasts;
+pub use shares::lies_on_several_volumes;
 pub use subject::{Kind, Subject};
+pub use volumes::OnVolume;
 
 /// What a forecast is asked of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +84,10 @@ pub struct Forecast {
     pub points: Vec<Point>,
     /// Recorded events that are no growth and have left the trend, oldest first.
     pub not_growth: Vec<NamedEvent>,
-    /// How far the size may grow.
+    /// How far the size may grow: on the volume that is full first.
     pub room: Room,
+    /// Each volume that it lies on.
+    pub volumes: Vec<OnVolume>,
     /// The sample as of which it agrees with the forecasts around it, or why it does not.
     pub reconciled: Result<Reconciled, String>,
     /// What the history says, at the horizons that were asked for.
@@ -117,28 +129,37 @@ pub enum ForecastError {
     Panicked(Panicked),
 }
 
-/// Forecasts what the history has. The snapshot says what is free and what lies where; without one,
-/// the text says why there is none.
+/// What visits saw, for what the history alone does not tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The database; or why there is no snapshot of it.
+    pub database: Result<&'a Snapshot, &'a str>,
+    /// The instance's other databases, as far as they were visited.
+    pub others: &'a [Arc<Snapshot>],
+}
+
+/// Forecasts what the history has. Snapshots say what is free and what lies where.
 pub async fn forecast(
     store: &dyn Store,
     of: &DatabaseKey,
     what: &ForecastOf,
-    snapshot: Result<&Snapshot, &str>,
+    seen: Seen<'_>,
     query: &ForecastQuery,
 ) -> Result<Forecast, ForecastError> {
-    let (subject, series) = subject::find(store, of, what, snapshot).await?;
-    let newest = newest(&series.points);
-    let room = subject::room(what, &subject, snapshot, query.capacity_bytes, newest);
-    let now = newest.map(|point| point.at);
-    let adjusted = match subject::part(&subject) {
+    let found = subject::find(store, of, what, seen.database).await?;
+    let limits = match query.capacity_bytes {
+        Some(asked) => Limits::Asked(Room::asked(asked)),
+        None => Limits::Volumes(shares::shares(store, of, what, &found.series, seen).await?),
+    };
+    let now = newest(&found.series.points).map(|point| point.at);
+    let adjusted = match subject::part(&found.subject) {
         Some((kind, name)) => adjust::adjustment(store, of, kind, name, now).await?,
         None => adjust::of_whole(store, of, what, now).await?,
     };
     let horizons_days = query.horizons_days.clone();
     // a long series takes a tenth of a second, which no other task should wait for
-    let computed = tokio::task::spawn_blocking(move || {
-        compute(subject, series, room, adjusted, &horizons_days)
-    });
+    let computed =
+        tokio::task::spawn_blocking(move || compute(found, limits, adjusted, &horizons_days));
     computed.await.map_err(|error| {
         let panic = error.try_into_panic();
         let message = panic.map_or_else(|error| error.to_string(), |panic| message(&*panic));
@@ -152,49 +173,65 @@ pub fn of_points(points: Vec<Point>, query: &ForecastQuery) -> Forecast {
         || Room::unknown("no limit was given: --capacity BYTES"),
         Room::asked,
     );
-    let series = Series {
-        points,
-        events: Vec::new(),
+    let found = Found {
+        subject: Subject::file(),
+        series: Series {
+            points,
+            events: Vec::new(),
+        },
+        among: None,
     };
     let alone = Err("a file is forecast on its own".to_owned());
-    compute(Subject::file(), series, room, alone, &query.horizons_days)
+    compute(found, Limits::Asked(room), alone, &query.horizons_days)
 }
 
-fn compute(
-    subject: Subject,
-    series: Series,
-    room: Room,
-    adjusted: Adjusted,
-    horizons_days: &[f64],
-) -> Forecast {
-    let (adjustment, reconciled) = match adjusted {
+fn compute(found: Found, limits: Limits, adjusted: Adjusted, horizons_days: &[f64]) -> Forecast {
+    let Found {
+        subject,
+        series,
+        among,
+    } = found;
+    let (mut adjustment, mut reconciled) = match adjusted {
         Ok((adjustment, reconciled)) => (adjustment, Ok(reconciled)),
         Err(reason) => (Adjustment::default(), Err(reason)),
     };
-    let limits_bytes: Vec<u64> = room.limit_bytes.into_iter().collect();
+    if let Some((whole, others)) = &among {
+        let parts: Vec<&Series> = std::iter::once(&series).chain(others).collect();
+        if let Some(moved) = spread::spread(whole, adjustment, &parts) {
+            adjustment = moved[0];
+        } else {
+            adjustment = Adjustment::default();
+            reconciled = Err(
+                "what the database has in some tablespace cannot be forecast yet, so this is forecast on its own"
+                    .to_owned(),
+            );
+        }
+    }
     let known = reads::known(&series.events);
     let furthest = horizons_days.iter().copied().fold(0.0, f64::max);
     let steps = (0..=PATH_STEPS).map(|step| furthest * f64::from(step) / f64::from(PATH_STEPS));
     let asked_and_drawn: Vec<f64> = horizons_days.iter().copied().chain(steps).collect();
-    let mut found = outlook(
+    let mut outlook = outlook(
         &series.points,
         Question {
             horizons_days: &asked_and_drawn,
-            limits_bytes: &limits_bytes,
+            limits_bytes: &limits.of_all(&series),
             known: &known,
             adjustment,
         },
     );
-    let path = found
+    let (room, volumes) = limits.settle(&series, adjustment, &mut outlook);
+    let path = outlook
         .forecast
-        .split_off(horizons_days.len().min(found.forecast.len()));
+        .split_off(horizons_days.len().min(outlook.forecast.len()));
     Forecast {
         subject,
         points: series.points,
         not_growth: series.events,
         room,
+        volumes,
         reconciled,
-        found,
+        found: outlook,
         path,
     }
 }

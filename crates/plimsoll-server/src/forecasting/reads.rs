@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::change::EventKind;
 use plimsoll_core::forecast::{KnownChange, Point};
-use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{
     DatabaseKey, EventQuery, NamedEvent, SampleQuery, SeriesQuery, Step, Store, StoreError,
     TableName,
 };
 
 /// A series, and what is known to have happened to it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Series {
     pub(super) points: Vec<Point>,
     /// Recorded events that are no growth.
@@ -146,78 +145,49 @@ pub(super) async fn table(
     }))
 }
 
-/// A database's part of a tablespace: the tables and indexes that lie there now.
-pub(super) async fn tablespace(
+/// All databases of an instance that are sampled, each with its series.
+pub(super) async fn databases(
     store: &dyn Store,
-    of: &DatabaseKey,
-    snapshot: &Snapshot,
-    oid: plimsoll_core::Oid,
-) -> Result<Series, StoreError> {
-    let mut parts: Vec<Vec<Point>> = Vec::new();
-    let mut events = Vec::new();
-    for table in &snapshot.tables {
-        let has_heap = table.heap.tablespace == oid;
-        let has_index = |index: &&plimsoll_core::snapshot::Index| index.storage.tablespace == oid;
-        if !has_heap && !table.indexes.iter().any(|index| has_index(&index)) {
-            continue;
-        }
-        let name = TableName::new(&*table.schema_name, &*table.table_name);
-        let Some(series) = store.table_series(of, &name, &hourly()).await? else {
-            continue;
-        };
-        if has_heap {
-            let alone = |point: &plimsoll_store::Point| {
-                Some(Point {
-                    at: point.sampled_at,
-                    bytes: point.sizes.heap_bytes? + point.sizes.all_toast_bytes(),
-                })
-            };
-            parts.push(series.points.iter().filter_map(alone).collect());
-            events.extend(series.events);
-        }
-        for index in table.indexes.iter().filter(has_index) {
-            let known = series
-                .indexes
-                .iter()
-                .find(|known| *known.index_name == *index.index_name && !known.is_gone);
-            parts.extend(known.map(|known| sizes(&known.points)));
-        }
-    }
-    Ok(Series {
-        points: together(&parts, Before::Nothing),
-        events: no_growth(events),
-    })
-}
-
-/// All databases of an instance that are sampled.
-pub(super) async fn instance(store: &dyn Store, name: &str) -> Result<Series, StoreError> {
-    let mut parts = Vec::new();
-    let mut events = Vec::new();
+    instance: &str,
+) -> Result<Vec<(DatabaseKey, Series)>, StoreError> {
+    let mut all = Vec::new();
     for key in store.databases().await? {
-        if key.instance == name {
-            parts.push(totals(store, &key).await?);
-            events.extend(no_growth(store.events(&key, &query(None)).await?));
+        if key.instance == instance {
+            let series = database(store, &key).await?;
+            all.push((key, series));
         }
     }
-    let newest = parts
-        .iter()
-        .filter_map(|points| points.last())
-        .map(|point| point.at)
-        .max();
-    parts.retain(|points| {
-        let last = points.last().map(|point| point.at);
-        last.zip(newest)
+    let last = |series: &Series| series.points.last().map(|point| point.at);
+    let newest = all.iter().filter_map(|(_, series)| last(series)).max();
+    all.retain(|(_, series)| {
+        last(series)
+            .zip(newest)
             .is_some_and(|(last, newest)| newest.duration_since(last) < GONE_AFTER)
     });
-    Ok(Series {
+    Ok(all)
+}
+
+/// Their sum.
+pub(super) fn instance(databases: &[(DatabaseKey, Series)]) -> Series {
+    all_of(databases.iter().map(|(_, series)| series))
+}
+
+/// The sum of databases' series, or of parts of them.
+pub(super) fn all_of<'a>(series: impl Iterator<Item = &'a Series>) -> Series {
+    let (mut parts, mut events) = (Vec::new(), Vec::new());
+    for one in series {
+        parts.push(one.points.clone());
+        events.extend(one.events.iter().cloned());
+    }
+    Series {
         points: together(&parts, Before::AsFirst),
         events,
-    })
+    }
 }
 
 /// What a part counts as before its first point.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
+pub(super) enum Before {
     /// It was not there yet.
     Nothing,
     /// It was there and nobody looked: that it is watched now is no growth.
@@ -225,7 +195,7 @@ enum Before {
 }
 
 /// The sum of several series, at each moment of any of them.
-fn together(parts: &[Vec<Point>], before: Before) -> Vec<Point> {
+pub(super) fn together(parts: &[Vec<Point>], before: Before) -> Vec<Point> {
     let mut changes: Vec<(Timestamp, i128)> = Vec::new();
     let mut sum = 0_i128;
     for points in parts {

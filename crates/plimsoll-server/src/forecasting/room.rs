@@ -18,6 +18,12 @@ pub struct Room {
     pub source: Option<RoomSource>,
     /// The directory that was looked at.
     pub path: Option<String>,
+    /// The volume: its mount point, where this host sees it.
+    pub volume: Option<String>,
+    /// The pool of free space that it has a share of.
+    pub pool: Option<String>,
+    /// What of the server lies there: `data`, `wal`, `log`, `tablespace:NAME`.
+    pub places: Vec<String>,
     /// Why `limit_bytes` is not known.
     pub unknown: Option<String>,
 }
@@ -67,6 +73,9 @@ impl Room {
             available_bytes: Some(available_bytes),
             source: Some(RoomSource::Capacity(capacity.source)),
             path: capacity.path.clone(),
+            volume: capacity.mount_point.clone(),
+            pool: Some(capacity.pool.clone()),
+            places: Vec::new(),
             unknown: None,
         }
     }
@@ -97,6 +106,8 @@ mod tests {
                 available_bytes: available,
                 source: CapacitySource::Config,
                 path: None,
+                mount_point: None,
+                pool: "data".to_owned(),
             })
         };
         for (capacity, in_use, limit) in [

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, ForecastHeader, Store, StoreError};
 use tokio::sync::Mutex;
 
-use super::{Forecast, ForecastError, ForecastOf, ForecastQuery, RankBy, Ranking};
+use super::{Forecast, ForecastError, ForecastOf, ForecastQuery, RankBy, Ranking, Seen};
 use crate::clock::Clock;
 
 /// Makes forecasts, and answers with those that are made.
@@ -51,10 +50,10 @@ impl Forecasts {
         &self,
         of: &DatabaseKey,
         what: &ForecastOf,
-        snapshot: Result<&Snapshot, &str>,
+        seen: Seen<'_>,
         query: &ForecastQuery,
     ) -> Result<Forecast, ForecastError> {
-        super::forecast(&*self.store, of, what, snapshot, query).await
+        super::forecast(&*self.store, of, what, seen, query).await
     }
 
     /// Ranks what is in a database by its expected growth; see [`super::ranking()`].

@@ -1,14 +1,11 @@
 //! What is forecast: its names, its series, and how far it may grow.
 
-use plimsoll_core::capacity::Capacity;
-use plimsoll_core::forecast::Point;
-use plimsoll_core::instance::{Figure, Tablespace};
+use plimsoll_core::instance::Tablespace;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, PartKind, Store, TableName};
 
 use super::reads::{self, Series};
-use super::room::{self, Room};
-use super::{ForecastError, ForecastOf};
+use super::{ForecastError, ForecastOf, shares};
 
 /// What a forecast turned out to be of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,13 +57,21 @@ impl Subject {
     }
 }
 
+/// What was found of a subject.
+pub(super) struct Found {
+    pub(super) subject: Subject,
+    pub(super) series: Series,
+    /// Of a part of a database: the whole and the other parts, which its forecast is made to agree with.
+    pub(super) among: Option<(Series, Vec<Series>)>,
+}
+
 /// Finds what is asked for, and reads its series.
 pub(super) async fn find(
     store: &dyn Store,
     of: &DatabaseKey,
     what: &ForecastOf,
     snapshot: Result<&Snapshot, &str>,
-) -> Result<(Subject, Series), ForecastError> {
+) -> Result<Found, ForecastError> {
     let mut subject = Subject {
         instance: Some(of.instance.clone()),
         database: Some(of.database.clone()),
@@ -103,41 +108,26 @@ pub(super) async fn find(
             let oid = tablespace(snapshot, name)
                 .ok_or_else(|| ForecastError::UnknownTablespace(name.clone()))?
                 .oid;
-            reads::tablespace(store, of, snapshot, oid).await?
+            let whole = reads::database(store, of).await?;
+            let (own, others) =
+                shares::in_tablespace(store, of, snapshot, oid, whole.clone()).await?;
+            return Ok(Found {
+                subject,
+                series: own,
+                among: Some((whole, others)),
+            });
         }
         ForecastOf::Instance => {
             subject.kind = Kind::Instance;
             subject.database = None;
-            reads::instance(store, &of.instance).await?
+            reads::instance(&reads::databases(store, &of.instance).await?)
         }
     };
-    Ok((subject, series))
-}
-
-/// How far it may grow from its newest size: up to the limit that was asked for, or to what is free.
-pub(super) fn room(
-    what: &ForecastOf,
-    subject: &Subject,
-    snapshot: Result<&Snapshot, &str>,
-    asked_bytes: Option<u64>,
-    newest: Option<&Point>,
-) -> Room {
-    let snapshot = match (asked_bytes, snapshot) {
-        (Some(asked), _) => return Room::asked(asked),
-        (None, Err(reason)) => return Room::unknown(reason),
-        (None, Ok(snapshot)) => snapshot,
-    };
-    let own = match what {
-        ForecastOf::Table(_) => subject.table_name.as_deref().and_then(|table| {
-            let schema = subject.schema_name.as_deref()?;
-            table_capacity(snapshot, schema, table)
-        }),
-        ForecastOf::Tablespace(name) => tablespace(snapshot, name).map(|space| &space.capacity),
-        _ => None,
-    };
-    let capacity = own.unwrap_or(&snapshot.facts.capacity);
-    let in_use = room::in_use(&snapshot.facts);
-    Room::of(capacity, in_use, newest.map(|point| point.bytes))
+    Ok(Found {
+        subject,
+        series,
+        among: None,
+    })
 }
 
 /// Which of the forecasts that are made to agree it is.
@@ -147,7 +137,9 @@ pub(super) fn part(subject: &Subject) -> Option<(PartKind, TableName)> {
         Kind::Schema => PartKind::Schema,
         Kind::Set => PartKind::Set,
         Kind::Table => PartKind::Table,
-        Kind::Tablespace | Kind::Instance | Kind::File => return None,
+        // Its forecast is moved by what moves the database's.
+        Kind::Tablespace => PartKind::Database,
+        Kind::Instance | Kind::File => return None,
     };
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let name = TableName::new(text(&subject.schema_name), text(&subject.table_name));
@@ -157,21 +149,4 @@ pub(super) fn part(subject: &Subject) -> Option<(PartKind, TableName)> {
 fn tablespace<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Tablespace> {
     let mut spaces = snapshot.facts.tablespaces.each().iter();
     spaces.find(|space| space.name == name)
-}
-
-/// Of the tablespace that a table lies in, if it has storage.
-fn table_capacity<'a>(
-    snapshot: &'a Snapshot,
-    schema: &str,
-    table: &str,
-) -> Option<&'a Figure<Capacity>> {
-    let table = snapshot
-        .tables
-        .iter()
-        .find(|t| *t.schema_name == *schema && *t.table_name == *table)?;
-    let oid = table.heap.tablespace;
-    let mut spaces = snapshot.facts.tablespaces.each().iter();
-    spaces
-        .find(|space| space.oid == oid)
-        .map(|space| &space.capacity)
 }

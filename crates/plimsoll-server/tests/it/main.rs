@@ -5,6 +5,7 @@ mod bounds;
 mod databases;
 mod forecast;
 mod forecast_coherent;
+mod forecast_volumes;
 mod history;
 mod identity;
 mod identity_database;

@@ -2,14 +2,19 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::name::{shown, shown_table, visible};
 use plimsoll_core::size_text;
+use plimsoll_core::snapshot::Snapshot;
 use plimsoll_server::answer::forecast::{Drawn, ForecastAnswer, drawn};
 use plimsoll_server::answer::shapes::FullOnAnswer;
 use plimsoll_server::ask::Forecasts;
-use plimsoll_server::forecasting::{self, ForecastOf, ForecastQuery, of_points};
+use plimsoll_server::forecasting::{
+    self, ForecastOf, ForecastQuery, Seen, lies_on_several_volumes, of_points,
+};
+use plimsoll_store::Store;
 
 use super::{Finding, input};
 use crate::args::{self, OutputFormat};
@@ -31,9 +36,40 @@ pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Resu
     } else {
         Err("the server was not asked".to_owned())
     };
-    let seen = snapshot.as_ref().map_err(String::as_str);
+    let others = match (&what, &snapshot) {
+        (ForecastOf::Instance, Ok(snapshot)) => others(context, &*store, snapshot).await?,
+        _ => Vec::new(),
+    };
+    let seen = Seen {
+        database: snapshot.as_ref().map_err(String::as_str),
+        others: &others,
+    };
     let forecast = forecasting::forecast(&*store, &key, &what, seen, &query).await?;
     show(context.wants_json(), &drawn(forecast))
+}
+
+/// The instance's other databases that have a history: where their bytes lie matters if there is more than one volume.
+async fn others(
+    context: &Context,
+    store: &dyn Store,
+    snapshot: &Snapshot,
+) -> anyhow::Result<Vec<Arc<Snapshot>>> {
+    if !lies_on_several_volumes(snapshot) {
+        return Ok(Vec::new());
+    }
+    let mut others = Vec::new();
+    for key in store.databases().await? {
+        if *key.instance == *snapshot.instance && *key.database != *snapshot.database {
+            match context.visit_database(&key.database).await {
+                Ok(other) => others.push(Arc::new(other)),
+                // The answer says of which database it is not known where it lies.
+                Err(error) => {
+                    tracing::warn!(database = key.database, error = %format!("{error:#}"), "storage.visit.failed");
+                }
+            }
+        }
+    }
+    Ok(others)
 }
 
 /// Of a file's series: needs neither a configuration nor a store.
@@ -99,7 +135,10 @@ fn print(out: &mut dyn Write, drawn: &Drawn) -> io::Result<()> {
     for line in plot::draw_forecast(
         &drawn.points,
         &drawn.path,
-        answer.capacity.limit_bytes,
+        // A limit of one volume is none of what lies on several.
+        (answer.volumes.len() < 2)
+            .then_some(answer.capacity.limit_bytes)
+            .flatten(),
         plot::width(),
     ) {
         writeln!(out, "{line}")?;
@@ -107,8 +146,54 @@ fn print(out: &mut dyn Write, drawn: &Drawn) -> io::Result<()> {
     writeln!(out)?;
     bands(out, answer, now)?;
     writeln!(out)?;
+    if answer.volumes.len() > 1 {
+        volumes(out, answer)?;
+        writeln!(out)?;
+    }
     limit(out, answer)?;
     notes(out, answer)
+}
+
+/// Each volume that the size lies on, the one that is full first before the others.
+fn volumes(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
+    let bytes =
+        |bytes: Option<u64>| bytes.map_or_else(|| "not known".to_owned(), size_text::pretty);
+    output::table(
+        out,
+        &[
+            Column::Left("VOLUME"),
+            Column::Left("PLACES"),
+            Column::Right("HOLDS"),
+            Column::Right("A DAY"),
+            Column::Right("FREE"),
+            Column::Left("FULL"),
+        ],
+        answer.volumes.iter().map(|volume| {
+            let room = &volume.room;
+            let name = room.volume.as_ref().or(room.pool.as_ref());
+            vec![
+                name.map_or_else(|| "not known".to_owned(), |name| visible(name).into_owned()),
+                visible(&room.places.join(", ")).into_owned(),
+                bytes(volume.level_bytes),
+                volume
+                    .slope_bytes_per_day
+                    .map_or_else(|| "not known".to_owned(), size_text::pretty_signed),
+                bytes(room.available_bytes),
+                match (&volume.full_on, &volume.unknown) {
+                    (Some(on), _) => on.mid.map_or_else(
+                        || "not within a year expected".to_owned(),
+                        |mid| format!("{} expected", date(mid)),
+                    ),
+                    (None, reason) => {
+                        format!(
+                            "not known: {}",
+                            visible(reason.as_deref().unwrap_or_default())
+                        )
+                    }
+                },
+            ]
+        }),
+    )
 }
 
 fn bands(out: &mut dyn Write, answer: &ForecastAnswer, now: Timestamp) -> io::Result<()> {
@@ -161,7 +246,12 @@ fn limit(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
             out,
             "in all, of which {} is free now (the volume of {}, {} large)",
             size_text::pretty(free),
-            visible(room.path.as_deref().unwrap_or("the data directory")),
+            visible(
+                room.volume
+                    .as_deref()
+                    .or(room.path.as_deref())
+                    .unwrap_or("the data directory")
+            ),
             size_text::pretty(capacity)
         )?,
         (Some("config"), Some(capacity), Some(free)) => writeln!(

@@ -86,10 +86,12 @@ impl Memory {
         for (name, parts) in by_pool {
             let pool = self.pools.entry(name.clone()).or_default();
             pool.space = pulse.volumes.get(&name).cloned().unwrap_or_else(|| {
-                let reason = pulse
-                    .not_found
-                    .as_deref()
-                    .unwrap_or("its volume was not found");
+                let on = self.places.iter().filter(|(_, lies)| lies.pool == name);
+                let reason = on
+                    .filter_map(|(place, _)| pulse.lost.get(place))
+                    .chain(&pulse.not_found)
+                    .next()
+                    .map_or("its volume was not found", String::as_str);
                 Figure::Absent(reason.to_owned())
             });
             pool.observe(parts, full.is_some(), at);

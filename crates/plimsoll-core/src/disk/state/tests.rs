@@ -65,6 +65,7 @@ pub(crate) fn pulse(minute: i64, wal: u64, position: u64) -> Pulse {
             .map(|place| (place, "/dev/sda".to_owned()))
             .collect(),
         directories: BTreeMap::new(),
+        lost: BTreeMap::new(),
         not_found: None,
         statements: 10,
     }

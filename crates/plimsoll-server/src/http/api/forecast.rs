@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::DatabaseKey;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,7 +18,7 @@ use super::super::{App, Problem, Shared};
 use crate::answer::forecast::{ForecastAnswer, drawn};
 use crate::answer::ranking::{self, RankingAnswer};
 use crate::ask::{Forecasts, OfDatabase};
-use crate::forecasting::{ForecastOf, ForecastQuery, RankBy};
+use crate::forecasting::{ForecastOf, ForecastQuery, RankBy, Seen};
 use crate::watch::{Known, SelectError};
 
 /// One forecast; or, with `by`, those of what is in the database.
@@ -70,10 +71,16 @@ pub(super) async fn forecast(
     // What is free is as the latest visit saw it: a forecast of the history needs no new one.
     let known = asker.look(watch, &database).await;
     let mut made = made.and_known(&known);
-    for database in alike {
-        made = made.and(watch.stamp(database.key()).await?);
+    let mut others = Vec::new();
+    for other in alike {
+        made = made.and(watch.stamp(other.key()).await?);
+        if other.key() != database.key() {
+            let known = other.known();
+            made = made.and_known(&known);
+            others.extend(known.snapshot);
+        }
     }
-    let one = one(&app, database.key(), &what, &known, &query);
+    let one = one(&app, database.key(), &what, &known, &others, &query);
     kept(&app, &asker, &made.tag(), one).await
 }
 
@@ -104,13 +111,17 @@ async fn one(
     of: &DatabaseKey,
     what: &ForecastOf,
     known: &Known,
+    others: &[Arc<Snapshot>],
     query: &ForecastQuery,
 ) -> Result<ForecastBody, Problem> {
     let why = match &known.failure {
         Some(failure) => failure.error.to_string(),
         None => "no visit has ended yet".to_owned(),
     };
-    let seen = known.snapshot.as_deref().ok_or(&*why);
+    let seen = Seen {
+        database: known.snapshot.as_deref().ok_or(&*why),
+        others,
+    };
     let forecast = app.forecasts.forecast(of, what, seen, query).await?;
     Ok(ForecastBody::One(Box::new(drawn(forecast).answer)))
 }

@@ -1,0 +1,197 @@
+//! A series split by where its bytes lie: what moved to each tablespace, and all that is left where the rest lies.
+//!
+//! What lies where is as the latest visit saw it. The parts add up to the whole at each of its moments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use plimsoll_core::Oid;
+use plimsoll_core::forecast::Point;
+use plimsoll_core::snapshot::{Snapshot, Table, TableKind};
+use plimsoll_store::{DatabaseKey, IndexSeries, Store, StoreError, TableName};
+
+use super::ForecastOf;
+use super::reads::{Before, Series, hourly, no_growth, sizes, together};
+
+const PG_DEFAULT: Oid = 1663;
+
+/// The tables of a snapshot that a forecast is of.
+pub(super) fn tables<'a>(snapshot: &'a Snapshot, of: &ForecastOf) -> Vec<&'a Table> {
+    let all = snapshot.tables.iter();
+    match of {
+        ForecastOf::Database | ForecastOf::Instance | ForecastOf::Tablespace(_) => all.collect(),
+        ForecastOf::Schema(name) => all.filter(|table| *table.schema_name == **name).collect(),
+        ForecastOf::Table(name) => {
+            let root = snapshot
+                .tables
+                .iter()
+                .find(|table| is_named(table, name))
+                .map(|table| table.oid);
+            let mut inside: BTreeSet<Oid> = root.into_iter().collect();
+            // Parents may come after what is below them: as deep as a tree is, so often.
+            loop {
+                let below = snapshot
+                    .tables
+                    .iter()
+                    .filter(|table| table.parent_oid.is_some_and(|oid| inside.contains(&oid)))
+                    .map(|table| table.oid);
+                let before = inside.len();
+                let below: Vec<Oid> = below.collect();
+                inside.extend(below);
+                if inside.len() == before {
+                    break;
+                }
+            }
+            all.filter(|table| inside.contains(&table.oid)).collect()
+        }
+    }
+}
+
+fn is_named(table: &Table, name: &TableName) -> bool {
+    *table.schema_name == *name.schema_name && *table.table_name == *name.table_name
+}
+
+/// Where what is in no table lies: with the database's catalogs, as far as they were seen; of less than a database,
+/// where most of it lies.
+pub(super) fn home(tables: &[&Table], of: &ForecastOf) -> Oid {
+    let is_whole = matches!(
+        of,
+        ForecastOf::Database | ForecastOf::Instance | ForecastOf::Tablespace(_)
+    );
+    let mut bytes: BTreeMap<Oid, u64> = BTreeMap::new();
+    for table in tables {
+        if is_whole && table.kind != TableKind::Catalog {
+            continue;
+        }
+        for (oid, size) in pieces(table) {
+            *bytes.entry(oid).or_default() += size.unwrap_or(0);
+        }
+    }
+    let most = bytes.into_iter().max_by_key(|(_, bytes)| *bytes);
+    most.map_or(PG_DEFAULT, |(oid, _)| oid)
+}
+
+/// The tablespaces that something of these tables lies in.
+pub(super) fn tablespaces(tables: &[&Table]) -> BTreeSet<Oid> {
+    tables
+        .iter()
+        .flat_map(|table| pieces(table))
+        .map(|(oid, _)| oid)
+        .collect()
+}
+
+/// Each piece of a table: its tablespace and its bytes. Toast lies where the table does.
+fn pieces(table: &Table) -> impl Iterator<Item = (Oid, Option<u64>)> {
+    let heap = (table.heap.tablespace, table.heap.size.bytes);
+    let toast = table.toast.iter().flat_map(|toast| {
+        [&toast.heap, &toast.index].map(|storage| (storage.tablespace, storage.size.bytes))
+    });
+    let indexes = table
+        .indexes
+        .iter()
+        .map(|index| (index.storage.tablespace, index.storage.size.bytes));
+    std::iter::once(heap)
+        .chain(toast)
+        .chain(indexes)
+        // A partitioned table has no storage.
+        .filter(|(oid, _)| *oid != 0)
+}
+
+/// Splits `whole`, the series of `tables`, by what `group` says of each tablespace; what is in no table, or in one
+/// that the history does not know, is in the group of `home`.
+pub(super) async fn split<G: Ord + Clone>(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    tables: &[&Table],
+    whole: Series,
+    home: Oid,
+    group: impl Fn(Oid) -> G,
+) -> Result<BTreeMap<G, Series>, StoreError> {
+    let rest = group(home);
+    let mut groups: BTreeMap<G, Vec<Oid>> = BTreeMap::new();
+    for oid in tablespaces(tables) {
+        groups.entry(group(oid)).or_default().push(oid);
+    }
+    groups.remove(&rest);
+    let mut parts = BTreeMap::new();
+    for (name, oids) in groups {
+        parts.insert(name, within(store, of, tables, &oids).await?);
+    }
+    let mut whole = whole;
+    let others: Vec<&Series> = parts.values().collect();
+    whole.points = less(&whole.points, &others);
+    whole.events.retain(|event| {
+        let is_elsewhere = others.iter().any(|part| {
+            let mut theirs = part.events.iter();
+            theirs.any(|other| other.event == event.event)
+        });
+        !is_elsewhere
+    });
+    parts.insert(rest, whole);
+    Ok(parts)
+}
+
+/// The tables and indexes that lie in these tablespaces now.
+async fn within(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    tables: &[&Table],
+    oids: &[Oid],
+) -> Result<Series, StoreError> {
+    let mut parts: Vec<Vec<Point>> = Vec::new();
+    let mut events = Vec::new();
+    for table in tables {
+        let has_heap = oids.contains(&table.heap.tablespace);
+        let indexes = || {
+            let all = table.indexes.iter();
+            all.filter(|index| oids.contains(&index.storage.tablespace))
+        };
+        if !has_heap && indexes().next().is_none() {
+            continue;
+        }
+        let name = TableName::new(&*table.schema_name, &*table.table_name);
+        let Some(series) = store.table_series(of, &name, &hourly()).await? else {
+            continue;
+        };
+        if has_heap {
+            let alone = |point: &plimsoll_store::Point| {
+                Some(Point {
+                    at: point.sampled_at,
+                    bytes: point.sizes.heap_bytes? + point.sizes.all_toast_bytes(),
+                })
+            };
+            parts.push(series.points.iter().filter_map(alone).collect());
+            events.extend(series.events);
+        }
+        for index in indexes() {
+            let is_it =
+                |known: &&IndexSeries| *known.index_name == *index.index_name && !known.is_gone;
+            let known = series.indexes.iter().find(is_it);
+            parts.extend(known.map(|known| sizes(&known.points)));
+        }
+    }
+    Ok(Series {
+        points: together(&parts, Before::Nothing),
+        events: no_growth(events),
+    })
+}
+
+/// What the others leave of the whole, at each of its moments.
+fn less(whole: &[Point], others: &[&Series]) -> Vec<Point> {
+    let at_or_before = |points: &[Point], at| {
+        let after = points.partition_point(|point| point.at <= at);
+        after.checked_sub(1).map_or(0, |last| points[last].bytes)
+    };
+    whole
+        .iter()
+        .map(|point| {
+            let elsewhere = others
+                .iter()
+                .map(|part| at_or_before(&part.points, point.at))
+                .sum::<u64>();
+            Point {
+                at: point.at,
+                bytes: point.bytes.saturating_sub(elsewhere),
+            }
+        })
+        .collect()
+}
