@@ -170,6 +170,7 @@ pub(crate) async fn write_everything(fresh: &Fresh) {
     }
     let kept = crate::contract_forecast::any_forecast();
     assert!(fresh.store.keep_forecast(&world.key(), kept).await.unwrap());
+    crate::contract_disk::use_disk(&*fresh.store, "main").await;
 }
 
 /// Asks everything that can be asked of one database, of what [`write_everything`] kept.
@@ -228,7 +229,7 @@ pub(crate) async fn read_everything(store: &dyn Store) {
     read.unwrap();
     let parts = PartQuery::default();
     store.kept_forecast(&of, &parts).await.unwrap().unwrap();
-    crate::contract_disk::use_disk(&**store, "main").await;
+    store.disk_state("main", "last").await.unwrap().unwrap();
     store.last_good(&of).await.unwrap();
     store.cleanup_runs(&of, 5).await.unwrap();
 }
