@@ -192,7 +192,16 @@ impl Peer<'_> {
             let is_over = is_over || answer.code().code().starts_with("08");
             let ended = || ConnectError::Ended {
                 server: self.server.to_owned(),
-                reason: format!("{} (SQLSTATE {})", said(answer), answer.code().code()),
+                reason: format!(
+                    "{} (SQLSTATE {}){}",
+                    said(answer),
+                    answer.code().code(),
+                    if allows_no_transactions(error) {
+                        STATEMENT_MODE
+                    } else {
+                        ""
+                    }
+                ),
             };
             return self.answered(answer).or_else(|| is_over.then(ended));
         }
@@ -283,6 +292,18 @@ impl Peer<'_> {
     fn user_text(&self) -> String {
         quoted(self.user, "the default user")
     }
+}
+
+/// What helps where a pooler runs each statement wherever it likes.
+const STATEMENT_MODE: &str =
+    "; name the server itself in the URL, or a pool of mode transaction or session";
+
+/// Whether a pooler said that it allows no transactions: PgBouncer with `pool_mode = statement`.
+pub fn allows_no_transactions(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|answer| {
+        answer.code().code() == "08P01"
+            && answer.message().contains("transaction blocks not allowed")
+    })
 }
 
 /// What a server said, in one line: it may hold any name.

@@ -10,7 +10,7 @@ mod tls;
 mod url;
 
 pub use crate::connect::Connected;
-pub use crate::error::{ConnectError, Peer};
+pub use crate::error::{ConnectError, Peer, allows_no_transactions};
 pub use crate::url::{DatabaseUrl, UrlError};
 
 /// The name that servers show for our sessions.

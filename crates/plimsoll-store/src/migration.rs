@@ -46,6 +46,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "005_disk",
         sql: include_str!("../migrations/sqlite/005_disk.sql"),
     },
+    Migration {
+        number: 6,
+        name: "006_fleets",
+        sql: include_str!("../migrations/sqlite/006_fleets.sql"),
+    },
 ];
 
 /// Those of PostgreSQL.
@@ -74,6 +79,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         number: 5,
         name: "005_disk",
         sql: include_str!("../migrations/postgres/005_disk.sql"),
+    },
+    Migration {
+        number: 6,
+        name: "006_fleets",
+        sql: include_str!("../migrations/postgres/006_fleets.sql"),
     },
 ];
 

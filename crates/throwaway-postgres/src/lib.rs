@@ -19,6 +19,7 @@
 mod account;
 mod error;
 mod installation;
+mod pooler;
 mod server;
 mod session;
 mod standby;
@@ -28,6 +29,7 @@ mod volume;
 
 pub use error::StartError;
 pub use installation::{Installation, SUPPORTED_MAJORS};
+pub use pooler::Pooler;
 pub use server::{Options, Server};
 pub use session::Session;
 pub use volume::{Volume, say_volumes};

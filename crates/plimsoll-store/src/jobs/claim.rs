@@ -50,10 +50,10 @@ impl Held {
 }
 
 /// What tells a claim from every other: 128 random bits.
-pub(super) struct Token(String);
+pub(crate) struct Token(String);
 
 impl Token {
-    pub(super) fn new() -> Result<Self, getrandom::Error> {
+    pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes)?;
         let mut text = String::with_capacity(32);
@@ -64,7 +64,7 @@ impl Token {
         Ok(Self(text))
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -4,13 +4,15 @@
 
 mod claim;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub(crate) use self::claim::Token;
 pub use self::claim::{CLOCK_SKEW, Claim, Held};
-use self::claim::{LastRun, Token, is_ahead, may_begin};
+use self::claim::{LastRun, is_ahead, may_begin};
 use crate::StoreError;
 use crate::rows::{Row, RowError, Transaction, Transactions, Value};
 
@@ -83,22 +85,25 @@ impl<S: Transactions> Jobs for S {
         scheduled_for: Timestamp,
         stale_after: Duration,
     ) -> Result<Option<Claim>, StoreError> {
-        let token = Token::new();
-        let job = job.to_owned();
-        self.writing(move |work| {
-            Box::pin(async move {
-                let token =
-                    token.map_err(|error| work.failed(&format!("no randomness: {error}")))?;
-                let claim = Claim {
-                    job,
-                    scheduled_for,
-                    token,
-                };
-                let is_ours = begin(work, &claim, stale_after).await?;
-                Ok(is_ours.then_some(claim))
-            })
-        })
-        .await
+        let token = match Token::new() {
+            Ok(token) => token,
+            Err(error) => {
+                let reason = format!("no randomness: {error}");
+                return self
+                    .writing(move |work| Box::pin(async move { Err(work.failed(&reason)) }))
+                    .await;
+            }
+        };
+        let claim = Arc::new(Claim {
+            job: job.to_owned(),
+            scheduled_for,
+            token,
+        });
+        let asked = Arc::clone(&claim);
+        let is_ours = self
+            .writing(move |work| Box::pin(async move { begin(work, &asked, stale_after).await }))
+            .await?;
+        Ok(Arc::into_inner(claim).filter(|_| is_ours))
     }
 
     async fn keep(&self, claim: &Claim) -> Result<Held, StoreError> {
@@ -117,13 +122,13 @@ impl<S: Transactions> Jobs for S {
 
     async fn finish(&self, claim: Claim, outcome: &str, message: &str) -> Result<Held, StoreError> {
         let (outcome, message) = (Value::from(outcome), Value::from(message));
+        let (job, token) = (Value::from(&claim.job), Value::from(claim.token.as_str()));
         self.writing(move |work| {
             Box::pin(async move {
                 let now = work.now().await?;
                 let sql = "update plimsoll.jobs set token = null, last_finished_at = $3,
                                last_outcome = $4, last_message = $5
                            where name = $1 and token = $2";
-                let (job, token) = (Value::from(&claim.job), claim.token.as_str().into());
                 let params = [job, token, now.into(), outcome, message];
                 Ok(Held::from_rows(work.execute(sql, &params).await?))
             })
@@ -132,13 +137,13 @@ impl<S: Transactions> Jobs for S {
     }
 
     async fn abandon(&self, claim: Claim) -> Result<Held, StoreError> {
+        let params = [Value::from(&claim.job), claim.token.as_str().into()];
         self.writing(move |work| {
             Box::pin(async move {
                 // without an end and without a beat: as if its process had died long ago
                 let sql = "update plimsoll.jobs set token = null, last_beat_at = null,
                                last_outcome = 'cancelled', last_message = 'given up before it ended'
                            where name = $1 and token = $2";
-                let params = [Value::from(&claim.job), claim.token.as_str().into()];
                 Ok(Held::from_rows(work.execute(sql, &params).await?))
             })
         })

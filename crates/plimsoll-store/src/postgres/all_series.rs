@@ -4,8 +4,8 @@ use plimsoll_core::change::EventKind;
 use tokio::sync::mpsc::Sender;
 
 use super::error::Wrong;
-use super::pool::Work;
 use super::read::keys;
+use super::work::Work;
 use crate::all_series::{AllSeries, SeriesBatch};
 use crate::{DatabaseKey, SeriesQuery};
 

@@ -11,8 +11,8 @@ use tokio_postgres::Row;
 
 use self::writer::Writer;
 use super::error::Wrong;
-use super::pool::Work;
-use super::read::{header, instance_id};
+use super::read::{header, instance_id, keep_name};
+use super::work::Work;
 use crate::keys::Place;
 use crate::sample::{Before, SampleRow, from_millis, unsigned};
 use crate::{events, former_names, unread};
@@ -131,7 +131,30 @@ async fn scheduled(
             ],
         )
         .await?;
-    row.as_ref().map(header).transpose()
+    row.map(|row| header(&row, &sample.instance)).transpose()
+}
+
+/// The sample itself, if it was kept although the answer to that was lost.
+pub(super) async fn kept(
+    work: &Work<'_>,
+    sample: &SampleRow,
+) -> Result<Option<SampleHeader>, Wrong> {
+    let Some(found) = find(work, include_str!("append/find.sql"), sample).await? else {
+        return Ok(None);
+    };
+    let (instance_id, database_id) = found.keys;
+    let row = work
+        .optional(
+            include_str!("append/kept.sql"),
+            &[
+                &instance_id,
+                &database_id,
+                &sample.recording.kind.as_str(),
+                &from_millis(sample.sampled_at),
+            ],
+        )
+        .await?;
+    row.map(|row| header(&row, &sample.instance)).transpose()
 }
 
 async fn relations(
@@ -141,7 +164,7 @@ async fn relations(
     let rows = work
         .stream(
             include_str!("append/relations.sql"),
-            vec![instance_id, database_id],
+            &[&instance_id, &database_id],
         )
         .await?;
     let mut rows = pin!(rows);
@@ -278,12 +301,19 @@ async fn keep_database(
     };
     // Another database may still have the name, if both were renamed: it is told apart until it is
     // seen again.
-    work.execute(
-        "update plimsoll.databases set name = name || ' (OID ' || oid || ')'
-         where instance_id = $1 and name = $2 and database_id <> $3",
-        &[&instance_id, &sample.database, &database_id],
-    )
-    .await?;
+    let others = work
+        .query(
+            "update plimsoll.databases set name = name || ' (OID ' || oid || ')'
+             where instance_id = $1 and name = $2 and database_id <> $3
+             returning database_id, name",
+            &[&instance_id, &sample.database, &database_id],
+        )
+        .await?;
+    for other in others {
+        let (other_id, name): (i32, &str) = (other.try_get(0)?, other.try_get(1)?);
+        keep_name(work, (instance_id, other_id), name).await?;
+    }
+    keep_name(work, (instance_id, database_id), &sample.database).await?;
     let system_identifier = sample.system_identifier.map(|id| id.to_string());
     let version = i32::try_from(sample.server_version_num).unwrap_or(i32::MAX);
     work.execute(

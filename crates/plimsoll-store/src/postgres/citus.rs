@@ -4,7 +4,7 @@
 //! Partitions that are made later are distributed with their table.
 
 use super::error::Wrong;
-use super::pool::Work;
+use super::work::Work;
 
 /// The tables that lie with their instance, first the one that the others are placed beside.
 pub(super) const DISTRIBUTED: [&str; 12] = [
@@ -33,7 +33,7 @@ pub(super) async fn distribute(work: &Work<'_>) -> Result<Vec<String>, Wrong> {
     if !row.try_get::<_, bool>(0)? {
         return Ok(Vec::new());
     }
-    let rows = work.query_once(include_str!("citus/known.sql")).await?;
+    let rows = work.query(include_str!("citus/known.sql"), &[]).await?;
     let known = rows.iter().map(|row| row.try_get(0));
     let known: Vec<&str> = known.collect::<Result<_, _>>()?;
     let statements = statements(&known);
@@ -52,19 +52,12 @@ pub(super) async fn distribute(work: &Work<'_>) -> Result<Vec<String>, Wrong> {
 /// What Citus is told of the tables that it does not know yet: all, or those of a later migration.
 fn statements(known: &[&str]) -> Vec<String> {
     let [first, others @ ..] = DISTRIBUTED;
-    let mut statements = vec![
-        (
-            "instances",
-            // joined to what is asked of one instance, and small: a copy on each node
-            "select create_reference_table('plimsoll.instances')".to_owned(),
+    let mut statements = vec![(
+        first,
+        format!(
+            "select create_distributed_table('plimsoll.{first}', 'instance_id', colocate_with => 'none')"
         ),
-        (
-            first,
-            format!(
-                "select create_distributed_table('plimsoll.{first}', 'instance_id', colocate_with => 'none')"
-            ),
-        ),
-    ];
+    )];
     statements.extend(others.map(|table| {
         let sql = format!(
             "select create_distributed_table('plimsoll.{table}', 'instance_id', colocate_with => 'plimsoll.{first}')"
@@ -88,9 +81,9 @@ mod tests {
     #[test]
     fn what_a_later_migration_adds_is_distributed_too() {
         let all = statements(&[]);
-        assert_eq!(all.len(), DISTRIBUTED.len() + 2);
+        assert_eq!(all.len(), DISTRIBUTED.len() + 1);
         let mut known: Vec<&str> = DISTRIBUTED.to_vec();
-        known.extend(["instances", "cleanup_runs"]);
+        known.push("cleanup_runs");
         assert!(statements(&known).is_empty());
         known.retain(|table| *table != "forecasts");
         let missing = statements(&known);

@@ -1,6 +1,8 @@
 //! What PostgreSQL's codes mean for the store.
 
-use plimsoll_connect::ConnectError;
+use std::time::Duration;
+
+use plimsoll_connect::{ConnectError, allows_no_transactions};
 use tokio_postgres::error::SqlState;
 
 use crate::StoreError;
@@ -12,6 +14,10 @@ use crate::session::OpenError;
 pub(super) enum Wrong {
     Statement(tokio_postgres::Error),
     Connect(ConnectError),
+    /// The server did not answer in this time, although it should have ended the statement itself.
+    Silent(Duration),
+    /// The connection was lost while a transaction was being committed.
+    InDoubt(Box<Wrong>),
     /// No connection of the pool became free.
     PoolBusy,
     Newer(Newer),
@@ -72,22 +78,36 @@ impl Wrong {
                 SqlState::UNIQUE_VIOLATION,
                 // another process dropped the week's partition
                 SqlState::CHECK_VIOLATION,
+                // behind a pooler, another program left one of the name that COPY takes: the next has another
+                SqlState::DUPLICATE_PSTATEMENT,
             ]
             .contains(code)
         })
     }
 
-    /// Whether the connection is gone.
+    /// Whether the connection is gone, and with it what was not committed.
     pub(super) fn is_lost(&self) -> bool {
+        if let Self::Said(error) = self {
+            return matches!(error, StoreError::Unreachable { .. });
+        }
         let Self::Statement(error) = self else {
             return false;
         };
+        if allows_no_transactions(error) {
+            return false;
+        }
         error.is_closed()
-            || error
-                .code()
-                .is_some_and(|code| code.code().starts_with("57P"))
+            // a pooler says of the server that it was lost
+            || error.code().is_some_and(|code| {
+                code.code().starts_with("57P") || code.code().starts_with("08")
+            })
             || std::error::Error::source(error)
                 .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
+    }
+
+    /// Whether nobody knows what became of a commit.
+    pub(super) const fn is_in_doubt(&self) -> bool {
+        matches!(self, Self::InDoubt(_))
     }
 
     /// Whether a lock was not to be had in time.
@@ -98,12 +118,37 @@ impl Wrong {
         error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
     }
 
+    /// Whether the server's disk is full.
+    pub(super) fn is_full(&self) -> bool {
+        let Self::Statement(error) = self else {
+            return false;
+        };
+        error.code() == Some(&SqlState::DISK_FULL)
+    }
+
     pub(super) fn on(self, store: &str) -> StoreError {
         let store = store.to_owned();
         match self {
             Self::Said(error) => error,
             Self::Statement(error) => explain(&error, store),
             Self::Connect(error) => refused(&error, store),
+            Self::Silent(limit) => StoreError::Unreachable {
+                store,
+                reason: format!(
+                    "no answer within {} s; see whether the server runs",
+                    limit.as_secs()
+                ),
+            },
+            Self::InDoubt(wrong) => {
+                let lost = wrong.on(&store);
+                StoreError::Unreachable {
+                    store,
+                    reason: format!(
+                        "the connection was lost while a change was being committed, and whether it was kept is \
+                         not known ({lost})"
+                    ),
+                }
+            }
             Self::PoolBusy => StoreError::Busy {
                 store,
                 reason: "none of our connections became free in time".to_owned(),
@@ -119,6 +164,14 @@ impl Wrong {
 }
 
 fn explain(error: &tokio_postgres::Error, store: String) -> StoreError {
+    if allows_no_transactions(error) {
+        return StoreError::Denied {
+            store,
+            reason: "the URL names a pooler in statement mode, which allows no transactions; name the server itself, \
+                     or a pool of mode transaction or session"
+                .to_owned(),
+        };
+    }
     let Some(code) = error.code() else {
         // `Display` of the client's own errors is only their outermost part
         let cause =

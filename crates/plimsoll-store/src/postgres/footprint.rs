@@ -7,15 +7,13 @@ use plimsoll_core::sample::SampleKind;
 
 use super::PostgresStore;
 use super::error::Wrong;
-use super::pool::{Work, get, take};
+use super::pool::{Connection, get};
+use super::work::Work;
 use super::{read, thin};
 use crate::StoreError;
 use crate::footprint::{Footprint, Shrink, Shrinking};
+use crate::jobs::Token;
 use crate::sample::{signed, unsigned};
-
-/// Of several processes that find the store too large, one makes it smaller: "plimsoll" in ASCII, and
-/// three more.
-const LOCK: i64 = 0x706c_696d_736f_6c6f;
 
 pub(super) async fn footprint(work: &Work<'_>) -> Result<Footprint, Wrong> {
     Ok(Footprint {
@@ -85,25 +83,33 @@ pub(super) async fn shrink(
     max_bytes: u64,
     now: Timestamp,
 ) -> Result<Option<Shrink>, StoreError> {
-    let name = &store.name;
-    // Of a session of its own, which ends with it: a transaction would keep its snapshot, and that the
-    // dead rows from going.
-    let turn = take(&store.pool).await.map_err(|wrong| wrong.on(name))?;
-    if !turn.try_lock(LOCK).await.map_err(|wrong| wrong.on(name))? {
+    let token = Token::new().map_err(|error| StoreError::Failed {
+        store: store.name.clone(),
+        reason: format!("no randomness: {error}"),
+    })?;
+    let token = token.as_str();
+    let taken = transaction!(store, write, |work| async {
+        work.execute(include_str!("footprint/take_turn.sql"), &[&token])
+            .await
+    })?;
+    if taken == 0 {
         return Ok(None);
     }
-    let shrink = crate::footprint::shrink(store, max_bytes, now).await?;
-    // The server may notice only after our next turn began that this connection has ended.
-    turn.unlock(LOCK).await.map_err(|wrong| wrong.on(name))?;
+    let shrink = crate::footprint::shrink(store, max_bytes, now).await;
+    let given_back = transaction!(store, write, |work| async {
+        let sql = "delete from plimsoll.shrink_turn where token = $1";
+        work.execute(sql, &[&token]).await
+    });
+    let shrink = shrink?;
+    given_back?;
     Ok(shrink)
 }
 
 impl PostgresStore {
-    /// Rewrites the tables without their dead rows; first those whose partitions can go as they are.
+    /// Rewrites the tables without their dead rows, the smallest first: each takes room for its living rows,
+    /// and gives back what it took before, so that the next has more. What finds no room, or is being read
+    /// for long, is left for the next time.
     async fn rewrite(&self) -> Result<(), Wrong> {
-        self.partitions
-            .drop_past(&self.pool, Timestamp::MAX)
-            .await?;
         let mut connection = get(&self.pool).await?;
         let work = connection.read().await?;
         let rows = work
@@ -111,17 +117,27 @@ impl PostgresStore {
             .await?;
         work.commit().await?;
         for row in rows {
-            let name: &str = row.try_get(0)?;
-            match connection.alone(&format!("vacuum (full) {name}")).await {
-                // somebody reads for long: the next time
-                Err(wrong) if wrong.is_lock_timeout() => {
-                    tracing::debug!(table = name, "store.table.in_use");
+            let (table, key): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+            match rewrite(&mut connection, table, key).await {
+                Err(wrong) if wrong.is_lock_timeout() || wrong.is_full() => {
+                    tracing::debug!(table, reason = ?wrong, "store.table.not_rewritten");
                 }
                 result => result?,
             }
         }
         Ok(())
     }
+}
+
+/// Rewrites a table along its key, in a transaction, so that its limits are no session's.
+async fn rewrite(connection: &mut Connection, table: &str, key: &str) -> Result<(), Wrong> {
+    let mut work = connection.write().await?;
+    work.may_take_long().await?;
+    // sorted in memory where that is enough: a full disk has no room for sorting either
+    work.batch("set local lock_timeout = '2s'; set local maintenance_work_mem = '256MB'")
+        .await?;
+    work.batch(&format!("cluster {table} using {key}")).await?;
+    work.commit().await
 }
 
 #[async_trait]

@@ -2,7 +2,9 @@
 
 use super::citus;
 use super::error::Wrong;
-use super::pool::{Pool, Work};
+use super::pool::Pool;
+use super::recognise::recognise;
+use super::work::Work;
 use crate::migration::{Migration, POSTGRES, PROGRAM};
 
 /// Two processes that start at once take turns on this advisory lock: "plimsoll" in ASCII.
@@ -10,7 +12,7 @@ const LOCK: i64 = 0x706c_696d_736f_6c6c;
 
 pub(super) async fn migrate(pool: &Pool) -> Result<Vec<String>, Wrong> {
     let mut connection;
-    let work = begin!(pool, connection, set_up);
+    let mut work = begin!(pool, connection, set_up);
     work.may_take_long().await?;
     work.execute("select pg_advisory_xact_lock($1)", &[&LOCK])
         .await?;
@@ -51,7 +53,7 @@ pub(super) async fn pending(pool: &Pool) -> Result<Vec<String>, Wrong> {
 }
 
 async fn missing(work: &Work<'_>) -> Result<&'static [Migration], Wrong> {
-    Ok(work.applied().await?.missing(POSTGRES)?)
+    Ok(recognise(work).await?.missing(POSTGRES)?)
 }
 
 async fn has_schema(work: &Work<'_>) -> Result<bool, Wrong> {

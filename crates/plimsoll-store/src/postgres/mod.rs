@@ -18,19 +18,34 @@ macro_rules! begin {
     }};
 }
 
-/// Runs one transaction: reads, or writes and commits.
+/// Runs one transaction: reads, or writes and commits. Once more, where the server was lost before it was
+/// committed; not where `once` is said, because something of it is out already.
 macro_rules! transaction {
     ($store:expr, $kind:ident, |$work:ident| $body:expr) => {{
         let store = $store;
-        let result = async {
+        let mut again = true;
+        loop {
+            match transaction!(@one store, $kind, |$work| $body) {
+                Err(wrong) if wrong.is_lost() && again => again = false,
+                result => break result.map_err(|wrong: Wrong| wrong.on(&store.name)),
+            }
+        }
+    }};
+    ($store:expr, once $kind:ident, |$work:ident| $body:expr) => {{
+        let store = $store;
+        let result = transaction!(@one store, $kind, |$work| $body);
+        result.map_err(|wrong: Wrong| wrong.on(&store.name))
+    }};
+    (@one $store:ident, $kind:ident, |$work:ident| $body:expr) => {{
+        let one = async {
             let mut connection;
-            let $work = begin!(&store.pool, connection, $kind);
+            let $work = begin!(&$store.pool, connection, $kind);
             let result: Result<_, Wrong> = $body.await;
             let value = result?;
             $work.commit().await?;
             Ok::<_, Wrong>(value)
         };
-        result.await.map_err(|wrong: Wrong| wrong.on(&store.name))
+        one.await
     }};
 }
 
@@ -40,6 +55,7 @@ mod citus;
 mod error;
 mod footprint;
 mod migrate;
+mod param;
 mod partition;
 mod pool;
 mod read;
@@ -48,6 +64,7 @@ mod recognise;
 mod rows;
 mod thin;
 mod transfer;
+mod work;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -122,9 +139,13 @@ impl PostgresStore {
         &self,
         row: &SampleRow,
         snapshot: &Snapshot,
+        in_doubt: bool,
     ) -> Result<Option<Recorded>, Wrong> {
         let mut connection;
         let work = begin!(&self.pool, connection, read);
+        if in_doubt && let Some(header) = append::kept(&work, row).await? {
+            return Ok(Some(Recorded::New(header)));
+        }
         let before = append::load(&work, row).await?;
         work.commit().await?;
         if let Some(header) = before.already {
@@ -142,6 +163,10 @@ impl PostgresStore {
         match written {
             Written::New(header) => {
                 work.commit().await?;
+                drop(connection);
+                self.partitions
+                    .ensure_ahead(&self.pool, row.tick(before.last_tick))
+                    .await;
                 Ok(Some(Recorded::New(header)))
             }
             Written::Already(header) => Ok(Some(Recorded::Already(header))),
@@ -158,11 +183,17 @@ impl Samples for PostgresStore {
         recording: Recording,
     ) -> Result<Recorded, StoreError> {
         let row = SampleRow::new(snapshot, recording);
+        let (mut again, mut in_doubt) = (true, false);
         for _ in 0..RECORD_ATTEMPTS {
-            match self.try_record(&row, snapshot).await {
+            match self.try_record(&row, snapshot, in_doubt).await {
                 Ok(Some(recorded)) => return Ok(recorded),
                 Ok(None) => {}
                 Err(wrong) if wrong.is_conflict() => self.partitions.forget(),
+                // once more; a sample that was kept after all is looked for first
+                Err(wrong) if again && (wrong.is_lost() || wrong.is_in_doubt()) => {
+                    again = false;
+                    in_doubt = wrong.is_in_doubt();
+                }
                 Err(wrong) => return Err(wrong.on(&self.name)),
             }
         }
@@ -251,7 +282,7 @@ impl Series for PostgresStore {
         events: &[EventKind],
         to: mpsc::Sender<SeriesBatch>,
     ) -> Result<(), StoreError> {
-        transaction!(self, pass, |work| all_series::read_series(
+        transaction!(self, once pass, |work| all_series::read_series(
             &work, of, query, events, &to
         ))
     }
@@ -308,11 +339,11 @@ impl Upkeep for PostgresStore {
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let dropped = transaction!(self, write, |work| thin::thin(&work, of, retention, now))?;
-        if dropped > 0 {
-            self.partitions
-                .drop_past(&self.pool, now)
-                .await
-                .map_err(|wrong| wrong.on(&self.name))?;
+        // What was to be dropped has been; a week that cannot be looked into today is dropped another time.
+        if dropped > 0
+            && let Err(wrong) = self.partitions.drop_past(&self.pool, now).await
+        {
+            tracing::warn!(reason = %wrong.on(&self.name), "store.partition.not_dropped");
         }
         Ok(dropped)
     }
@@ -349,7 +380,7 @@ impl Transfer for PostgresStore {
         of: &DatabaseKey,
         to: mpsc::Sender<Vec<Row>>,
     ) -> Result<(), StoreError> {
-        transaction!(self, pass, |work| transfer::read(&work, of, &to))
+        transaction!(self, once pass, |work| transfer::read(&work, of, &to))
     }
 
     async fn write_history(

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::error::Wrong;
 use super::migrate::has_table;
-use super::pool::{Connection, Pool, Work, get};
+use super::pool::{Connection, Pool, get};
+use super::work::Work;
 use crate::sample::from_millis;
 
 /// The length of a partition in ticks: a week. Monday, because 1970 began on a Thursday.
@@ -16,6 +18,9 @@ pub(super) const MONDAY: i64 = 4 * 86_400;
 
 /// How many weeks after the present one have their partitions.
 const AHEAD: i64 = 8;
+
+/// How long is waited before weeks that could not be made ahead are tried again.
+const PAUSE: Duration = Duration::from_secs(10 * 60);
 
 /// How often a partition that could not be attached at once is tried again.
 const ATTEMPTS: u32 = 10;
@@ -30,20 +35,37 @@ const TABLES: [&str; 2] = ["table_values", "index_values"];
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
     known: Mutex<HashSet<i64>>,
+    /// When those of weeks to come could last not be made.
+    failed_ahead: Mutex<Option<Instant>>,
 }
 
 impl Partitions {
-    /// Makes the partitions for a sample's tick, unless they are there, and those of the weeks after it:
-    /// a new week meets neither a busy store nor a dead worker.
+    /// Makes the partitions for a sample's tick, unless they are there.
     pub(super) async fn ensure(&self, pool: &Pool, tick: i64) -> Result<(), Wrong> {
+        self.make(pool, &[week_of(tick)]).await
+    }
+
+    /// Makes those of the weeks after a tick, so that a new week meets neither a busy store nor a dead
+    /// worker. There is time: where it fails it is not tried again at once.
+    pub(super) async fn ensure_ahead(&self, pool: &Pool, tick: i64) {
+        let tried = |failed: &Option<Instant>| failed.is_some_and(|at| at.elapsed() < PAUSE);
+        if tried(
+            &self
+                .failed_ahead
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        ) {
+            return;
+        }
         let start = week_of(tick);
-        self.make(pool, &[start]).await?;
         let ahead: Vec<i64> = (1..=AHEAD).map(|week| start + week * WEEK).collect();
         if let Err(wrong) = self.make(pool, &ahead).await {
-            // there is time, and the next sample tries again
-            tracing::warn!(reason = ?wrong, "store.partition.not_made_ahead");
+            *self
+                .failed_ahead
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            tracing::warn!(reason = %wrong.on("the store"), "store.partition.not_made_ahead");
         }
-        Ok(())
     }
 
     /// Makes the partitions for all ticks from one to another, unless they are there.
@@ -189,7 +211,7 @@ async fn drop_if_empty(
             return Ok(false);
         }
         let rows = work
-            .query_once(&format!("select 1 from plimsoll.{name} limit 1"))
+            .query(&format!("select 1 from plimsoll.{name} limit 1"), &[])
             .await?;
         if !rows.is_empty() {
             return Ok(false);

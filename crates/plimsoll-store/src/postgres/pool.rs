@@ -1,24 +1,23 @@
-//! A few connections to the store's server, and transactions on them.
+//! A few connections to the store's server.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult, Timeouts};
 use plimsoll_connect::DatabaseUrl;
-use tokio::task::JoinHandle;
-use tokio_postgres::types::{BorrowToSql, ToSql};
-use tokio_postgres::{Client, CopyInSink, IsolationLevel, Row, RowStream, Statement, Transaction};
 
 use super::error::Wrong;
 use super::recognise::{LAST, recognise};
+use super::work::Work;
 use crate::migration::{Applied, POSTGRES};
-use crate::session;
+use crate::session::{self, Mode, Session};
 
 /// How many connections one process takes at most.
 pub(super) const MAX_CONNECTIONS: usize = 6;
-/// How long a connection may have been idle before it is tried again.
+/// How long a connection may have been idle before it is tried again, and
 const IDLE: Duration = Duration::from_secs(1);
+/// before another takes its place: what lies between may have forgotten it without a word.
+const MOST_IDLE: Duration = Duration::from_secs(5 * 60);
 const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -30,30 +29,19 @@ pub(super) struct Connections {
     url: DatabaseUrl,
 }
 
-/// A connection with the statements that were prepared on it.
+/// A connection.
 #[derive(Debug)]
 pub(super) struct Connection {
     /// What errors call the store.
     store: String,
-    client: Client,
-    driver: JoinHandle<()>,
-    statements: Statements,
-}
-
-#[derive(Default)]
-struct Statements {
-    prepared: Mutex<HashMap<String, Statement>>,
-}
-
-impl std::fmt::Debug for Statements {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Statements").finish_non_exhaustive()
-    }
+    session: Session,
+    /// Whether the server left a question of ours without an answer.
+    is_silent: AtomicBool,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.driver.abort();
+        self.session.connected.task.abort();
     }
 }
 
@@ -62,16 +50,14 @@ impl managed::Manager for Connections {
     type Error = Wrong;
 
     async fn create(&self) -> Result<Connection, Wrong> {
-        let connected = session::open(&self.url).await?;
         let mut connection = Connection {
             store: self.url.to_string(),
-            client: connected.client,
-            driver: connected.task,
-            statements: Statements::default(),
+            session: session::open(&self.url).await?,
+            is_silent: AtomicBool::new(false),
         };
         // whatever is asked of another's tables, or a newer program's, nothing is done
         let work = connection.read().await?;
-        work.applied().await?.missing(POSTGRES)?;
+        recognise(&work).await?.missing(POSTGRES)?;
         work.commit().await?;
         Ok(connection)
     }
@@ -82,13 +68,16 @@ impl managed::Manager for Connections {
         connection: &mut Connection,
         metrics: &Metrics,
     ) -> RecycleResult<Wrong> {
-        if connection.client.is_closed() {
+        if connection.session.client().is_closed() || *connection.is_silent.get_mut() {
             return Err(RecycleError::message("closed by the server"));
         }
         if metrics.last_used() < IDLE {
             return Ok(());
         }
-        let answer = connection.client.batch_execute("");
+        if metrics.last_used() > MOST_IDLE {
+            return Err(RecycleError::message("not used for long"));
+        }
+        let answer = connection.session.client().batch_execute("");
         match tokio::time::timeout(TRY_TIMEOUT, answer).await {
             Ok(Ok(())) => Ok(()),
             _ => Err(RecycleError::message("no longer answers")),
@@ -115,57 +104,15 @@ pub(super) async fn get(pool: &Pool) -> Result<managed::Object<Connections>, Wro
     })
 }
 
-/// As [`get`], for good: the connection ends when it is dropped.
-pub(super) async fn take(pool: &Pool) -> Result<Connection, Wrong> {
-    Ok(managed::Object::take(get(pool).await?))
-}
-
 impl Connection {
-    /// Takes an advisory lock for as long as the connection lives, unless somebody else has it.
-    pub(super) async fn try_lock(&self, lock: i64) -> Result<bool, Wrong> {
-        let sql = "select pg_try_advisory_lock($1)";
-        Ok(self.client.query_one(sql, &[&lock]).await?.try_get(0)?)
-    }
-
-    /// Gives back what [`Self::try_lock`] took.
-    pub(super) async fn unlock(&self, lock: i64) -> Result<(), Wrong> {
-        let sql = "select pg_advisory_unlock($1)";
-        self.client.query_one(sql, &[&lock]).await?;
-        Ok(())
-    }
-
     /// Begins a transaction that sees one state of the store and changes nothing.
     pub(super) async fn read(&mut self) -> Result<Work<'_>, Wrong> {
-        let transaction = self
-            .client
-            .build_transaction()
-            .isolation_level(IsolationLevel::RepeatableRead)
-            .read_only(true)
-            .start()
-            .await?;
-        Ok(Work {
-            transaction,
-            store: &self.store,
-            statements: &self.statements,
-        })
-    }
-
-    /// Runs a statement that cannot be part of a transaction.
-    pub(super) async fn alone(&self, sql: &str) -> Result<(), Wrong> {
-        self.client
-            .batch_execute("set statement_timeout = '12h'")
-            .await?;
-        let result = self.client.batch_execute(sql).await;
-        // back to what the session was pinned with
-        self.client
-            .batch_execute("set statement_timeout = '5min'")
-            .await?;
-        Ok(result?)
+        self.begin(Mode::Read).await
     }
 
     /// As [`Self::read`], for what passes over a whole history: it takes as long as its reader takes.
     pub(super) async fn pass(&mut self) -> Result<Work<'_>, Wrong> {
-        let work = self.read().await?;
+        let mut work = self.read().await?;
         work.may_take_long().await?;
         Ok(work)
     }
@@ -181,116 +128,10 @@ impl Connection {
 
     /// Begins a transaction that writes, whatever the store is.
     pub(super) async fn set_up(&mut self) -> Result<Work<'_>, Wrong> {
-        let transaction = self.client.build_transaction().start().await?;
-        Ok(Work {
-            transaction,
-            store: &self.store,
-            statements: &self.statements,
-        })
-    }
-}
-
-/// A transaction; rolled back unless it is committed.
-pub(super) struct Work<'a> {
-    transaction: Transaction<'a>,
-    store: &'a str,
-    statements: &'a Statements,
-}
-
-type Params<'p> = &'p [&'p (dyn ToSql + Sync)];
-
-impl Work<'_> {
-    async fn prepare(&self, sql: &str) -> Result<Statement, Wrong> {
-        let held = |statements: &Statements| {
-            statements
-                .prepared
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get(sql)
-                .cloned()
-        };
-        if let Some(statement) = held(self.statements) {
-            return Ok(statement);
-        }
-        let statement = self.transaction.prepare(sql).await?;
-        self.statements
-            .prepared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(sql.to_owned(), statement.clone());
-        Ok(statement)
+        self.begin(Mode::Write).await
     }
 
-    pub(super) async fn query(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>, Wrong> {
-        let statement = self.prepare(sql).await?;
-        Ok(self.transaction.query(&statement, params).await?)
-    }
-
-    /// As [`Work::query`], row by row.
-    pub(super) async fn stream<P>(&self, sql: &str, params: Vec<P>) -> Result<RowStream, Wrong>
-    where
-        P: BorrowToSql + Sync + Send,
-    {
-        let statement = self.prepare(sql).await?;
-        Ok(self.transaction.query_raw(&statement, params).await?)
-    }
-
-    pub(super) async fn row(&self, sql: &str, params: Params<'_>) -> Result<Row, Wrong> {
-        let statement = self.prepare(sql).await?;
-        Ok(self.transaction.query_one(&statement, params).await?)
-    }
-
-    pub(super) async fn optional(
-        &self,
-        sql: &str,
-        params: Params<'_>,
-    ) -> Result<Option<Row>, Wrong> {
-        let statement = self.prepare(sql).await?;
-        Ok(self.transaction.query_opt(&statement, params).await?)
-    }
-
-    pub(super) async fn execute(&self, sql: &str, params: Params<'_>) -> Result<u64, Wrong> {
-        let statement = self.prepare(sql).await?;
-        Ok(self.transaction.execute(&statement, params).await?)
-    }
-
-    /// How far the store's schema has come.
-    pub(super) async fn applied(&self) -> Result<Applied, Wrong> {
-        recognise(&self.transaction).await
-    }
-
-    /// Reads the rows of a statement that is not kept prepared, because it names a partition.
-    pub(super) async fn query_once(&self, sql: &str) -> Result<Vec<Row>, Wrong> {
-        Ok(self.transaction.query(sql, &[]).await?)
-    }
-
-    /// Lifts the limits that keep ordinary statements short.
-    pub(super) async fn may_take_long(&self) -> Result<(), Wrong> {
-        self.batch(
-            "set local statement_timeout = '12h';
-             set local lock_timeout = '10min';
-             set local idle_in_transaction_session_timeout = '12h'",
-        )
-        .await
-    }
-
-    /// Runs several statements as they stand.
-    pub(super) async fn batch(&self, sql: &str) -> Result<(), Wrong> {
-        Ok(self.transaction.batch_execute(sql).await?)
-    }
-
-    /// Begins a binary COPY.
-    pub(super) async fn copy_in(&self, sql: &str) -> Result<CopyInSink<bytes::Bytes>, Wrong> {
-        let statement = self.prepare(sql).await?;
-        Ok(self.transaction.copy_in(&statement).await?)
-    }
-
-    /// What errors call the store.
-    pub(super) fn store(&self) -> &str {
-        self.store
-    }
-
-    pub(super) async fn commit(self) -> Result<(), Wrong> {
-        Ok(self.transaction.commit().await?)
+    async fn begin(&mut self, mode: Mode) -> Result<Work<'_>, Wrong> {
+        Work::begin(&self.session, mode, &self.store, &self.is_silent).await
     }
 }

@@ -8,25 +8,26 @@ use plimsoll_core::sample::{SampleHeader, SampleKind};
 use tokio_postgres::Row;
 
 use super::error::Wrong;
-use super::pool::Work;
+use super::work::Work;
 use crate::keys::Keys;
 use crate::reader::{Reader, Which};
 use crate::sample::{SamplePage, SampleQuery, unsigned};
 use crate::{DatabaseKey, TableName};
 
-pub(super) fn header(row: &Row) -> Result<SampleHeader, Wrong> {
+/// The columns of a sample's header, of a known instance.
+pub(super) fn header(row: &Row, instance: &str) -> Result<SampleHeader, Wrong> {
     Ok(SampleHeader {
         id: row.try_get(0)?,
-        instance: row.try_get(1)?,
-        database: row.try_get(2)?,
-        sampled_at: row.try_get(3)?,
+        instance: instance.to_owned(),
+        database: row.try_get(1)?,
+        sampled_at: row.try_get(2)?,
         kind: row
-            .try_get::<_, &str>(4)?
+            .try_get::<_, &str>(3)?
             .parse()
             .unwrap_or(SampleKind::Manual),
-        total_bytes: row.try_get::<_, Option<i64>>(5)?.map(unsigned),
-        table_count: unsigned(row.try_get(6)?),
-        is_demo: row.try_get(7)?,
+        total_bytes: row.try_get::<_, Option<i64>>(4)?.map(unsigned),
+        table_count: unsigned(row.try_get(5)?),
+        is_demo: row.try_get(6)?,
     })
 }
 
@@ -51,6 +52,26 @@ pub(super) async fn instance_id(work: &Work<'_>, name: &str) -> Result<Option<i3
         .optional(include_str!("instance_id.sql"), &[&name])
         .await?;
     row.map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
+/// The name of an instance that has a history.
+pub(super) async fn instance_name(work: &Work<'_>, id: i32) -> Result<String, Wrong> {
+    let sql = "select name from plimsoll.instances where instance_id = $1";
+    Ok(work.row(sql, &[&id]).await?.try_get(0)?)
+}
+
+/// Says by what name a database that has a sample is known now.
+pub(super) async fn keep_name(work: &Work<'_>, keys: Keys, name: &str) -> Result<(), Wrong> {
+    work.execute(
+        "insert into plimsoll.database_names (instance_id, database_id, name)
+         select $1, $2, $3 where not exists (
+             select 1 from plimsoll.database_names where instance_id = $1 and database_id = $2 and name = $3
+         )
+         on conflict (instance_id, database_id) do update set name = excluded.name",
+        &[&keys.0, &keys.1, &name],
+    )
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn samples(work: &Work<'_>, query: &SampleQuery) -> Result<SamplePage, Wrong> {
@@ -84,7 +105,10 @@ pub(super) async fn samples(work: &Work<'_>, query: &SampleQuery) -> Result<Samp
         )
         .await?;
     Ok(SamplePage {
-        samples: rows.iter().map(header).collect::<Result<_, _>>()?,
+        samples: rows
+            .iter()
+            .map(|row| header(row, &query.of.instance))
+            .collect::<Result<_, _>>()?,
         total: unsigned(total),
     })
 }
@@ -102,45 +126,22 @@ pub(super) async fn table_sizes(
     let Some((instance_id, database_id)) = keys(work, &of).await? else {
         return Ok(Vec::new());
     };
-    if let Some(key) = table {
-        return one_table(work, (instance_id, database_id), sample.id, key).await;
-    }
-    let limit = largest.map_or(i64::MAX, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
-    let sql = if largest.is_some() {
-        "select table_key, size_bytes from plimsoll.sample_tables
-         where instance_id = $1 and database_id = $2 and sample_id = $3
-         order by size_bytes desc, table_key limit $4"
-    } else {
-        "select table_key, size_bytes from plimsoll.sample_tables
-         where instance_id = $1 and database_id = $2 and sample_id = $3
-         order by table_key limit $4"
+    // of one table: only those that have or had its name are looked at
+    let ids: Option<Vec<i32>> = match table.map(str::parse::<TableName>) {
+        None => None,
+        Some(Err(_)) => return Ok(Vec::new()),
+        Some(Ok(name)) => {
+            let named = work
+                .relations((instance_id, database_id), Which::Named(&name))
+                .await?;
+            Some(named.iter().map(|relation| relation.id).collect())
+        }
     };
-    let rows = work
-        .query(sql, &[&instance_id, &database_id, &sample.id, &limit])
-        .await?;
-    let rows = rows.iter();
-    rows.map(|row| Ok((row.try_get(0)?, unsigned(row.try_get(1)?))))
-        .collect()
-}
-
-/// The table of a key: only those that have or had its name are looked at.
-async fn one_table(
-    work: &Work<'_>,
-    keys: Keys,
-    sample: i64,
-    key: &str,
-) -> Result<Vec<(String, u64)>, Wrong> {
-    let Ok(name) = key.parse::<TableName>() else {
-        return Ok(Vec::new());
-    };
-    let named = work.relations(keys, Which::Named(&name)).await?;
-    let ids: Vec<i32> = named.iter().map(|relation| relation.id).collect();
+    let limit = largest.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
     let rows = work
         .query(
-            "select table_key, size_bytes from plimsoll.sample_tables
-             where instance_id = $1 and database_id = $2 and sample_id = $3
-                 and relation_id = any ($4) and table_key = $5",
-            &[&keys.0, &keys.1, &sample, &ids, &key],
+            include_str!("read/table_sizes.sql"),
+            &[&instance_id, &database_id, &sample.id, &ids, &limit, &table],
         )
         .await?;
     let rows = rows.iter();
@@ -175,9 +176,8 @@ pub(super) async fn last_good(
 pub(super) async fn databases(work: &Work<'_>) -> Result<Vec<DatabaseKey>, Wrong> {
     let rows = work
         .query(
-            "select i.name, d.name from plimsoll.databases as d
+            "select i.name, d.name from plimsoll.database_names as d
              join plimsoll.instances as i on i.instance_id = d.instance_id
-             where d.last_tick is not null
              order by i.name collate \"C\", d.name collate \"C\"",
             &[],
         )

@@ -7,8 +7,8 @@ use plimsoll_core::snapshot::TableKind;
 
 use super::append::sizes;
 use super::error::Wrong;
-use super::pool::Work;
-use super::read::header;
+use super::read::{header, instance_name};
+use super::work::Work;
 use crate::history::SeriesQuery;
 use crate::reader::{Changed, Compared, Keys, Reader, Relation, Which};
 use crate::rows::Transaction;
@@ -64,8 +64,15 @@ impl Reader for Work<'_> {
                 .await?
             }
         };
-        row.map(|row| Ok((header(&row)?, row.try_get(8)?, row.try_get(9)?)))
-            .transpose()
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let instance = instance_name(self, of.0).await?;
+        Ok(Some((
+            header(&row, &instance)?,
+            row.try_get(7)?,
+            row.try_get(8)?,
+        )))
     }
 
     async fn relations(&self, of: Keys, which: Which<'_>) -> Result<Vec<Relation>, Wrong> {

@@ -3,32 +3,33 @@
 use async_trait::async_trait;
 use bytes::BytesMut;
 use jiff::Timestamp;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{Format, FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use super::PostgresStore;
 use super::error::Wrong;
-use super::pool::Work;
+use super::param::{Column, Param};
+use super::work::Work;
 use crate::StoreError;
-use crate::rows::{Insert, NewRow, Outcome, Row, Transaction, Transactions, Value};
+use crate::rows::{Insert, Kind, NewRow, Outcome, Row, Transaction, Transactions, Value};
 
 impl Transactions for PostgresStore {
     async fn reading<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static,
+        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Clone + Send + Sync + 'static,
     {
         transaction!(self, read, |transaction| async {
-            Ok(work(&transaction).await?)
+            Ok(work.clone()(&transaction).await?)
         })
     }
 
     async fn writing<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static,
+        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Clone + Send + Sync + 'static,
     {
         transaction!(self, write, |transaction| async {
-            Ok(work(&transaction).await?)
+            Ok(work.clone()(&transaction).await?)
         })
     }
 }
@@ -50,16 +51,20 @@ impl Transaction for Work<'_> {
         if rows.is_empty() {
             return Ok(0);
         }
-        let mut columns: Vec<Vec<Value>> = insert.columns.iter().map(|_| Vec::new()).collect();
+        let mut columns: Vec<Column> = insert
+            .columns
+            .iter()
+            .map(|(_, kind)| Column {
+                list: list_of(*kind),
+                values: Vec::with_capacity(rows.len()),
+            })
+            .collect();
         for row in rows {
             for (column, value) in columns.iter_mut().zip(row) {
-                column.push(value);
+                column.values.push(value);
             }
         }
-        let params: Vec<&(dyn ToSql + Sync)> = columns
-            .iter()
-            .map(|column| column as &(dyn ToSql + Sync))
-            .collect();
+        let params: Vec<&dyn Param> = columns.iter().map(|column| column as &dyn Param).collect();
         let inserted = Work::execute(self, &insert.of_arrays(), &params).await;
         inserted.map_err(|wrong| wrong.on(self.store()))
     }
@@ -79,11 +84,18 @@ impl Transaction for Work<'_> {
     }
 }
 
-fn as_params(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
-    values
-        .iter()
-        .map(|value| value as &(dyn ToSql + Sync))
-        .collect()
+fn as_params(values: &[Value]) -> Vec<&dyn Param> {
+    values.iter().map(|value| value as &dyn Param).collect()
+}
+
+/// The type of a list of a column's values.
+const fn list_of(kind: Kind) -> Type {
+    match kind {
+        Kind::Int4 => Type::INT4_ARRAY,
+        Kind::Int8 => Type::INT8_ARRAY,
+        Kind::Text => Type::TEXT_ARRAY,
+        Kind::Time => Type::TIMESTAMPTZ_ARRAY,
+    }
 }
 
 fn read(row: &tokio_postgres::Row) -> Result<Row, Wrong> {
@@ -131,6 +143,10 @@ impl ToSql for Value {
         match self {
             Self::Null => Ok(IsNull::Yes),
             Self::Bool(is_so) => is_so.to_sql_checked(column, out),
+            // its type is the statement's: see `encode_format`
+            Self::Int(number) if *column == Type::UNKNOWN => {
+                number.to_string().to_sql(&Type::TEXT, out)
+            }
             Self::Int(number) => match *column {
                 Type::INT4 => i32::try_from(*number)?.to_sql(column, out),
                 Type::OID => u32::try_from(*number)?.to_sql(column, out),
@@ -146,6 +162,13 @@ impl ToSql for Value {
     fn accepts(_: &Type) -> bool {
         // what it is decides, value by value
         true
+    }
+
+    fn encode_format(&self, column: &Type) -> Format {
+        if matches!(self, Self::Int(_)) && *column == Type::UNKNOWN {
+            return Format::Text;
+        }
+        Format::Binary
     }
 
     to_sql_checked!();

@@ -6,8 +6,8 @@ use plimsoll_core::thinning::{Kept, Retention, plan};
 
 use super::error::Wrong;
 use super::partition::{MONDAY, WEEK};
-use super::pool::Work;
 use super::read::keys;
+use super::work::Work;
 use crate::DatabaseKey;
 use crate::thin::kinds;
 

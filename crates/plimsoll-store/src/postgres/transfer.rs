@@ -9,7 +9,8 @@ use super::PostgresStore;
 use super::append::NEW_DATABASE_LOCK;
 use super::error::Wrong;
 use super::partition::WEEK;
-use super::pool::Work;
+use super::read::{instance_name, keep_name};
+use super::work::Work;
 use crate::moving::kinds::{self, Formers};
 use crate::moving::line::{Destination, Line, Write, batch_json, by_table};
 use crate::moving::row::{DatabaseRow, RelationRow, Row};
@@ -44,7 +45,7 @@ pub(super) async fn read(
     }
     let mut formers = Formers::read(work, keys).await?;
     for sql in READS {
-        let mut rows = pin!(work.stream(sql, vec![keys.0, keys.1]).await?);
+        let mut rows = pin!(work.stream(sql, &[&keys.0, &keys.1]).await?);
         let mut batch = Vec::with_capacity(BATCH);
         while let Some(row) = rows.try_next().await? {
             let mut row = parsed(row.try_get(0)?)?;
@@ -95,10 +96,11 @@ async fn keys(
 }
 
 async fn database(work: &Work<'_>, keys: (i32, i32)) -> Result<Option<DatabaseRow>, Wrong> {
+    let instance = instance_name(work, keys.0).await?;
     let row = work
         .optional(
             include_str!("transfer/read_database.sql"),
-            &[&keys.0, &keys.1],
+            &[&keys.0, &keys.1, &instance],
         )
         .await?;
     row.map(|row| match parsed(row.try_get(0)?)? {
@@ -117,7 +119,7 @@ async fn existing(work: &Work<'_>, keys: (i32, i32)) -> Result<Option<Existing>,
     let rows = work
         .stream(
             include_str!("transfer/read_relations.sql"),
-            vec![keys.0, keys.1],
+            &[&keys.0, &keys.1],
         )
         .await?;
     let mut rows = pin!(rows);
@@ -155,7 +157,7 @@ pub(super) async fn write(
     }
     store.partitions.ensure_all(&store.pool, weeks).await?;
     let mut connection;
-    let work = begin!(&store.pool, connection, write);
+    let mut work = begin!(&store.pool, connection, write);
     work.may_take_long().await?;
     let mut found = keys(&work, &of, true).await?;
     if found.is_none() {
@@ -354,5 +356,9 @@ async fn keep_database(
         ],
     )
     .await?;
-    keys(work, of, false).await
+    let found = keys(work, of, false).await?;
+    if let Some(keys) = found {
+        keep_name(work, keys, &of.database).await?;
+    }
+    Ok(found)
 }

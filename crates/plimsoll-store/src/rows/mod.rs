@@ -56,19 +56,19 @@ impl dyn Transaction + '_ {
     }
 }
 
-/// A store that runs transactions.
+/// A store that runs transactions. Work that was lost with the server before it was kept is done once more.
 pub(crate) trait Transactions: Send + Sync + 'static {
     /// Runs `work` on one state of the store, which it cannot change.
     fn reading<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
-        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static;
+        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Clone + Send + Sync + 'static;
 
     /// Runs `work`, and keeps what it did if it succeeds.
     fn writing<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
-        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static;
+        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Clone + Send + Sync + 'static;
 }
 
 /// A statement without what SQLite has not. It knows one schema only, compares text by its bytes, and

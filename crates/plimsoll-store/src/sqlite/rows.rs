@@ -25,7 +25,7 @@ impl Transactions for SqliteStore {
     async fn reading<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static,
+        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Clone + Send + Sync + 'static,
     {
         self.read(|transaction| wait(work(transaction))).await
     }
@@ -33,7 +33,7 @@ impl Transactions for SqliteStore {
     async fn writing<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Send + 'static,
+        F: for<'w> FnOnce(&'w dyn Transaction) -> Outcome<'w, T> + Clone + Send + Sync + 'static,
     {
         self.write(|transaction| wait(work(transaction))).await
     }

@@ -8,7 +8,7 @@ use plimsoll_connect::{DatabaseUrl, UrlError};
 
 use super::TransferError;
 use super::csv::{self, Imported, Options};
-use crate::session::{self, OpenError};
+use crate::session::{self, Mode, OpenError};
 use crate::{DatabaseKey, Store, StoreError};
 
 /// Reads the table by one COPY into a temporary file, so that PgHero's database is not kept busy.
@@ -32,18 +32,20 @@ pub async fn import(
                 .map_or_else(|| error.to_string(), |db| db.message().to_owned()),
         )
     };
-    let connected = match session::open(&url).await {
-        Ok(connected) => connected,
+    let session = match session::open(&url).await {
+        Ok(session) => session,
         Err(OpenError::Connect(error)) => return Err(failed(error.to_string())),
         Err(OpenError::Pin(error)) => return Err(explain(error)),
     };
-    let client = connected.client;
-    client
-        .batch_execute("set default_transaction_read_only = on; set statement_timeout = '12h'")
-        .await
-        .map_err(explain)?;
+    let client = session.client();
+    // one transaction, which ends with the connection
+    let begin = format!(
+        "{}; set local statement_timeout = '12h'",
+        session.begin(Mode::Read)
+    );
+    client.batch_execute(&begin).await.map_err(explain)?;
     let found = client
-        .query_opt(include_str!("pghero/table.sql"), &[])
+        .query_typed_opt(include_str!("pghero/table.sql"), &[])
         .await
         .map_err(explain)?;
     let Some(found) = found else {
@@ -69,7 +71,7 @@ pub async fn import(
     while let Some(bytes) = stream.try_next().await.map_err(explain)? {
         file.write_all(&bytes)?;
     }
-    connected.task.abort();
+    session.connected.task.abort();
     file.rewind()?;
     csv::import(store, of, file, options).await
 }

@@ -4,10 +4,11 @@ use std::pin::pin;
 
 use plimsoll_core::change::{Changes, Known, Sizes};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 
 use super::super::error::Wrong;
-use super::super::pool::Work;
+use super::super::param::Param;
+use super::super::work::Work;
 use crate::sample::{RelationRow, SampleRow, columns, from_millis, signed, value_count};
 
 /// One sample being written: where its rows belong, and the transaction that they are part of.
@@ -155,7 +156,7 @@ impl Writer<'_> {
         let toast_index_sizes: Vec<_> = points.iter().map(|p| p.2).collect();
         let indexes: Vec<_> = points.iter().map(|p| p.3).collect();
         let counts: Vec<_> = points.iter().map(|p| p.4).collect();
-        let params: [&(dyn ToSql + Sync); 20] = [
+        let params: [&dyn Param; 20] = [
             &self.instance_id,
             &self.database_id,
             &ids,

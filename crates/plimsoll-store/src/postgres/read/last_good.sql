@@ -8,12 +8,12 @@ cross join lateral (
         ('t', r.toast_oid, r.toast_bytes),
         ('x', r.toast_index_oid, r.toast_index_bytes)
 ) as p (part, oid, bytes)
-join plimsoll.databases as d on d.instance_id = r.instance_id and d.database_id = r.database_id
+join plimsoll.databases as d on d.instance_id = $1 and d.database_id = $2
 join plimsoll.samples as s
-    on s.instance_id = d.instance_id and s.database_id = d.database_id and s.tick = d.last_tick
+    on s.instance_id = $1 and s.database_id = $2 and s.tick = d.last_tick
 left join plimsoll.unread as u
-    on u.instance_id = r.instance_id
-    and u.database_id = r.database_id
+    on u.instance_id = $1
+    and u.database_id = $2
     and u.relation_id = r.relation_id
     and u.part = p.part
     and u.until_tick is null

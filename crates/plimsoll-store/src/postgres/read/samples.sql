@@ -1,6 +1,6 @@
 -- reading a page of samples, the last of each step: reads one database's samples by key; no locks that
 -- block anybody
-select s.id, i.name, d.name, s.sampled_at, s.kind, s.total_bytes, s.table_count, s.is_demo
+select s.id, d.name, s.sampled_at, s.kind, s.total_bytes, s.table_count, s.is_demo
 from (
     select
         *,
@@ -18,7 +18,6 @@ from (
         and ($4::timestamptz is null or sampled_at >= $4)
 ) as s
 join plimsoll.databases as d on d.instance_id = $1 and d.database_id = $2
-join plimsoll.instances as i on i.instance_id = $1
 where s.place = 1
 order by s.tick desc
 limit $6

@@ -1,10 +1,9 @@
 -- the first sample after a time: one database's samples by key; no locks that block anybody
 select
-    s.id, i.name, d.name, s.sampled_at, s.kind, s.total_bytes, s.table_count, s.is_demo, s.tick,
+    s.id, d.name, s.sampled_at, s.kind, s.total_bytes, s.table_count, s.is_demo, s.tick,
     s.tick = d.last_tick
 from plimsoll.samples as s
-join plimsoll.databases as d on d.instance_id = s.instance_id and d.database_id = s.database_id
-join plimsoll.instances as i on i.instance_id = s.instance_id
+join plimsoll.databases as d on d.instance_id = $1 and d.database_id = $2
 where s.instance_id = $1 and s.database_id = $2 and s.sampled_at > $3
 order by s.tick asc
 limit 1

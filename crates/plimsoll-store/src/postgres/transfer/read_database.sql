@@ -11,13 +11,12 @@ select json_build_object(
     'last_tick', d.last_tick,
     'next_relation', d.next_relation_id,
     'format', 1,
-    'instance', i.name,
+    'instance', $3::text,
     'first_tick', (
         select min(s.tick) from plimsoll.samples as s
         where s.instance_id = $1 and s.database_id = $2
     )
 )::text
 from plimsoll.databases as d
-join plimsoll.instances as i on i.instance_id = $1
 where d.instance_id = $1 and d.database_id = $2
     and d.last_tick is not null

@@ -1,0 +1,1 @@
+-- What a fleet's store needs, a file does not: it lies on one disk, and who writes into it writes alone.
