@@ -142,7 +142,8 @@ impl AllSeries {
         };
         self.after = last;
         let ids: Vec<RelationId> = relations.iter().map(|relation| relation.id).collect();
-        let values = reader.table_values(self.of, &ids).await?;
+        let last = self.ticks.last().map_or(i64::MIN, |last| last.tick);
+        let values = reader.table_values(self.of, Some(&ids), last).await?;
         let tables = relations
             .iter()
             .filter_map(|relation| self.table(relation, &values))

@@ -10,8 +10,8 @@ use crate::history::{
     Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, SeriesQuery,
     SetMember, SetSeries, State, TableName, TableSeries, TableState,
 };
-use crate::reader::{Changed, Compared, FormerName, Keys, Reader, Relation, Which};
-use crate::series::{Interval, Sum, Tick, Value, values_of};
+use crate::reader::{Changed, Compared, FormerName, Ids, Keys, Reader, Relation, Which};
+use crate::series::{Interval, Sum, Tick, values_of};
 use crate::{Point, events as event_rows, former_names, unread as unread_rows};
 
 /// How deep partitions are followed; PostgreSQL allows no cycles, a damaged store might.
@@ -29,17 +29,26 @@ pub(crate) async fn table_series<R: Reader>(
     let Some(kind) = relation.table_kind() else {
         return Ok(None);
     };
-    let ticks = reader.ticks(of, query).await?;
-    let mut indexes = reader.relations(of, Which::IndexesOf(relation.id)).await?;
+    // what waits for no other answer is asked at once
+    let (ticks, mut indexes) = tokio::try_join!(
+        reader.ticks(of, query),
+        reader.relations(of, Which::IndexesOf(relation.id)),
+    )?;
     indexes.sort_by(|a, b| {
         (a.gone_tick.is_some(), &a.relation_name).cmp(&(b.gone_tick.is_some(), &b.relation_name))
     });
     let index_ids: Vec<RelationId> = indexes.iter().map(|index| index.id).collect();
     let ids: Vec<RelationId> = index_ids.iter().copied().chain([relation.id]).collect();
-    let values = reader.table_values(of, &[relation.id]).await?;
-    let index_values = reader.index_values(of, &index_ids).await?;
-    let unread = unread_rows::read(reader.rows(), of, Some(&ids)).await?;
-    let events = event_rows::read(reader.rows(), of, Some(&ids)).await?;
+    let last = last_tick(&ticks);
+    let (values, index_values, (unread, events)) = tokio::try_join!(
+        reader.table_values(of, Some(&[relation.id]), last),
+        reader.index_values(of, &index_ids, last),
+        async {
+            let unread = unread_rows::read(reader.rows(), of, Some(&ids));
+            let events = event_rows::read(reader.rows(), of, Some(&ids));
+            tokio::try_join!(unread, events).map_err(R::Error::from)
+        },
+    )?;
 
     let mut sum = Sum::new(&ticks);
     sum.add(relation.exists(), &values);
@@ -109,7 +118,8 @@ pub(crate) async fn set_series<R: Reader>(
     let mut ids: Vec<RelationId> = belongs.iter().map(|(id, _)| *id).collect();
     ids.sort_unstable();
     ids.dedup();
-    let values = reader.table_values(of, &ids).await?;
+    // of all times: a member shows its newest size
+    let values = reader.table_values(of, Some(&ids), i64::MAX).await?;
     let unread = unread_rows::read(reader.rows(), of, Some(&ids)).await?;
     let events = event_rows::read(reader.rows(), of, Some(&ids)).await?;
 
@@ -246,7 +256,10 @@ pub(crate) async fn schema_series<R: Reader>(
         }
     }
     let ticks = reader.ticks(of, query).await?;
-    sum(reader, of, &ticks, &belongs).await
+    let mut ids: Vec<RelationId> = belongs.iter().map(|(id, _)| *id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    sum(reader, of, &ticks, &belongs, Some(&ids)).await
 }
 
 pub(crate) async fn database_series<R: Reader>(
@@ -260,27 +273,38 @@ pub(crate) async fn database_series<R: Reader>(
         .map(|relation| (relation.id, relation.exists()))
         .collect();
     let ticks = reader.ticks(of, query).await?;
-    sum(reader, of, &ticks, &belongs).await
+    sum(reader, of, &ticks, &belongs, None).await
 }
 
+/// The sum of relations for as long as they belong to what is asked for. `ids` are theirs, or none where that is the
+/// whole database.
 async fn sum<R: Reader>(
     reader: &R,
     of: Keys,
     ticks: &[Tick],
     belongs: &[(RelationId, Interval)],
+    ids: Ids<'_>,
 ) -> Result<Vec<Point>, R::Error> {
-    let mut ids: Vec<RelationId> = belongs.iter().map(|(id, _)| *id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let values: Vec<Value> = reader.table_values(of, &ids).await?;
+    let values = reader.table_values(of, ids, last_tick(ticks)).await?;
+    let mut unread: HashMap<RelationId, Vec<Interval>> = HashMap::new();
+    for part in unread_rows::read(reader.rows(), of, ids).await? {
+        unread.entry(part.id).or_default().push(part.interval);
+    }
     let mut sum = Sum::new(ticks);
     for (id, interval) in belongs {
         sum.add(*interval, values_of(&values, *id));
-    }
-    for part in unread_rows::read(reader.rows(), of, Some(&ids)).await? {
-        sum.unread(part.interval);
+        for part in unread.get(id).into_iter().flatten() {
+            if let Some(both) = part.and(*interval) {
+                sum.unread(both);
+            }
+        }
     }
     Ok(sum.points())
+}
+
+/// The last one of a series: what counts only from later on is not seen in it.
+fn last_tick(ticks: &[Tick]) -> i64 {
+    ticks.last().map_or(i64::MIN, |last| last.tick)
 }
 
 pub(crate) async fn state<R: Reader>(
@@ -384,9 +408,9 @@ pub(crate) async fn difference<R: Reader>(
     let mut ids: Vec<RelationId> = changed.iter().map(|changed| changed.id).collect();
     ids.sort_unstable();
     let values = if query.indexes {
-        reader.index_values(of, &ids).await?
+        reader.index_values(of, &ids, to_tick).await?
     } else {
-        reader.table_values(of, &ids).await?
+        reader.table_values(of, Some(&ids), to_tick).await?
     };
     let mut relations: HashMap<RelationId, Relation> = reader
         .relations(of, Which::Ids(&ids))

@@ -118,17 +118,20 @@ pub(crate) trait Reader {
         &self,
         of: Keys,
     ) -> impl Future<Output = Result<Vec<(RelationId, RelationId)>, Self::Error>>;
-    /// In the order of ids and ticks.
+    /// The values that count from a tick on that is not after `last`, in the order of ids and ticks. A store that
+    /// keeps values apart by their ticks looks nowhere else.
     fn table_values(
         &self,
         of: Keys,
-        ids: &[RelationId],
+        ids: Ids<'_>,
+        last: i64,
     ) -> impl Future<Output = Result<Vec<Value>, Self::Error>>;
-    /// In the order of ids and ticks.
+    /// As [`Self::table_values`].
     fn index_values(
         &self,
         of: Keys,
         ids: &[RelationId],
+        last: i64,
     ) -> impl Future<Output = Result<Vec<Value>, Self::Error>>;
     /// The tables of some kinds that were there at a tick, with their values then, in the order of
     /// ids; one that was never measured has none.

@@ -10,7 +10,7 @@ use super::error::Wrong;
 use super::read::{header, instance_name};
 use super::work::Work;
 use crate::history::SeriesQuery;
-use crate::reader::{Changed, Compared, Keys, Reader, Relation, Which};
+use crate::reader::{Changed, Compared, Ids, Keys, Reader, Relation, Which};
 use crate::rows::Transaction;
 use crate::sample::unsigned;
 use crate::series::{Tick, Value};
@@ -163,17 +163,25 @@ impl Reader for Work<'_> {
             .collect()
     }
 
-    async fn table_values(&self, of: Keys, ids: &[RelationId]) -> Result<Vec<Value>, Wrong> {
-        let rows = self
-            .query(
-                "select relation_id, tick, heap_bytes, toast_bytes, toast_index_bytes, index_bytes,
-                     row_count
-                 from plimsoll.table_values
-                 where instance_id = $1 and database_id = $2 and relation_id = any ($3)
-                 order by relation_id, tick",
-                &[&of.0, &of.1, &ids],
-            )
-            .await?;
+    async fn table_values(&self, of: Keys, ids: Ids<'_>, last: i64) -> Result<Vec<Value>, Wrong> {
+        // two statements: planning a list of all tables, in each partition, takes longer than reading them
+        let rows = match ids {
+            None => {
+                self.query(
+                    include_str!("reader/table_values.sql"),
+                    &[&of.0, &of.1, &last],
+                )
+                .await?
+            }
+            Some([]) => Vec::new(),
+            Some(ids) => {
+                self.query(
+                    include_str!("reader/table_values_ids.sql"),
+                    &[&of.0, &of.1, &last, &ids],
+                )
+                .await?
+            }
+        };
         let rows = rows.iter().map(|row| -> Result<_, Wrong> {
             Ok(Value {
                 id: row.try_get(0)?,
@@ -184,16 +192,19 @@ impl Reader for Work<'_> {
         rows.collect()
     }
 
-    async fn index_values(&self, of: Keys, ids: &[RelationId]) -> Result<Vec<Value>, Wrong> {
+    async fn index_values(
+        &self,
+        of: Keys,
+        ids: &[RelationId],
+        last: i64,
+    ) -> Result<Vec<Value>, Wrong> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let rows = self
             .query(
-                "select relation_id, tick, bytes from plimsoll.index_values
-                 where instance_id = $1 and database_id = $2 and relation_id = any ($3)
-                 order by relation_id, tick",
-                &[&of.0, &of.1, &ids],
+                include_str!("reader/index_values_ids.sql"),
+                &[&of.0, &of.1, &last, &ids],
             )
             .await?;
         let rows = rows.iter().map(|row| -> Result<_, Wrong> {

@@ -11,7 +11,7 @@ use super::error::Wrong;
 use super::read::{HEADER, header};
 use super::rows::SqliteTransaction;
 use crate::history::SeriesQuery;
-use crate::reader::{Changed, Compared, Keys, Reader, Relation, Which};
+use crate::reader::{Changed, Compared, Ids, Keys, Reader, Relation, Which};
 use crate::rows::Transaction;
 use crate::sample::{from_millis, millis, unsigned};
 use crate::series::{Tick, Value};
@@ -53,10 +53,10 @@ impl Reader for SqliteReader<'_> {
         )
     }
 
-    async fn table_values(&self, of: Keys, ids: &[RelationId]) -> ReadResult<Vec<Value>> {
+    async fn table_values(&self, of: Keys, ids: Ids<'_>, last: i64) -> ReadResult<Vec<Value>> {
         let some = "relation_id, tick, heap_bytes, toast_bytes, toast_index_bytes, index_bytes, \
                     row_count from table_values";
-        self.of_ids(some, "relation_id, tick", of, ids, |row| {
+        self.values(some, of, ids, last, |row| {
             Ok(Value {
                 id: row.get(0)?,
                 tick: row.get(1)?,
@@ -65,9 +65,14 @@ impl Reader for SqliteReader<'_> {
         })
     }
 
-    async fn index_values(&self, of: Keys, ids: &[RelationId]) -> ReadResult<Vec<Value>> {
+    async fn index_values(
+        &self,
+        of: Keys,
+        ids: &[RelationId],
+        last: i64,
+    ) -> ReadResult<Vec<Value>> {
         let some = "relation_id, tick, bytes from index_values";
-        self.of_ids(some, "relation_id, tick", of, ids, |row| {
+        self.values(some, of, Some(ids), last, |row| {
             Ok(Value {
                 id: row.get(0)?,
                 tick: row.get(1)?,
@@ -111,32 +116,37 @@ impl SqliteReader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Selects `some` of some relations of one database.
-    fn of_ids<T>(
+    /// Selects values, `some` of them, of one database.
+    fn values(
         &self,
         some: &str,
-        order: &str,
         (instance_id, database_id): Keys,
-        ids: &[RelationId],
-        mut row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>, Wrong> {
-        let base = format!("select {some} where instance_id = ?1 and database_id = ?2");
+        ids: Ids<'_>,
+        last: i64,
+        row: impl FnMut(&Row<'_>) -> rusqlite::Result<Value>,
+    ) -> Result<Vec<Value>, Wrong> {
+        let base =
+            format!("select {some} where instance_id = ?1 and database_id = ?2 and tick <= ?3");
+        let order = "order by relation_id, tick";
         match ids {
-            // one look-up, rather than a list of one
-            [id] => self.select(
-                &format!("{base} and relation_id = ?3 order by {order}"),
-                &[&instance_id, &database_id, id],
+            None => self.select(
+                &format!("{base} {order}"),
+                &[&instance_id, &database_id, &last],
                 row,
             ),
-            [] => Ok(Vec::new()),
-            ids => {
+            Some([]) => Ok(Vec::new()),
+            // one look-up, rather than a list of one
+            Some([id]) => self.select(
+                &format!("{base} and relation_id = ?4 {order}"),
+                &[&instance_id, &database_id, &last, id],
+                row,
+            ),
+            Some(ids) => {
                 let json = serde_json::to_string(ids).unwrap_or_default();
                 self.select(
-                    &format!(
-                        "{base} and relation_id in (select value from json_each(?3)) order by {order}"
-                    ),
-                    &[&instance_id, &database_id, &json],
-                    &mut row,
+                    &format!("{base} and relation_id in (select value from json_each(?4)) {order}"),
+                    &[&instance_id, &database_id, &last, &json],
+                    row,
                 )
             }
         }
