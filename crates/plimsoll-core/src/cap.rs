@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::footprint::{Holding, weight};
+use crate::footprint::{KeptDatabase, weight};
 use crate::sample::SampleKind;
 
 /// Once over its cap, the history is brought so far below it, in percent of the cap, that the next
@@ -32,30 +32,30 @@ impl Plan {
 ///
 /// The oldest detail goes first: of all databases together, the samples that are not daily, oldest
 /// first; then the daily ones, oldest first. The newest sample of a database always stays.
-pub fn plan(holdings: &[Holding], occupied_bytes: u64, max_bytes: u64) -> Plan {
+pub fn plan(databases: &[KeptDatabase], occupied_bytes: u64, max_bytes: u64) -> Plan {
     let mut plan = Plan::default();
     if occupied_bytes <= max_bytes {
         return plan;
     }
-    let present = u128::from(weight(holdings).max(1));
+    let present = u128::from(weight(databases).max(1));
     let target_bytes = max_bytes / 100 * DOWN_TO_PERCENT;
     let excess_bytes = u128::from(occupied_bytes - target_bytes);
     // rounded up: in values
     let excess = (excess_bytes * present).div_ceil(u128::from(occupied_bytes));
 
-    let mut candidates: Vec<_> = holdings
+    let mut candidates: Vec<_> = databases
         .iter()
-        .flat_map(|holding| {
-            let newest = holding
+        .flat_map(|database| {
+            let newest = database
                 .samples
                 .iter()
                 .max_by_key(|s| (s.sampled_at, s.id))
                 .map(|s| s.id);
-            holding
+            database
                 .samples
                 .iter()
                 .filter(move |s| Some(s.id) != newest)
-                .map(|s| (holding.database, *s))
+                .map(|s| (database.keys, *s))
         })
         .collect();
     candidates
@@ -77,19 +77,19 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::footprint::Weighed;
+    use crate::footprint::KeptSample;
 
     fn hour(n: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_hours(n)
     }
 
     /// Ten hours of a database, every fifth sample a daily one.
-    fn holding(database_id: i32) -> Holding {
-        Holding {
-            database: (1, database_id),
+    fn database(database_id: i32) -> KeptDatabase {
+        KeptDatabase {
+            keys: (1, database_id),
             relations: 0,
             samples: (0..10)
-                .map(|n| Weighed {
+                .map(|n| KeptSample {
                     id: n + i64::from(database_id) * 100,
                     sampled_at: hour(n),
                     kind: if n % 5 == 0 {
@@ -105,7 +105,7 @@ mod tests {
 
     fn dropped(max_bytes: u64) -> Vec<(i32, Vec<i64>)> {
         // twenty samples of ten values of ten bytes
-        let plan = plan(&[holding(1), holding(2)], 2000, max_bytes);
+        let plan = plan(&[database(1), database(2)], 2000, max_bytes);
         plan.drop
             .into_iter()
             .map(|((_, id), ids)| (id, ids))
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn nothing_goes_while_there_is_room() {
-        assert!(plan(&[holding(1)], 2000, 2000).is_empty());
+        assert!(plan(&[database(1)], 2000, 2000).is_empty());
         assert!(plan(&[], 0, 0).is_empty());
     }
 
@@ -122,7 +122,7 @@ mod tests {
     fn the_oldest_detail_of_all_databases_goes_first_and_somewhat_more_than_must() {
         // down to 1710 bytes: the excess of 290 is three samples
         assert_eq!(dropped(1900), [(1, vec![101, 102]), (2, vec![201])]);
-        let until = plan(&[holding(1), holding(2)], 2000, 1900).dropped_until;
+        let until = plan(&[database(1), database(2)], 2000, 1900).dropped_until;
         assert_eq!(until, Some(hour(2)));
     }
 
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_does_not_thin_away_is_not_taken_for_something_to_gain() {
-        let mut wide = holding(1);
+        let mut wide = database(1);
         wide.relations = 25;
         // a weight of 200 in 2000 bytes: 290 of them are 29 values, as above
         assert_eq!(plan(&[wide], 2000, 1900).drop[&(1, 1)].len(), 3);

@@ -16,18 +16,18 @@ const ENOUGH: usize = 5;
 
 /// What is kept of one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holding {
+pub struct KeptDatabase {
     /// The keys of its instance and of itself.
-    pub database: (i32, i32),
+    pub keys: (i32, i32),
     /// How many relations the history knows of it, those that are gone too.
     pub relations: u64,
     /// Its samples, in any order.
-    pub samples: Vec<Weighed>,
+    pub samples: Vec<KeptSample>,
 }
 
 /// A sample and how much of the history is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Weighed {
+pub struct KeptSample {
     /// The sample's id.
     pub id: i64,
     /// When it was taken.
@@ -39,12 +39,12 @@ pub struct Weighed {
 }
 
 /// What the values and what does not thin away weigh together, counted in values.
-pub(crate) fn weight(holdings: &[Holding]) -> u64 {
-    holdings
+pub(crate) fn weight(databases: &[KeptDatabase]) -> u64 {
+    databases
         .iter()
-        .map(|holding| {
-            let values: u64 = holding.samples.iter().map(|s| s.values + 1).sum();
-            values + holding.relations * VALUES_A_RELATION
+        .map(|database| {
+            let values: u64 = database.samples.iter().map(|s| s.values + 1).sum();
+            values + database.relations * VALUES_A_RELATION
         })
         .sum()
 }
@@ -57,18 +57,18 @@ pub(crate) fn weight(holdings: &[Holding]) -> u64 {
 /// or a day is taken to hold as much as its samples together, but never more than one value for each
 /// relation. The bytes follow from what a value takes now, its share of everything else included.
 pub fn projection(
-    holdings: &[Holding],
+    databases: &[KeptDatabase],
     occupied_bytes: u64,
     retention: &Retention,
     now: Timestamp,
 ) -> Option<u64> {
-    let present = weight(holdings);
+    let present = weight(databases);
     if present == 0 {
         return None;
     }
     let mut future = 0.0;
-    for holding in holdings {
-        future += of_one(holding, retention, now)?;
+    for database in databases {
+        future += of_one(database, retention, now)?;
     }
     let bytes = as_float(occupied_bytes) * future / as_float(present);
     #[expect(
@@ -80,8 +80,8 @@ pub fn projection(
 }
 
 /// The weight that one database is going to have, in values.
-fn of_one(holding: &Holding, retention: &Retention, now: Timestamp) -> Option<f64> {
-    let mut samples = holding.samples.clone();
+fn of_one(database: &KeptDatabase, retention: &Retention, now: Timestamp) -> Option<f64> {
+    let mut samples = database.samples.clone();
     samples.sort_by_key(|sample| (sample.sampled_at, sample.id));
     // the first one holds a value for every relation, whatever changed
     let (first, rest) = samples.split_first()?;
@@ -89,15 +89,17 @@ fn of_one(holding: &Holding, retention: &Retention, now: Timestamp) -> Option<f6
     if covered < SHORTEST_BASIS || rest.is_empty() {
         return None;
     }
-    let relations = as_float(holding.relations);
-    let age = |sample: &Weighed| now.duration_since(sample.sampled_at);
-    let of = |keep: &dyn Fn(&&Weighed) -> bool| rest.iter().filter(keep).copied().collect();
-    let recent: Vec<Weighed> = of(&|s| age(s) < retention.all_for);
-    let detail: Vec<Weighed> = of(&|s| s.kind != SampleKind::Daily && age(s) < retention.all_for);
-    let hourly: Vec<Weighed> = of(&|s| s.kind != SampleKind::Daily && age(s) >= retention.all_for);
-    let old_daily: Vec<Weighed> =
+    let relations = as_float(database.relations);
+    let age = |sample: &KeptSample| now.duration_since(sample.sampled_at);
+    let of = |keep: &dyn Fn(&&KeptSample) -> bool| rest.iter().filter(keep).copied().collect();
+    let recent: Vec<KeptSample> = of(&|s| age(s) < retention.all_for);
+    let detail: Vec<KeptSample> =
+        of(&|s| s.kind != SampleKind::Daily && age(s) < retention.all_for);
+    let hourly: Vec<KeptSample> =
+        of(&|s| s.kind != SampleKind::Daily && age(s) >= retention.all_for);
+    let old_daily: Vec<KeptSample> =
         of(&|s| s.kind == SampleKind::Daily && age(s) >= retention.hourly_for);
-    let daily: Vec<Weighed> = of(&|s| s.kind == SampleKind::Daily);
+    let daily: Vec<KeptSample> = of(&|s| s.kind == SampleKind::Daily);
 
     let days = |length: SignedDuration| length.as_secs_f64() / 86_400.0;
     let recent_days = days(covered.min(retention.all_for)).max(1.0 / 24.0);
@@ -136,11 +138,11 @@ fn of_one(holding: &Holding, retention: &Retention, now: Timestamp) -> Option<f6
     )
 }
 
-fn total(samples: &[Weighed]) -> f64 {
+fn total(samples: &[KeptSample]) -> f64 {
     as_float(samples.iter().map(|sample| sample.values).sum())
 }
 
-fn mean(samples: &[Weighed], at_least: usize) -> Option<f64> {
+fn mean(samples: &[KeptSample], at_least: usize) -> Option<f64> {
     (samples.len() >= at_least).then(|| total(samples) / as_float(samples.len() as u64))
 }
 
@@ -162,10 +164,10 @@ mod tests {
 
     /// A database watched every quarter of an hour for so many days, thinned as the retention says;
     /// the same relations change each time.
-    fn watched(days: i64, retention: &Retention, quarter_values: u64) -> Holding {
+    fn watched(days: i64, retention: &Retention, quarter_values: u64) -> KeptDatabase {
         let start = now() - SignedDuration::from_hours(24 * days);
-        let mut samples: Vec<Weighed> = (0..=days * 96)
-            .map(|n| Weighed {
+        let mut samples: Vec<KeptSample> = (0..=days * 96)
+            .map(|n| KeptSample {
                 id: n,
                 sampled_at: start + SignedDuration::from_mins(15 * n),
                 kind: if n % 96 == 0 {
@@ -190,8 +192,8 @@ mod tests {
         if let Some(first) = samples.first_mut() {
             first.values = RELATIONS;
         }
-        Holding {
-            database: (1, 1),
+        KeptDatabase {
+            keys: (1, 1),
             relations: RELATIONS,
             samples,
         }
@@ -229,11 +231,11 @@ mod tests {
 
     #[test]
     fn what_is_only_sampled_daily_grows_to_the_daily_samples_that_are_kept() {
-        let daily = |days: i64| Holding {
-            database: (1, 1),
+        let daily = |days: i64| KeptDatabase {
+            keys: (1, 1),
             relations: RELATIONS,
             samples: (0..days)
-                .map(|day| Weighed {
+                .map(|day| KeptSample {
                     id: day,
                     sampled_at: now() - SignedDuration::from_hours(24 * (days - day)),
                     kind: SampleKind::Daily,

@@ -9,7 +9,7 @@ use crate::forecast::{Backtest, Band, InsufficientData, KnownChange, Passage, Po
 
 /// What is asked about a series.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Question<'a> {
+pub struct OutlookQuery<'a> {
     /// How far ahead, in days.
     pub horizons_days: &'a [f64],
     /// Limits, in bytes.
@@ -51,7 +51,7 @@ pub struct Outlook {
 }
 
 /// Answers `question` about the series that `points` sample.
-pub fn outlook(points: &[Point], question: Question<'_>) -> Outlook {
+pub fn outlook(points: &[Point], question: OutlookQuery<'_>) -> Outlook {
     let forecast = match forecast(points, question.known) {
         Ok(forecast) => forecast.adjusted(question.adjustment),
         Err(insufficient) => {

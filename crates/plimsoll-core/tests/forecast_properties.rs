@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::events::shapes;
 use plimsoll_core::forecast::coherent::{Adjustment, HORIZONS_DAYS};
 use plimsoll_core::forecast::{KnownChange, Point, forecast};
-use plimsoll_core::outlook::{Outlook, Question, outlook};
+use plimsoll_core::outlook::{Outlook, OutlookQuery, outlook};
 use proptest::prelude::*;
 
 const DAY: i64 = 86_400;
@@ -28,7 +28,7 @@ fn daily(sizes: &[u64]) -> Vec<Point> {
 fn ask(points: &[Point], limits: &[u64]) -> Outlook {
     outlook(
         points,
-        Question {
+        OutlookQuery {
             horizons_days: &HORIZONS,
             limits_bytes: limits,
             known: &[],
@@ -457,7 +457,7 @@ fn an_adjusted_forecast_moves_its_dates_and_chances_with_its_points() {
         *bytes = days * 10.0;
     }
     let limits = [1890 + 400];
-    let question = |adjustment| Question {
+    let question = |adjustment| OutlookQuery {
         horizons_days: &[10.0, 30.0],
         limits_bytes: &limits,
         known: &[],

@@ -2,7 +2,7 @@
 
 use csv::ByteRecord;
 
-use crate::Ask;
+use crate::ReadOptions;
 use crate::header::{self, Says};
 use crate::layout::Layout;
 use crate::number::{self, Cell, STYLES};
@@ -64,7 +64,7 @@ impl Held {
 }
 
 impl Columns {
-    pub(crate) fn choose(layout: &Layout, ask: &Ask) -> Result<Self, Refused> {
+    pub(crate) fn choose(layout: &Layout, options: &ReadOptions) -> Result<Self, Refused> {
         let held: Vec<Held> = (0..layout.columns)
             .map(|at| Held::by(&layout.first, at))
             .collect();
@@ -89,7 +89,7 @@ impl Columns {
             .filter(|&at| !held[at].are_dates())
             .collect();
         let names: Vec<String> = values.iter().map(|&at| layout.name(at)).collect();
-        let asked = ask.column.as_deref();
+        let asked = options.column.as_deref();
         let by_name = asked.and_then(|asked| {
             let same: Vec<usize> = (0..values.len())
                 .filter(|&at| names[at] == asked || header::labels(&names[at]).contains(&asked))

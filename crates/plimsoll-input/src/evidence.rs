@@ -3,7 +3,7 @@
 //! A file is read twice. The first time, every way of reading that a cell does not allow is struck
 //! out. What is left is the reading, or, where two are left that differ, a question.
 
-use crate::Ask;
+use crate::ReadOptions;
 use crate::header::Says;
 use crate::number::{self, Cell, Decimal, Number, STYLES};
 use crate::refused::{Refused, beginning};
@@ -18,7 +18,7 @@ const LEAST_MEAN: u64 = 1_000_000;
 /// Which ways of reading are left.
 #[derive(Debug)]
 pub(crate) struct Evidence {
-    ask: Ask,
+    options: ReadOptions,
     forms: Vec<Form>,
     styles: Vec<Decimal>,
     /// A cell that two ways of reading dates read as different days.
@@ -53,23 +53,23 @@ pub(crate) struct Reading {
 }
 
 impl Evidence {
-    pub(crate) fn new(ask: &Ask, is_json: bool) -> Self {
+    pub(crate) fn new(options: &ReadOptions, is_json: bool) -> Self {
         let forms = FORMS
             .into_iter()
-            .filter(|form| match (form, ask.dates) {
+            .filter(|form| match (form, options.dates) {
                 (Form::Digits(order), Some(asked)) => *order == asked,
                 _ => true,
             })
             .collect();
         let styles = STYLES
             .into_iter()
-            .filter(|style| match ask.decimal {
+            .filter(|style| match options.decimal {
                 Some(asked) => *style == asked,
                 None => !is_json || *style == Decimal::Point,
             })
             .collect();
         Self {
-            ask: ask.clone(),
+            options: options.clone(),
             forms,
             styles,
             two_dates: None,
@@ -225,7 +225,7 @@ impl Evidence {
     ) -> Result<(u64, u64), Refused> {
         let numbers = &self.numbers;
         let has_fraction = numbers.has_fraction[usize::from(decimal == Decimal::Comma)];
-        let apart = match self.ask.unit {
+        let apart = match self.options.unit {
             Some(Unit::Apart(apart)) => Some(apart),
             _ => None,
         };
@@ -233,7 +233,7 @@ impl Evidence {
             self.check_words(*line, *word, seen, has_fraction, apart, notes)?;
         }
         let apart_or = apart.unwrap_or(1000);
-        if let Some(Unit::Bytes(bytes)) = self.ask.unit {
+        if let Some(Unit::Bytes(bytes)) = self.options.unit {
             if numbers.word.is_some() {
                 return Err(Refused::Unit(
                     "the numbers have their units beside them: say --unit 1000 or --unit 1024 for how far \

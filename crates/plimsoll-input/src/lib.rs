@@ -36,10 +36,10 @@ pub use unit::Unit;
 
 /// What is asked of a file, beyond what it says itself.
 #[derive(Debug, Clone, Default)]
-pub struct Ask {
+pub struct ReadOptions {
     /// Of several series, the one of this name: a column, or what a column of text tells apart.
     pub column: Option<String>,
-    /// The numbers are free bytes of [`Ask::capacity_bytes`].
+    /// The numbers are free bytes of [`ReadOptions::capacity_bytes`].
     pub is_free: bool,
     /// How large the volume is whose free bytes they are.
     pub capacity_bytes: Option<u64>,
@@ -51,7 +51,7 @@ pub struct Ask {
     pub dates: Option<DateOrder>,
 }
 
-impl Ask {
+impl ReadOptions {
     fn check_free(&self, name: &str, says: Says) -> Result<(), Refused> {
         if self.is_free && self.capacity_bytes.is_none() {
             return Err(Refused::Unit(
@@ -101,12 +101,12 @@ impl Series {
 ///
 /// # Errors
 /// [`Refused`], which says what was seen and what to do.
-pub fn read(input: &mut (impl Read + Seek), ask: &Ask) -> Result<Series, Refused> {
+pub fn read(input: &mut (impl Read + Seek), options: &ReadOptions) -> Result<Series, Refused> {
     input.rewind()?;
     let result = if json::is_json(input)? {
-        json::read(input, ask)
+        json::read(input, options)
     } else {
-        table::read(input, ask)
+        table::read(input, options)
     };
     result.map_err(|refused| match refused {
         Refused::Io(error) => records::from_io(error),

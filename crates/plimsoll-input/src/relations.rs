@@ -11,7 +11,7 @@ use crate::layout::Layout;
 use crate::records::cell;
 use crate::refused::Refused;
 use crate::table::{check_width, each};
-use crate::{Ask, json};
+use crate::{ReadOptions, json};
 
 /// What a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ fn kind_of(layout: &Layout) -> (Kind, Option<Places>) {
 /// [`Refused`], where nothing of the file can be used, and what the two functions return.
 pub fn relations<E: From<Refused>>(
     input: &mut (impl Read + Seek),
-    ask: &Ask,
+    options: &ReadOptions,
     mut take: impl FnMut(u64, &RelationSize<'_>) -> Result<(), E>,
     mut bad: impl FnMut(u64, Option<Timestamp>, String) -> Result<(), E>,
 ) -> Result<Vec<String>, E> {
@@ -116,7 +116,7 @@ pub fn relations<E: From<Refused>>(
     let (kind, Some(places)) = kind_of(&layout) else {
         return Err(Refused::Shape("it has no column of tables".to_owned()).into());
     };
-    let mut columns = Columns::choose(&layout, ask)?;
+    let mut columns = Columns::choose(&layout, options)?;
     if kind == Kind::PgHero {
         columns.value = layout
             .header
@@ -127,8 +127,8 @@ pub fn relations<E: From<Refused>>(
         // a table of 0 bytes or one page is ordinary
         columns.says.word = Some(crate::unit::Word::Bytes);
     }
-    ask.check_free(&columns.name, columns.says)?;
-    let mut evidence = Evidence::new(ask, false);
+    options.check_free(&columns.name, columns.says)?;
+    let mut evidence = Evidence::new(options, false);
     each(input, &layout, |line, record| {
         // what cannot be read is told of when it is reached, and says nothing about the others
         if check_width(line, record, &layout).is_ok() {

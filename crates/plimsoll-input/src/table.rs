@@ -11,17 +11,20 @@ use crate::layout::Layout;
 use crate::order::{MOST_POINTS, Seen, ordered};
 use crate::records::{Records, cell, is_blank};
 use crate::refused::{Refused, listed};
-use crate::{Ask, Series};
+use crate::{ReadOptions, Series};
 
 /// How many names of series are remembered to be told.
 const NAMES: usize = 50;
 
 /// Reads one series.
-pub(crate) fn read(input: &mut (impl Read + Seek), ask: &Ask) -> Result<Series, Refused> {
+pub(crate) fn read(
+    input: &mut (impl Read + Seek),
+    options: &ReadOptions,
+) -> Result<Series, Refused> {
     let layout = Layout::find(input)?;
-    let columns = Columns::choose(&layout, ask)?;
-    ask.check_free(&columns.name, columns.says)?;
-    let mut evidence = Evidence::new(ask, false);
+    let columns = Columns::choose(&layout, options)?;
+    options.check_free(&columns.name, columns.says)?;
+    let mut evidence = Evidence::new(options, false);
     let mut names: BTreeSet<String> = BTreeSet::new();
     let mut unwanted: BTreeSet<String> = BTreeSet::new();
     let mut lines = 0_usize;
@@ -61,7 +64,7 @@ pub(crate) fn read(input: &mut (impl Read + Seek), ask: &Ask) -> Result<Series, 
     each(input, &layout, |line, record| {
         if columns.is_wanted(record) {
             let cells = (cell(record, columns.time), cell(record, columns.value));
-            match ask.seen(&reading, line, &cells.0, &cells.1)? {
+            match options.seen(&reading, line, &cells.0, &cells.1)? {
                 Some(point) => seen.push(point),
                 None => missing += 1,
             }
@@ -78,7 +81,7 @@ pub(crate) fn read(input: &mut (impl Read + Seek), ask: &Ask) -> Result<Series, 
     ))
 }
 
-impl Ask {
+impl ReadOptions {
     /// One line's size; none where it has no number.
     pub(crate) fn seen(
         &self,

@@ -39,7 +39,7 @@ pub(crate) struct Listing {
 }
 
 /// Where what is found goes.
-pub(crate) struct Finds<'a> {
+pub(crate) struct Output<'a> {
     pub sizes: &'a mut Sizes,
     pub spent: &'a mut Cost,
     pub unowned: &'a mut Unowned,
@@ -51,14 +51,14 @@ pub(crate) async fn size(
     session: Session,
     connecting: Connecting<'_>,
     catalog: &mut Catalog,
-    finds: Finds<'_>,
+    output: Output<'_>,
     progress: &dyn Progress,
 ) -> Result<(Session, Listing), VisitError> {
-    let Finds {
+    let Output {
         sizes,
         spent,
         unowned,
-    } = finds;
+    } = output;
     let (session, directories) = match directories(&session).await {
         Ok(directories) => (session, directories),
         Err(error) if status_of(&error).is_some() => return Err(error),

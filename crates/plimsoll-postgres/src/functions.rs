@@ -26,7 +26,7 @@ pub(crate) use crate::functions::absent::mark_missing;
 const ROUNDS: usize = 3;
 
 /// Where what is found goes.
-pub(crate) struct Finds<'a> {
+pub(crate) struct Output<'a> {
     pub sizes: &'a mut Sizes,
     pub spent: &'a mut Cost,
     /// `pg_database_size`, if it is asked for.
@@ -66,23 +66,23 @@ pub(crate) async fn size(
     connecting: Connecting<'_>,
     catalog: &mut Catalog,
     slots: Vec<Slot>,
-    finds: Finds<'_>,
+    output: Output<'_>,
     progress: &dyn Progress,
 ) -> Result<Session, VisitError> {
-    let Finds {
+    let Output {
         sizes,
         spent,
         mut total,
-    } = finds;
+    } = output;
     let mut slots = slots;
     let mut snapshot = catalog.snapshot().to_owned();
     for round in 0..=ROUNDS {
-        let finds = Finds {
+        let output = Output {
             sizes,
             spent,
             total: total.take(),
         };
-        let work = Work::new(catalog, &slots, finds, round > 0, progress, connecting);
+        let work = Work::new(catalog, &slots, output, round > 0, progress, connecting);
         session = work.run_all(session).await?;
         slots = match look_again(&session, catalog, sizes, &mut snapshot).await {
             Ok(slots) => slots,

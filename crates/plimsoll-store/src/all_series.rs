@@ -47,7 +47,7 @@ pub struct TableSteps {
     /// What it is.
     pub kind: TableKind,
     /// Where it belonged, one after the other.
-    pub belongs: Vec<Belongs>,
+    pub belongs: Vec<Membership>,
     /// Its bytes from a place on, where they differ from those before.
     pub steps: Vec<(usize, u64)>,
     /// What happened to it and to its indexes, oldest first.
@@ -56,7 +56,7 @@ pub struct TableSteps {
 
 /// Where a table belonged, from one place to before another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Belongs {
+pub struct Membership {
     /// The schema it was in.
     pub schema_name: String,
     /// The root of the partition set or inheritance tree that it was part of, by its name now; the root
@@ -188,14 +188,14 @@ impl AllSeries {
         steps
     }
 
-    fn belongs(&self, relation: &Relation) -> Vec<Belongs> {
+    fn belongs(&self, relation: &Relation) -> Vec<Membership> {
         let exists = relation.exists();
         let first = self.former.partition_point(|was| was.id < relation.id);
         let former = self.former[first..]
             .iter()
             .take_while(|was| was.id == relation.id);
         let mut from = exists.from;
-        let mut all: Vec<Belongs> = Vec::new();
+        let mut all: Vec<Membership> = Vec::new();
         let names = former.map(|was| (was.until, &was.schema_name, was.parent));
         let now = (exists.until, &relation.schema_name, relation.parent);
         for (until, schema_name, parent) in names.chain([now]) {
@@ -212,7 +212,7 @@ impl AllSeries {
                 Some(last) if last.schema_name == *schema_name && last.set == set => {
                     last.until = end;
                 }
-                _ => all.push(Belongs {
+                _ => all.push(Membership {
                     schema_name: schema_name.clone(),
                     set,
                     from: start,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use plimsoll_core::cap;
-use plimsoll_core::footprint::Holding;
+use plimsoll_core::footprint::KeptDatabase;
 
 use crate::StoreError;
 
@@ -13,7 +13,7 @@ pub struct Footprint {
     /// Bytes on the store's own disk.
     pub size_bytes: u64,
     /// What is kept, database by database.
-    pub holdings: Vec<Holding>,
+    pub databases: Vec<KeptDatabase>,
     /// When `history.max_bytes` last made something go.
     pub last_shrink: Option<Shrink>,
 }
@@ -40,7 +40,7 @@ pub struct Shrink {
 #[async_trait]
 pub(crate) trait Shrinking {
     async fn occupied_bytes(&self) -> Result<u64, StoreError>;
-    async fn holdings(&self) -> Result<Vec<Holding>, StoreError>;
+    async fn kept(&self) -> Result<Vec<KeptDatabase>, StoreError>;
     async fn drop_samples(&self, database: (i32, i32), ids: &[i64]) -> Result<u64, StoreError>;
     /// Gives the space of what was dropped back to the file system.
     async fn give_back(&self) -> Result<(), StoreError>;
@@ -72,7 +72,7 @@ pub(crate) async fn shrink(
     };
     while shrink.after_bytes + NOTE_BYTES > max_bytes {
         let plan = cap::plan(
-            &store.holdings().await?,
+            &store.kept().await?,
             shrink.after_bytes + NOTE_BYTES,
             max_bytes,
         );

@@ -36,7 +36,7 @@ mod unread;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use crate::all_series::{Belongs, SampleTotal, SeriesBatch, TableSteps};
+pub use crate::all_series::{Membership, SampleTotal, SeriesBatch, TableSteps};
 pub use crate::cleanup_runs::{CleanupRun, CleanupRuns};
 pub use crate::disk::{DiskHistory, DiskLook, DiskRange};
 pub use crate::error::StoreError;

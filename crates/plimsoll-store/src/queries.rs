@@ -10,7 +10,7 @@ use crate::history::{
     Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, SeriesQuery,
     SetMember, SetSeries, State, TableName, TableSeries, TableState,
 };
-use crate::reader::{Changed, Compared, FormerName, Ids, Keys, Reader, Relation, Which};
+use crate::reader::{Compared, FormerName, Ids, Keys, Reader, Relation, SizeChange, Which};
 use crate::series::{Interval, Sum, Tick, values_of};
 use crate::{Point, events as event_rows, former_names, unread as unread_rows};
 
@@ -41,7 +41,7 @@ pub(crate) async fn table_series<R: Reader>(
     let ids: Vec<RelationId> = index_ids.iter().copied().chain([relation.id]).collect();
     let last = last_tick(&ticks);
     let (values, index_values, (unread, events)) = tokio::try_join!(
-        reader.table_values(of, Some(&[relation.id]), last),
+        reader.table_values(of, Some(std::slice::from_ref(&relation.id)), last),
         reader.index_values(of, &index_ids, last),
         async {
             let unread = unread_rows::read(reader.rows(), of, Some(&ids));
@@ -396,7 +396,8 @@ pub(crate) async fn difference<R: Reader>(
     let mut changed = reader.changed(of, ticks, what).await?;
     let total = changed.len();
     // what grew most first; ids where that is the same, so that the answer is always the same
-    let by_growth = |a: &Changed, b: &Changed| b.grown().cmp(&a.grown()).then(a.id.cmp(&b.id));
+    let by_growth =
+        |a: &SizeChange, b: &SizeChange| b.grown().cmp(&a.grown()).then(a.id.cmp(&b.id));
     if let Some(limit) = query.limit
         && limit < changed.len()
     {

@@ -148,7 +148,7 @@ pub(crate) trait Reader {
         of: Keys,
         ticks: (i64, i64),
         what: Compared<'_>,
-    ) -> impl Future<Output = Result<Vec<Changed>, Self::Error>>;
+    ) -> impl Future<Output = Result<Vec<SizeChange>, Self::Error>>;
 }
 
 /// What is compared.
@@ -162,7 +162,7 @@ pub(crate) enum Compared<'a> {
 
 /// A relation whose size differs between two ticks.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Changed {
+pub(crate) struct SizeChange {
     pub(crate) id: RelationId,
     /// `None`: not there yet.
     pub(crate) before_bytes: Option<i64>,
@@ -170,7 +170,7 @@ pub(crate) struct Changed {
     pub(crate) after_bytes: Option<i64>,
 }
 
-impl Changed {
+impl SizeChange {
     /// Bytes by which it grew.
     pub(crate) fn grown(&self) -> i64 {
         self.after_bytes.unwrap_or(0) - self.before_bytes.unwrap_or(0)

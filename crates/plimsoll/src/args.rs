@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use plimsoll_input::{Ask, DateOrder, Decimal, Unit};
+use plimsoll_input::{DateOrder, Decimal, ReadOptions, Unit};
 use plimsoll_server::answer::events::EventsQuery;
 use plimsoll_server::answer::growth::GrowthQuery;
 use plimsoll_server::answer::history::HistoryQuery;
@@ -260,8 +260,8 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    pub(crate) fn ask(&self, capacity_bytes: Option<u64>) -> Ask {
-        Ask {
+    pub(crate) fn options(&self, capacity_bytes: Option<u64>) -> ReadOptions {
+        ReadOptions {
             column: self.column.clone(),
             is_free: self.free,
             capacity_bytes,

@@ -16,7 +16,7 @@ use crate::order::{MOST_POINTS, ordered};
 use crate::refused::{Refused, beginning, listed};
 use crate::text::Utf8;
 use crate::unit::Word;
-use crate::{Ask, Series};
+use crate::{ReadOptions, Series};
 
 /// JSON is held in memory, several times its size, so a longer one is not read.
 const LONGEST: u64 = 64 << 20;
@@ -58,7 +58,7 @@ pub(crate) fn is_json(input: &mut (impl Read + Seek)) -> io::Result<bool> {
 }
 
 /// Reads one series.
-pub(crate) fn read(input: &mut impl Read, ask: &Ask) -> Result<Series, Refused> {
+pub(crate) fn read(input: &mut impl Read, options: &ReadOptions) -> Result<Series, Refused> {
     let mut text = String::new();
     let read = Utf8::new(input)?
         .take(LONGEST + 1)
@@ -76,7 +76,7 @@ pub(crate) fn read(input: &mut impl Read, ask: &Ask) -> Result<Series, Refused> 
     }
     let found = found(&values(&text)?)?;
     let names = || listed(found.iter().map(|found| &*found.name));
-    let wanted: Vec<&Found> = match &ask.column {
+    let wanted: Vec<&Found> = match &options.column {
         None => found.iter().collect(),
         Some(asked) => {
             let named: Vec<_> = found.iter().filter(|found| found.name == *asked).collect();
@@ -90,7 +90,7 @@ pub(crate) fn read(input: &mut impl Read, ask: &Ask) -> Result<Series, Refused> 
             }
         }
     };
-    let wanted = match (&*wanted, &ask.column) {
+    let wanted = match (&*wanted, &options.column) {
         ([wanted], _) => *wanted,
         ([], Some(asked)) => {
             return Err(Refused::NoSuchSeries {
@@ -105,11 +105,11 @@ pub(crate) fn read(input: &mut impl Read, ask: &Ask) -> Result<Series, Refused> 
             });
         }
     };
-    series(wanted, ask)
+    series(wanted, options)
 }
 
-fn series(found: &Found, ask: &Ask) -> Result<Series, Refused> {
-    ask.check_free(&found.name, found.says)?;
+fn series(found: &Found, options: &ReadOptions) -> Result<Series, Refused> {
+    options.check_free(&found.name, found.says)?;
     if found.cells.len() > MOST_POINTS {
         return Err(Refused::Shape(format!(
             "it has more than {MOST_POINTS} values"
@@ -123,7 +123,7 @@ fn series(found: &Found, ask: &Ask) -> Result<Series, Refused> {
         )),
         refused => refused,
     };
-    let mut evidence = Evidence::new(ask, true);
+    let mut evidence = Evidence::new(options, true);
     for (number, (time, value)) in (1..).zip(&found.cells) {
         evidence.time(number, time).map_err(as_value)?;
         evidence.number(number, value).map_err(as_value)?;
@@ -133,7 +133,10 @@ fn series(found: &Found, ask: &Ask) -> Result<Series, Refused> {
     let mut seen = Vec::new();
     let mut missing = 0;
     for (number, (time, value)) in (1..).zip(&found.cells) {
-        match ask.seen(&reading, number, time, value).map_err(as_value)? {
+        match options
+            .seen(&reading, number, time, value)
+            .map_err(as_value)?
+        {
             Some(point) => seen.push(point),
             None => missing += 1,
         }

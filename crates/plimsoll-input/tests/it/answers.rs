@@ -1,7 +1,7 @@
 //! Answers in JSON, as monitoring tools give them.
 
 use plimsoll_core::forecast::Point;
-use plimsoll_input::{Ask, Unit};
+use plimsoll_input::{ReadOptions, Unit};
 
 use crate::series::{CAPACITY, check, column, read, reference};
 
@@ -106,13 +106,17 @@ fn the_same_series_is_read_from_whatever_a_tool_answers() {
         ),
     ];
     for (what, text) in cases {
-        check(what, read(&text, &Ask::default()), 0);
-        check(what, read(format!("\u{feff}\n{text}"), &Ask::default()), 0);
+        check(what, read(&text, &ReadOptions::default()), 0);
+        check(
+            what,
+            read(format!("\u{feff}\n{text}"), &ReadOptions::default()),
+            0,
+        );
         // cut short at any place it is an error, not a shorter series; lines are whole
         if what != "json lines" {
             for cut in [text.len() / 3, text.len() / 2, text.len() - 2] {
                 assert!(
-                    read(&text[..cut], &Ask::default()).is_err(),
+                    read(&text[..cut], &ReadOptions::default()).is_err(),
                     "{what} cut at {cut}"
                 );
             }
@@ -133,7 +137,7 @@ fn one_of_several_answers_is_chosen_by_a_label() {
         series("shop", 0),
         series("crm", 9)
     );
-    let error = read(&text, &Ask::default()).unwrap_err();
+    let error = read(&text, &ReadOptions::default()).unwrap_err();
     assert_eq!(error.code(), "input_several_series");
     let error = error.to_string();
     assert!(
@@ -156,7 +160,7 @@ fn one_of_several_answers_is_chosen_by_a_label() {
         ))
     );
     assert_eq!(
-        read(&objects, &Ask::default()).unwrap_err().code(),
+        read(&objects, &ReadOptions::default()).unwrap_err().code(),
         "input_several_series"
     );
     check("objects", read(&objects, &column("shop")), 0);
@@ -170,7 +174,9 @@ fn one_of_several_answers_is_chosen_by_a_label() {
         ))
     );
     assert_eq!(
-        read(&statistics, &Ask::default()).unwrap_err().code(),
+        read(&statistics, &ReadOptions::default())
+            .unwrap_err()
+            .code(),
         "input_several_series"
     );
     check("statistics", read(&statistics, &column("Average")), 0);
@@ -187,15 +193,15 @@ fn free_space_in_an_answer_is_noticed_and_turned() {
         ))
     );
     assert_eq!(
-        read(&text, &Ask::default()).unwrap_err().code(),
+        read(&text, &ReadOptions::default()).unwrap_err().code(),
         "input_free_space"
     );
-    let ask = Ask {
+    let options = ReadOptions {
         is_free: true,
         capacity_bytes: Some(CAPACITY),
-        ..Ask::default()
+        ..ReadOptions::default()
     };
-    check("free", read(&text, &ask), 0);
+    check("free", read(&text, &options), 0);
 }
 
 #[test]
@@ -236,7 +242,7 @@ fn answers_that_hold_no_sizes_over_time_are_refused_by_what_they_are() {
             "no series",
         ),
     ] {
-        let error = read(text, &Ask::default()).unwrap_err().to_string();
+        let error = read(text, &ReadOptions::default()).unwrap_err().to_string();
         assert!(error.contains(says), "no {says:?} in {error:?}");
     }
     let unit = |unit: &str| {
@@ -246,22 +252,27 @@ fn answers_that_hold_no_sizes_over_time_are_refused_by_what_they_are() {
     };
     for (named, expected) in [("gbytes", 3_u64 << 30), ("bytes", 3), ("mbytes", 3 << 20)] {
         assert_eq!(
-            read(unit(named), &Ask::default()).unwrap().points[0].bytes,
+            read(unit(named), &ReadOptions::default()).unwrap().points[0].bytes,
             expected,
             "{named}"
         );
     }
     assert_eq!(
-        read(unit("decgbytes"), &Ask::default()).unwrap().points[0].bytes,
+        read(unit("decgbytes"), &ReadOptions::default())
+            .unwrap()
+            .points[0]
+            .bytes,
         3_000_000_000
     );
     assert_eq!(
-        read(unit("binBps"), &Ask::default()).unwrap_err().code(),
+        read(unit("binBps"), &ReadOptions::default())
+            .unwrap_err()
+            .code(),
         "input_unit"
     );
-    let asked = Ask {
+    let asked = ReadOptions {
         unit: Some(Unit::Bytes(1000)),
-        ..Ask::default()
+        ..ReadOptions::default()
     };
     assert_eq!(read(unit("short"), &asked).unwrap().points[0].bytes, 3000);
 }

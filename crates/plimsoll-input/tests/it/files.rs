@@ -1,7 +1,7 @@
 //! Delimited files, as programs and countries write them.
 
 use plimsoll_core::forecast::Point;
-use plimsoll_input::{Ask, DateOrder, Decimal, Unit};
+use plimsoll_input::{DateOrder, Decimal, ReadOptions, Unit};
 
 use crate::series::{CAPACITY, check, column, date, lines, read, reference, thousands};
 
@@ -256,16 +256,16 @@ fn the_same_series_is_read_from_whatever_a_tool_wrote() {
         ),
     ];
     for (what, text, within) in cases {
-        check(what, read(&text, &Ask::default()), within);
+        check(what, read(&text, &ReadOptions::default()), within);
         let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         check(
             what,
-            read([b"\xff\xfe", &*units].concat(), &Ask::default()),
+            read([b"\xff\xfe", &*units].concat(), &ReadOptions::default()),
             within,
         );
         check(
             what,
-            read(format!("\u{feff}{text}"), &Ask::default()),
+            read(format!("\u{feff}{text}"), &ReadOptions::default()),
             within,
         );
     }
@@ -301,12 +301,12 @@ fn free_space_becomes_what_is_used_where_the_capacity_is_known() {
     let text = lines("Timestamp,FreeStorageSpace\n", |p| {
         format!("{},{}", p.at.strftime("%Y/%m/%d %H:%M"), CAPACITY - p.bytes)
     });
-    let ask = Ask {
+    let options = ReadOptions {
         is_free: true,
         capacity_bytes: Some(CAPACITY),
-        ..Ask::default()
+        ..ReadOptions::default()
     };
-    check("free", read(&text, &ask), 0);
+    check("free", read(&text, &options), 0);
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn cells_without_a_value_are_left_out_and_counted() {
         };
         format!("{},{value}", p.at.as_millisecond())
     });
-    let series = read(&text, &Ask::default()).unwrap();
+    let series = read(&text, &ReadOptions::default()).unwrap();
     assert_eq!(series.points.len(), 28);
     assert!(
         series
@@ -338,8 +338,8 @@ fn cells_without_a_value_are_left_out_and_counted() {
 #[test]
 fn what_was_asked_settles_what_is_unclear() {
     let three_places = "date;size\n2026-01-01;180.094\n2026-01-02;181.095\n";
-    let bytes = |text: &str, ask: Ask| -> Vec<u64> {
-        read(text, &ask)
+    let bytes = |text: &str, options: ReadOptions| -> Vec<u64> {
+        read(text, &options)
             .unwrap()
             .points
             .iter()
@@ -347,10 +347,10 @@ fn what_was_asked_settles_what_is_unclear() {
             .collect()
     };
     let gb = Some(Unit::Bytes(1_000_000_000));
-    let as_asked = |decimal, unit| Ask {
+    let as_asked = |decimal, unit| ReadOptions {
         decimal: Some(decimal),
         unit,
-        ..Ask::default()
+        ..ReadOptions::default()
     };
     assert_eq!(
         bytes(three_places, as_asked(Decimal::Point, gb)),
@@ -361,9 +361,9 @@ fn what_was_asked_settles_what_is_unclear() {
         [180_094, 181_095]
     );
     let pretty = "date,size\n2026-01-01,168 GB\n2026-01-02,8192 bytes\n";
-    let apart = |apart| Ask {
+    let apart = |apart| ReadOptions {
         unit: Some(Unit::Apart(apart)),
-        ..Ask::default()
+        ..ReadOptions::default()
     };
     assert_eq!(bytes(pretty, apart(1024)), [168 << 30, 8192]);
     assert_eq!(bytes(pretty, apart(1000)), [168_000_000_000, 8192]);
@@ -372,17 +372,17 @@ fn what_was_asked_settles_what_is_unclear() {
     assert_eq!(
         bytes(
             header,
-            Ask {
+            ReadOptions {
                 unit: Some(Unit::Bytes(1 << 30)),
-                ..Ask::default()
+                ..ReadOptions::default()
             }
         ),
         [168 << 30]
     );
     let dates = "date,bytes\n01/02/2026,8192\n02/02/2026,8192\n";
-    let ordered = |dates| Ask {
+    let ordered = |dates| ReadOptions {
         dates: Some(dates),
-        ..Ask::default()
+        ..ReadOptions::default()
     };
     let first = |order| {
         read(dates, &ordered(order)).unwrap().points[0]
@@ -395,7 +395,12 @@ fn what_was_asked_settles_what_is_unclear() {
 
 #[test]
 fn what_was_assumed_is_said() {
-    let said = |text: &str| read(text, &Ask::default()).unwrap().notes.join("; ");
+    let said = |text: &str| {
+        read(text, &ReadOptions::default())
+            .unwrap()
+            .notes
+            .join("; ")
+    };
     let notes =
         said("date,size_gb\n2026-01-01 03:00,180.25\n2026-01-02 03:00,181\n2026-01-02 03:00,181\n");
     for part in [
@@ -413,7 +418,7 @@ fn what_was_assumed_is_said() {
 #[test]
 fn a_header_without_data_is_an_empty_series() {
     for text in ["date,bytes\n", "\"Time\";\"shop\"\r\n"] {
-        assert_eq!(read(text, &Ask::default()).unwrap().points, []);
+        assert_eq!(read(text, &ReadOptions::default()).unwrap().points, []);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is not certain is refused, with what was seen and how to say it.
 
-use plimsoll_input::Ask;
+use plimsoll_input::ReadOptions;
 use proptest::prelude::*;
 
 use crate::series::{date, lines, read};
@@ -240,7 +240,7 @@ fn what_is_not_certain_is_refused_with_what_was_seen_and_what_to_say() {
         ),
     ];
     for (what, text, code, says) in cases {
-        let refused = read(&text, &Ask::default());
+        let refused = read(&text, &ReadOptions::default());
         let refused = refused.err().unwrap_or_else(|| panic!("{what} was read"));
         assert_eq!(refused.code(), code, "{what}: {refused}");
         let told = refused.to_string();
@@ -263,7 +263,7 @@ fn two_series_in_one_column_are_noticed() {
         )
     });
     for text in [one_after_the_other, in_turn] {
-        let refused = read(&text, &Ask::default()).unwrap_err();
+        let refused = read(&text, &ReadOptions::default()).unwrap_err();
         assert_eq!(refused.code(), "input_times", "{refused}");
     }
     // a line that came late is no second series
@@ -273,7 +273,10 @@ fn two_series_in_one_column_are_noticed() {
         .collect();
     late.swap(10, 12);
     assert_eq!(
-        read(late.join("\n"), &Ask::default()).unwrap().points.len(),
+        read(late.join("\n"), &ReadOptions::default())
+            .unwrap()
+            .points
+            .len(),
         40
     );
 }
@@ -290,7 +293,9 @@ fn an_error_shows_no_more_than_a_lines_beginning() {
         format!("Time,{secret}1,{secret}2\n2026-01-01,9000,9001\n"),
         format!("time,db,bytes\n2026-01-01,{secret}1,9000\n2026-01-01,{secret}2,9001\n"),
     ] {
-        let told = read(&text, &Ask::default()).unwrap_err().to_string();
+        let told = read(&text, &ReadOptions::default())
+            .unwrap_err()
+            .to_string();
         assert!(!told.contains(&"x".repeat(60)), "{told}");
     }
 }
@@ -305,7 +310,7 @@ proptest! {
             text.join("\n").into_bytes()
         }, lines("date,bytes\n", |p| format!("{},{cell}", date(p))).into_bytes(),
            lines("date,bytes\n", |p| format!("{cell},{}", p.bytes)).into_bytes()] {
-            match read(&text, &Ask::default()) {
+            match read(&text, &ReadOptions::default()) {
                 Ok(series) => prop_assert!(series.points.windows(2).all(|pair| pair[0].at < pair[1].at)),
                 Err(refused) => {
                     let told = refused.to_string();

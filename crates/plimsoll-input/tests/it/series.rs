@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::forecast::Point;
-use plimsoll_input::{Ask, Refused, Series};
+use plimsoll_input::{ReadOptions, Refused, Series};
 
 /// The volume's size, of which the rest is free.
 pub(crate) const CAPACITY: u64 = 500_000_000_000;
@@ -42,14 +42,14 @@ pub(crate) fn thousands(bytes: u64, separator: &str) -> String {
     text
 }
 
-pub(crate) fn read(text: impl AsRef<[u8]>, ask: &Ask) -> Result<Series, Refused> {
-    plimsoll_input::read(&mut Cursor::new(text.as_ref()), ask)
+pub(crate) fn read(text: impl AsRef<[u8]>, options: &ReadOptions) -> Result<Series, Refused> {
+    plimsoll_input::read(&mut Cursor::new(text.as_ref()), options)
 }
 
-pub(crate) fn column(name: &str) -> Ask {
-    Ask {
+pub(crate) fn column(name: &str) -> ReadOptions {
+    ReadOptions {
         column: Some(name.to_owned()),
-        ..Ask::default()
+        ..ReadOptions::default()
     }
 }
 

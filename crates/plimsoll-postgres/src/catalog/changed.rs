@@ -8,7 +8,7 @@ use crate::session::Session;
 
 /// What changed since the catalog was read.
 #[derive(Debug, Default)]
-pub(crate) struct Changed {
+pub(crate) struct CatalogChanges {
     /// What went away.
     pub dropped: Vec<Slot>,
     /// What was created, rewritten, moved, or got another toast table.
@@ -35,9 +35,9 @@ impl From<&Relation> for Identity {
 
 impl Catalog {
     /// Compares with what the server's catalog says now.
-    pub(crate) async fn changed(&self, session: &Session) -> Result<Changed, VisitError> {
+    pub(crate) async fn changed(&self, session: &Session) -> Result<CatalogChanges, VisitError> {
         let mut exists = vec![false; self.relations.len()];
-        let mut changed = Changed::default();
+        let mut changed = CatalogChanges::default();
         session
             .stream(include_str!("filenodes.sql"), &[], |row| {
                 let oid: Oid = session.read(&row, 0)?;

@@ -10,7 +10,7 @@ use plimsoll_core::size::Status;
 use plimsoll_core::snapshot::{Cost, Persistence};
 use tokio_postgres::types::Type;
 
-use super::{Finds, sizes_sql, total};
+use super::{Output, sizes_sql, total};
 use crate::catalog::{Catalog, Kind, Relation, Slot};
 use crate::connecting::Connecting;
 use crate::cost;
@@ -76,7 +76,7 @@ impl<'a> Work<'a> {
     pub(super) fn new(
         catalog: &'a Catalog,
         slots: &[Slot],
-        finds: Finds<'a>,
+        output: Output<'a>,
         is_full_one_known: bool,
         progress: &'a dyn Progress,
         connecting: Connecting<'a>,
@@ -85,9 +85,9 @@ impl<'a> Work<'a> {
             catalog,
             batches: Mutex::new(batches(catalog, slots.to_vec())),
             again: Mutex::default(),
-            found: Mutex::new((finds.sizes, 0)),
-            spent: Mutex::new(finds.spent),
-            database_bytes: Mutex::new(finds.total),
+            found: Mutex::new((output.sizes, 0)),
+            spent: Mutex::new(output.spent),
+            database_bytes: Mutex::new(output.total),
             is_full_one_known: AtomicBool::new(is_full_one_known),
             total: slots.len() as u64,
             progress,

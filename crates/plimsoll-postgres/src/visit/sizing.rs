@@ -8,7 +8,7 @@ use crate::changes::{self, Sweep};
 use crate::connecting::Connecting;
 use crate::error::VisitError;
 use crate::files;
-use crate::functions::{self, Finds};
+use crate::functions::{self, Output};
 use crate::options::VisitOptions;
 use crate::progress::Progress;
 use crate::seen::Seen;
@@ -92,7 +92,7 @@ impl Sizing<'_> {
             session,
             self.connecting,
             &mut seen.catalog,
-            files::Finds {
+            files::Output {
                 sizes: &mut sized.sizes,
                 spent: &mut sized.spent,
                 unowned: &mut memory.unowned,
@@ -188,7 +188,7 @@ impl Sizing<'_> {
         sized: &mut FoundSizes,
         with_total: bool,
     ) -> Result<Session, VisitError> {
-        let found = Finds {
+        let found = Output {
             sizes: &mut sized.sizes,
             spent: &mut sized.spent,
             total: with_total.then_some(&mut sized.database_bytes),

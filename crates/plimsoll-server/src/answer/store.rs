@@ -65,17 +65,17 @@ fn answer(
     max_bytes: Option<u64>,
     now: Timestamp,
 ) -> StoreAnswer {
-    let holdings = &footprint.holdings;
-    let projected_bytes = projection(holdings, footprint.size_bytes, retention, now)
+    let databases = &footprint.databases;
+    let projected_bytes = projection(databases, footprint.size_bytes, retention, now)
         .map(|bytes| bytes.min(max_bytes.unwrap_or(u64::MAX)));
-    let samples = || holdings.iter().flat_map(|holding| &holding.samples);
+    let samples = || databases.iter().flat_map(|database| &database.samples);
     StoreAnswer {
         size_bytes: footprint.size_bytes,
         size_human: size_text::pretty(footprint.size_bytes),
         max_bytes,
         projected_bytes,
         projected_human: projected_bytes.map(size_text::pretty),
-        databases: holdings.len() as u64,
+        databases: databases.len() as u64,
         samples: samples().count() as u64,
         values: samples().map(|sample| sample.values).sum(),
         last_shrink: footprint.last_shrink.as_ref().map(shrink_answer),

@@ -227,7 +227,7 @@ fn parts(nodes: Nodes) -> Vec<ForecastPart> {
 mod tests {
     use jiff::{SignedDuration, Timestamp};
     use plimsoll_core::snapshot::TableKind;
-    use plimsoll_store::{Belongs, SampleTotal, TableSteps};
+    use plimsoll_store::{Membership, SampleTotal, TableSteps};
 
     use super::super::gather::Gathered;
     use super::*;
@@ -254,7 +254,7 @@ mod tests {
                 id,
                 name: TableName::new("public", name),
                 kind: TableKind::Table,
-                belongs: vec![Belongs {
+                belongs: vec![Membership {
                     schema_name: "public".to_owned(),
                     set: set.map(|root| TableName::new("public", root)),
                     from,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use plimsoll_core::forecast::coherent::{Estimate, HORIZONS, HORIZONS_DAYS};
 use plimsoll_core::forecast::{KnownChange, LEAST_DAYS, LEAST_SAMPLES, Point, forecast};
 use plimsoll_core::snapshot::TableKind;
-use plimsoll_store::{Belongs, NamedEvent, SampleTotal, TableName, TableSteps};
+use plimsoll_store::{Membership, NamedEvent, SampleTotal, TableName, TableSteps};
 
 use super::reads;
 
@@ -106,7 +106,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, belongs: &Belongs, steps: &[(usize, u64)], samples: usize) {
+    fn add(&mut self, belongs: &Membership, steps: &[(usize, u64)], samples: usize) {
         let mut before = None;
         for &(place, bytes) in steps.iter().filter(|step| step.0 < belongs.until) {
             let place = place.max(belongs.from);
@@ -250,7 +250,7 @@ impl Gathered {
     }
 
     /// Forecasts a table that is there, if it moves.
-    fn present(&mut self, table: &TableSteps, now: &Belongs, events: Vec<NamedEvent>) {
+    fn present(&mut self, table: &TableSteps, now: &Membership, events: Vec<NamedEvent>) {
         let Some(&(_, level_bytes)) = table.steps.last() else {
             return;
         };
@@ -297,7 +297,7 @@ impl Gathered {
         });
     }
 
-    fn count_turnover(&mut self, belongs: &Belongs, steps: &[(usize, u64)]) {
+    fn count_turnover(&mut self, belongs: &Membership, steps: &[(usize, u64)]) {
         let last = steps.iter().rfind(|step| step.0 < belongs.until);
         let Some(&(_, bytes)) = last else { return };
         let came = belongs.from > 0 && !self.is_seam(belongs.from);

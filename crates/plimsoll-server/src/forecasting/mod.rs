@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use plimsoll_core::forecast::coherent::Adjustment;
 use plimsoll_core::forecast::{Band, KnownChange, Point};
-use plimsoll_core::outlook::{Outlook, Question, outlook};
+use plimsoll_core::outlook::{Outlook, OutlookQuery, outlook};
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, NamedEvent, Store, StoreError, TableName};
 
@@ -213,7 +213,7 @@ fn compute(found: Found, limits: Limits, adjusted: Adjusted, horizons_days: &[f6
     let asked_and_drawn: Vec<f64> = horizons_days.iter().copied().chain(steps).collect();
     let mut outlook = outlook(
         &series.points,
-        Question {
+        OutlookQuery {
             horizons_days: &asked_and_drawn,
             limits_bytes: &limits.of_all(&series),
             known: &known,

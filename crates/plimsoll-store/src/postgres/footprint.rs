@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use plimsoll_core::footprint::{Holding, Weighed};
+use plimsoll_core::footprint::{KeptDatabase, KeptSample};
 use plimsoll_core::sample::SampleKind;
 
 use super::PostgresStore;
@@ -18,29 +18,29 @@ use crate::sample::{signed, unsigned};
 pub(super) async fn footprint(work: &Work<'_>) -> Result<Footprint, Wrong> {
     Ok(Footprint {
         size_bytes: read::size_bytes(work).await?,
-        holdings: holdings(work).await?,
+        databases: kept(work).await?,
         last_shrink: last_shrink(work).await?,
     })
 }
 
-async fn holdings(work: &Work<'_>) -> Result<Vec<Holding>, Wrong> {
+async fn kept(work: &Work<'_>) -> Result<Vec<KeptDatabase>, Wrong> {
     let rows = work
         .query(include_str!("footprint/relations.sql"), &[])
         .await?;
-    let holdings = rows.iter().map(|row| {
-        Ok(Holding {
-            database: (row.try_get(0)?, row.try_get(1)?),
+    let databases = rows.iter().map(|row| {
+        Ok(KeptDatabase {
+            keys: (row.try_get(0)?, row.try_get(1)?),
             relations: unsigned(row.try_get(2)?),
             samples: Vec::new(),
         })
     });
-    let mut holdings = holdings.collect::<Result<Vec<Holding>, Wrong>>()?;
+    let mut databases = databases.collect::<Result<Vec<KeptDatabase>, Wrong>>()?;
     let rows = work
         .query(include_str!("footprint/samples.sql"), &[])
         .await?;
     for row in &rows {
-        let database: (i32, i32) = (row.try_get(0)?, row.try_get(1)?);
-        let sample = Weighed {
+        let keys: (i32, i32) = (row.try_get(0)?, row.try_get(1)?);
+        let sample = KeptSample {
             id: row.try_get(2)?,
             sampled_at: row.try_get(3)?,
             kind: row
@@ -49,11 +49,11 @@ async fn holdings(work: &Work<'_>) -> Result<Vec<Holding>, Wrong> {
                 .unwrap_or(SampleKind::Daily),
             values: unsigned(row.try_get(5)?),
         };
-        if let Ok(at) = holdings.binary_search_by_key(&database, |holding| holding.database) {
-            holdings[at].samples.push(sample);
+        if let Ok(at) = databases.binary_search_by_key(&keys, |database| database.keys) {
+            databases[at].samples.push(sample);
         }
     }
-    Ok(holdings)
+    Ok(databases)
 }
 
 async fn last_shrink(work: &Work<'_>) -> Result<Option<Shrink>, Wrong> {
@@ -146,8 +146,8 @@ impl Shrinking for PostgresStore {
         crate::Upkeep::size_bytes(self).await
     }
 
-    async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
-        transaction!(self, read, |work| holdings(&work))
+    async fn kept(&self) -> Result<Vec<KeptDatabase>, StoreError> {
+        transaction!(self, read, |work| kept(&work))
     }
 
     async fn drop_samples(&self, database: (i32, i32), ids: &[i64]) -> Result<u64, StoreError> {

@@ -10,7 +10,7 @@ use super::error::Wrong;
 use super::read::{header, instance_name};
 use super::work::Work;
 use crate::history::SeriesQuery;
-use crate::reader::{Changed, Compared, Ids, Keys, Reader, Relation, Which};
+use crate::reader::{Compared, Ids, Keys, Reader, Relation, SizeChange, Which};
 use crate::rows::Transaction;
 use crate::sample::unsigned;
 use crate::series::{Tick, Value};
@@ -256,7 +256,7 @@ impl Reader for Work<'_> {
         of: Keys,
         (from, to): (i64, i64),
         what: Compared<'_>,
-    ) -> Result<Vec<Changed>, Wrong> {
+    ) -> Result<Vec<SizeChange>, Wrong> {
         let rows = match what {
             Compared::Tables(kinds) => {
                 self.query(
@@ -274,7 +274,7 @@ impl Reader for Work<'_> {
             }
         };
         let rows = rows.iter().map(|row| -> Result<_, Wrong> {
-            Ok(Changed {
+            Ok(SizeChange {
                 id: row.try_get(0)?,
                 before_bytes: row.try_get(1)?,
                 after_bytes: row.try_get(2)?,

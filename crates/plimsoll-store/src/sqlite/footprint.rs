@@ -1,7 +1,7 @@
 //! What the store takes, and making it take less.
 
 use async_trait::async_trait;
-use plimsoll_core::footprint::{Holding, Weighed};
+use plimsoll_core::footprint::{KeptDatabase, KeptSample};
 use plimsoll_core::sample::SampleKind;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -14,12 +14,12 @@ use crate::sample::{from_millis, millis, signed, unsigned};
 pub(super) fn footprint(connection: &Connection) -> Result<Footprint, Wrong> {
     Ok(Footprint {
         size_bytes: read::size_bytes(connection)?,
-        holdings: holdings(connection)?,
+        databases: kept(connection)?,
         last_shrink: last_shrink(connection)?,
     })
 }
 
-fn holdings(connection: &Connection) -> Result<Vec<Holding>, Wrong> {
+fn kept(connection: &Connection) -> Result<Vec<KeptDatabase>, Wrong> {
     let mut statement = connection.prepare_cached(
         "select d.instance_id, d.database_id, (
              select count(*) from relations as r
@@ -28,19 +28,19 @@ fn holdings(connection: &Connection) -> Result<Vec<Holding>, Wrong> {
          from databases as d order by d.instance_id, d.database_id",
     )?;
     let rows = statement.query_map([], |row| {
-        Ok(Holding {
-            database: (row.get(0)?, row.get(1)?),
+        Ok(KeptDatabase {
+            keys: (row.get(0)?, row.get(1)?),
             relations: unsigned(row.get(2)?),
             samples: Vec::new(),
         })
     })?;
-    let mut holdings: Vec<Holding> = rows.collect::<Result<_, _>>()?;
+    let mut databases: Vec<KeptDatabase> = rows.collect::<Result<_, _>>()?;
     let mut statement = connection.prepare_cached(
         "select instance_id, database_id, id, sampled_at, kind, value_count from samples",
     )?;
     let rows = statement.query_map([], |row| {
-        let database: (i32, i32) = (row.get(0)?, row.get(1)?);
-        let sample = Weighed {
+        let keys: (i32, i32) = (row.get(0)?, row.get(1)?);
+        let sample = KeptSample {
             id: row.get(2)?,
             sampled_at: from_millis(row.get(3)?),
             kind: row
@@ -50,15 +50,15 @@ fn holdings(connection: &Connection) -> Result<Vec<Holding>, Wrong> {
                 .unwrap_or(SampleKind::Daily),
             values: unsigned(row.get(5)?),
         };
-        Ok((database, sample))
+        Ok((keys, sample))
     })?;
     for row in rows {
-        let (database, sample) = row?;
-        if let Ok(at) = holdings.binary_search_by_key(&database, |holding| holding.database) {
-            holdings[at].samples.push(sample);
+        let (keys, sample) = row?;
+        if let Ok(at) = databases.binary_search_by_key(&keys, |database| database.keys) {
+            databases[at].samples.push(sample);
         }
     }
-    Ok(holdings)
+    Ok(databases)
 }
 
 fn last_shrink(connection: &Connection) -> Result<Option<Shrink>, Wrong> {
@@ -88,8 +88,8 @@ impl Shrinking for SqliteStore {
         crate::Upkeep::size_bytes(self).await
     }
 
-    async fn holdings(&self) -> Result<Vec<Holding>, StoreError> {
-        self.read(|work| holdings(&work.connection())).await
+    async fn kept(&self) -> Result<Vec<KeptDatabase>, StoreError> {
+        self.read(|work| kept(&work.connection())).await
     }
 
     async fn drop_samples(&self, database: (i32, i32), ids: &[i64]) -> Result<u64, StoreError> {

@@ -11,7 +11,7 @@ use super::error::Wrong;
 use super::read::{HEADER, header};
 use super::rows::SqliteTransaction;
 use crate::history::SeriesQuery;
-use crate::reader::{Changed, Compared, Ids, Keys, Reader, Relation, Which};
+use crate::reader::{Compared, Ids, Keys, Reader, Relation, SizeChange, Which};
 use crate::rows::Transaction;
 use crate::sample::{from_millis, millis, unsigned};
 use crate::series::{Tick, Value};
@@ -98,7 +98,7 @@ impl Reader for SqliteReader<'_> {
         of: Keys,
         ticks: (i64, i64),
         what: Compared<'_>,
-    ) -> ReadResult<Vec<Changed>> {
+    ) -> ReadResult<Vec<SizeChange>> {
         self.read_changed(of, ticks, what)
     }
 }
@@ -332,7 +332,7 @@ impl SqliteReader<'_> {
         (instance_id, database_id): Keys,
         (from, to): (i64, i64),
         what: Compared<'_>,
-    ) -> Result<Vec<Changed>, Wrong> {
+    ) -> Result<Vec<SizeChange>, Wrong> {
         let (sql, letters) = match what {
             Compared::Tables(kinds) => (include_str!("reader/changed_tables.sql"), letters(kinds)),
             Compared::Indexes => (include_str!("reader/changed_indexes.sql"), String::new()),
@@ -342,7 +342,7 @@ impl SqliteReader<'_> {
             params.push(&letters);
         }
         self.select(sql, &params, |row| {
-            Ok(Changed {
+            Ok(SizeChange {
                 id: row.get(0)?,
                 before_bytes: row.get(1)?,
                 after_bytes: row.get(2)?,

@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use plimsoll_input::{Ask, Kind, Refused};
+use plimsoll_input::{Kind, ReadOptions, Refused};
 
 use super::staging::{Added, Seen, Staging};
 use super::{Course, ImportedHistory, TransferError, take};
@@ -19,7 +19,7 @@ pub struct Options {
     /// Leave out every sample that has a bad line, instead of importing nothing.
     pub skip_bad_samples: bool,
     /// What the file does not say itself.
-    pub ask: Ask,
+    pub reading: ReadOptions,
     /// How far it has come, and whether it is to stop.
     pub course: Arc<Course>,
 }
@@ -119,7 +119,7 @@ fn stage(mut input: impl Read + Seek, options: &Options) -> Result<Staged, Trans
     let kind = plimsoll_input::kind(&mut input)?;
     let staging = Staging::new(kind)?;
     let (bad, notes) = if kind == Kind::Series {
-        let series = plimsoll_input::read(&mut input, &options.ask)?;
+        let series = plimsoll_input::read(&mut input, &options.reading)?;
         options.course.has_read(series.points.len() as u64)?;
         for point in &series.points {
             if options.course.is_to_come(point.at.as_second()) {
@@ -153,7 +153,7 @@ fn stage_relations(
     let mut databases: Vec<String> = Vec::new();
     let notes = plimsoll_input::relations(
         input,
-        &options.ask,
+        &options.reading,
         |line, size| {
             options.course.has_read(1)?;
             if let Some(name) = size.database {

@@ -86,9 +86,9 @@ async fn values(fresh: &Fresh) -> (i64, u64) {
     let stored = rows.last().unwrap()[0].as_deref().unwrap().parse().unwrap();
     let footprint = fresh.store.footprint().await.unwrap();
     let samples = footprint
-        .holdings
+        .databases
         .iter()
-        .flat_map(|holding| &holding.samples);
+        .flat_map(|database| &database.samples);
     (stored, samples.map(|sample| sample.values).sum())
 }
 
@@ -161,9 +161,9 @@ contract! {
         assert_eq!(u64::try_from(thinned).unwrap(), counted);
         let footprint = fresh.store.footprint().await.unwrap();
         assert!(footprint.size_bytes > 0);
-        assert_eq!(footprint.holdings.len(), 2);
-        assert!(footprint.holdings.iter().all(|holding| holding.relations == 16));
+        assert_eq!(footprint.databases.len(), 2);
+        assert!(footprint.databases.iter().all(|database| database.relations == 16));
         let bytes = footprint.size_bytes;
-        assert!(projection(&footprint.holdings, bytes, &retention, now).is_some());
+        assert!(projection(&footprint.databases, bytes, &retention, now).is_some());
     }
 }

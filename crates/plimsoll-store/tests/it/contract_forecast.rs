@@ -148,7 +148,7 @@ contract! {
                 .map(|(place, bytes)| (samples[place].sample_id, bytes)).collect();
             assert_eq!(of_pass, alone, "{}", table.name);
         }
-        let sum = |there: &dyn Fn(&plimsoll_store::Belongs) -> bool| -> Vec<u64> {
+        let sum = |there: &dyn Fn(&plimsoll_store::Membership) -> bool| -> Vec<u64> {
             let mut sums = vec![0; samples.len()];
             for table in &tables {
                 let is_in = |place: usize| table.belongs.iter()

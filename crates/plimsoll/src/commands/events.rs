@@ -38,7 +38,10 @@ pub(crate) fn run_on_file(
     args: &args::Events,
     output: OutputFormat,
 ) -> anyhow::Result<Finding> {
-    let (series, read) = input::read(path, &args.reading.ask(args.capacity.map(|bytes| bytes.0)))?;
+    let (series, read) = input::read(
+        path,
+        &args.reading.options(args.capacity.map(|bytes| bytes.0)),
+    )?;
     let answer = events::of_points(&series.points);
     if output == OutputFormat::Json {
         output::json(&read.with(&answer))?;

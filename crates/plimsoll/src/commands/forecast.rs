@@ -82,7 +82,7 @@ pub(crate) fn run_on_file(
         Forecasts::One(_, query) => query.clone(),
         Forecasts::Ranked(..) => ForecastQuery::default(),
     };
-    let (series, read) = input::read(path, &args.reading.ask(query.capacity_bytes))?;
+    let (series, read) = input::read(path, &args.reading.options(query.capacity_bytes))?;
     let drawn = drawn(of_points(series.points, &query));
     if output == OutputFormat::Json {
         output::json(&read.with(&drawn.answer))?;

@@ -60,7 +60,7 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
         course: Arc::clone(&course),
         source_database: args.source_database,
         skip_bad_samples: args.skip_bad_samples,
-        ask: args.reading.ask(args.capacity.map(|bytes| bytes.0)),
+        reading: args.reading.options(args.capacity.map(|bytes| bytes.0)),
     };
     let counter = Counter::new();
     let path = match &args.from {

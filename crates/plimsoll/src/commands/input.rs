@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
-use plimsoll_input::{Ask, Series};
+use plimsoll_input::{ReadOptions, Series};
 use serde::Serialize;
 
 /// What was read and how, beside the answer about it.
@@ -28,9 +28,9 @@ pub(crate) struct OfFile<'a, T> {
 }
 
 /// Reads a series from a file; `-` is standard input.
-pub(crate) fn read(path: &Path, ask: &Ask) -> anyhow::Result<(Series, InputAnswer)> {
+pub(crate) fn read(path: &Path, options: &ReadOptions) -> anyhow::Result<(Series, InputAnswer)> {
     let mut file = open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let series = plimsoll_input::read(&mut file, ask)
+    let series = plimsoll_input::read(&mut file, options)
         .with_context(|| format!("cannot read sizes over time from {}", path.display()))?;
     let answer = InputAnswer {
         series: series.name.clone(),
