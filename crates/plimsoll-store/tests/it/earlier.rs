@@ -1,9 +1,21 @@
 //! A store that an earlier version wrote opens, and what it holds is there.
+//!
+//! `earlier/` holds the same eventful history as version 59fdbfb wrote it to a file and to a schema (PostgreSQL 15), and
+//! what it exported of it.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use plimsoll_store::{Held, Store, open};
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::sample::SampleKind;
+use plimsoll_core::size::Size;
+use plimsoll_store::{DatabaseKey, Held, PartQuery, Recorded, SeriesQuery, Store, TableName, open};
+use serde_json::Value;
+
+use crate::transfer::exported;
+use crate::world::World;
+
+/// What that version exported, a row a line.
+const EXPORTED: &str = include_str!("earlier/history.ndjson");
 
 /// The migrations of the version before claims, for each store.
 const SQLITE: [&str; 2] = [
@@ -40,6 +52,105 @@ async fn has_its_jobs(store: &dyn Store) {
         .unwrap()
         .unwrap();
     assert_eq!(store.finish(dead, "ok", "").await.unwrap(), Held::Ours);
+}
+
+/// Everything that was written is there as it was, and what comes next joins it.
+async fn has_its_history(store: &dyn Store) {
+    let applied = store.migrate().await.unwrap();
+    assert_eq!(applied.first().map(String::as_str), Some("003_claims"));
+    let rows = |text: &str| -> Vec<Value> {
+        let lines = text.lines().map(serde_json::from_str);
+        lines.collect::<Result<_, _>>().unwrap()
+    };
+    let (then, now) = (rows(EXPORTED), rows(&exported(store).await));
+    assert_eq!(then.len(), now.len());
+    for (then, now) in then.iter().zip(&now) {
+        for (name, value) in then.as_object().unwrap() {
+            assert_eq!(&now[name], value, "{name} of {now}");
+        }
+    }
+
+    let shop = DatabaseKey {
+        instance: "pri,\"mary\"\n".to_owned(),
+        database: "shop".to_owned(),
+    };
+    let all = SeriesQuery::default();
+    let orders = TableName::new("public", "orders");
+    let series = store.table_series(&shop, &orders, &all).await.unwrap();
+    let heap = series.unwrap().points;
+    let heap: Vec<_> = heap
+        .iter()
+        .map(|point| point.sizes.heap_bytes.unwrap())
+        .collect();
+    // thinned: the daily samples, and the last one
+    assert_eq!(heap.last(), Some(&(100_000 + 11 * 8192)));
+    assert!(heap.is_sorted() && heap.len() >= 6, "{heap:?}");
+    let renamed = TableName::new("public", "select");
+    let series = store
+        .table_series(&shop, &renamed, &all)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (&*series.name.table_name, series.is_gone),
+        ("renamed", true)
+    );
+
+    let other = DatabaseKey {
+        database: "o'ther".to_owned(),
+        ..shop.clone()
+    };
+    let kept = store
+        .kept_forecast(&other, &PartQuery::default())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((kept.header.sample_id, kept.header.took_ms), (2, 15));
+    let jobs = store.jobs().await.unwrap();
+    let jobs: Vec<_> = jobs
+        .iter()
+        .map(|job| (&*job.name, job.is_running))
+        .collect();
+    assert_eq!(jobs, [("ended", false), ("running", true)]);
+
+    let mut world = World::new(&shop.instance, &shop.database);
+    world.add(20000, "public", "orders", 500_000);
+    let now = "2026-01-13T03:00:00.25Z".parse().unwrap();
+    let recorded = store
+        .record_sample(&world.snapshot(now), SampleKind::Daily, Some(now))
+        .await
+        .unwrap();
+    let Recorded::New(header) = recorded else {
+        panic!("nobody took it before");
+    };
+    assert_eq!(header.id, 16, "ids go on where they were");
+    world.table(20000).heap.size = Size::measured(600_000);
+    let later = now + SignedDuration::from_hours(1);
+    store
+        .record_sample(&world.snapshot(later), SampleKind::Watch, None)
+        .await
+        .unwrap();
+    let series = store
+        .table_series(&shop, &orders, &all)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        series.points.last().unwrap().sizes.heap_bytes,
+        Some(600_000)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_version_59fdbfb_wrote_opens_with_its_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute_batch(include_str!("earlier/sqlite.sql"))
+        .unwrap();
+    drop(connection);
+    has_its_history(&*open(&format!("sqlite:{}", path.display())).unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,6 +219,14 @@ async fn trap_66_a_file_keeps_its_samples_and_their_ids_when_totals_may_be_unkno
 }
 
 throwaway_postgres::on_every_major! {
+    async fn a_schema_that_version_59fdbfb_wrote_opens_with_its_history(server: &Server) {
+        server.sql("postgres", "create database earlier").unwrap();
+        server
+            .sql("earlier", include_str!("earlier/postgres.sql"))
+            .unwrap();
+        has_its_history(&*open(&server.url("earlier")).unwrap()).await;
+    }
+
     async fn a_schema_of_the_version_before_claims_opens(server: &Server) {
         server.sql("postgres", "create database earlier").unwrap();
         let begin = "create schema plimsoll; create table plimsoll.migrations (

@@ -70,7 +70,7 @@ async fn eventful(store: &dyn Store) -> [World; 2] {
     [shop, other]
 }
 
-async fn exported(store: &dyn Store) -> String {
+pub(crate) async fn exported(store: &dyn Store) -> String {
     let databases = store.databases().await.unwrap();
     let mut out = Vec::new();
     ndjson::export(store, &databases, &mut out, &|_| {})
