@@ -4,7 +4,7 @@
 
 use plimsoll_core::forecast::FullOn;
 use plimsoll_core::forecast::coherent::Adjustment;
-use plimsoll_core::outlook::{Outlook, Question, outlook};
+use plimsoll_core::outlook::{Outlook, OutlookQuery, outlook};
 
 use super::newest;
 use super::reads::{Series, known};
@@ -79,7 +79,7 @@ impl Limits {
                     let limits: Vec<u64> = room.limit_bytes.into_iter().collect();
                     let found = outlook(
                         &part.points,
-                        Question {
+                        OutlookQuery {
                             horizons_days: &[],
                             limits_bytes: &limits,
                             known: &known(&part.events),
