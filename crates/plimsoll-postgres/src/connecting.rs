@@ -7,6 +7,7 @@ use plimsoll_connect::DatabaseUrl;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::VisitError;
+use crate::lending::Lending;
 use crate::session::{Limits, Session};
 
 /// How often in one visit a session that ended is replaced.
@@ -22,6 +23,8 @@ pub(crate) struct Connecting<'a> {
     pub url: &'a DatabaseUrl,
     pub limits: &'a Limits,
     pub cancel: &'a CancellationToken,
+    /// Who else has connections, and may need one.
+    pub lending: &'a Lending,
     /// How many are used side by side.
     pub parallel: u8,
     /// How many ended by themselves until now.
@@ -34,8 +37,13 @@ impl Connecting<'_> {
         let mut tries = 1;
         loop {
             match Session::open(self.url, self.limits, self.cancel).await {
-                Err(error) if is_passing(&error) && tries < TRIES => tries += 1,
-                opened => return opened,
+                Err(error) if is_passing(&error) && tries < TRIES => {
+                    tries += 1;
+                    if error.code() == "too_many_connections" {
+                        self.lending.give_up().await;
+                    }
+                }
+                opened => return opened.map(|session| session.lent_by(self.lending)),
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use plimsoll_connect::DatabaseUrl;
 
+use crate::lending::Lending;
+
 /// One database to visit.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -46,6 +48,8 @@ pub struct VisitOptions {
     pub deadline: Duration,
     /// *changes*: a full sweep is made when the last one is older than this.
     pub full_sweep_every: Duration,
+    /// How it shares a connection with the pulses of its instance.
+    pub lending: Lending,
 }
 
 impl Default for VisitOptions {
@@ -58,6 +62,7 @@ impl Default for VisitOptions {
             connect_timeout: Duration::from_secs(10),
             deadline: Duration::from_secs(120),
             full_sweep_every: Duration::from_secs(24 * 3600),
+            lending: Lending::default(),
         }
     }
 }

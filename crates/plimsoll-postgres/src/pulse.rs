@@ -25,6 +25,7 @@ pub use full::rest_of_disk;
 
 use crate::error::VisitError;
 use crate::raw_text::RawText;
+use crate::remembered::this_host;
 use crate::session::{Param, Session};
 use crate::volumes::{Directories, Volumes, path_of, text_of};
 use look::{MOST_ENTRIES, NO_FILES, ServerNow, Settings, fact, part, too_many, unsigned};
@@ -85,6 +86,7 @@ pub async fn pulse(
         found: BTreeMap::new(),
         directories: BTreeMap::new(),
         lost: BTreeMap::new(),
+        host: String::new(),
         not_found: None,
         statements,
     };
@@ -124,7 +126,7 @@ async fn places(session: &Session) -> Result<Vec<Tablespace>, VisitError> {
             let location = match &refusal {
                 _ if oid == PG_DEFAULT => Figure::Known(String::new()),
                 Some(reason) => Figure::Absent(reason.clone()),
-                None => Figure::Known(path_text(session, row)?),
+                None => Figure::Known(location_text(session, row)?),
             };
             Ok(Tablespace {
                 oid,
@@ -136,7 +138,7 @@ async fn places(session: &Session) -> Result<Vec<Tablespace>, VisitError> {
 }
 
 /// Where a tablespace lies, written so that no byte is lost.
-fn path_text(session: &Session, row: &Row) -> Result<String, VisitError> {
+fn location_text(session: &Session, row: &Row) -> Result<String, VisitError> {
     let RawText(location) = session.read(row, "location")?;
     Ok(name::of_bytes(location).into_owned())
 }
@@ -399,6 +401,7 @@ async fn look_at_volumes(
     for (place, (directory, figure)) in found {
         if let Some(directory) = directory {
             let text = text_of(&directory);
+            pulse.host = this_host();
             pulse.directories.insert(place.clone(), text);
         }
         match figure {

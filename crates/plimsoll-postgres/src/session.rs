@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::encoding::{Encoding, shown_apart};
 use crate::error::{Scene, VisitError};
+use crate::lending::Lending;
 use crate::options::VisitOptions;
 use crate::raw_text::RawText;
 
@@ -81,6 +82,8 @@ pub struct Session {
     bytes_received: AtomicU64,
     /// Whether a statement runs on the server.
     is_running: AtomicBool,
+    /// Who may ask something between two statements.
+    lending: Option<Lending>,
 }
 
 impl Session {
@@ -138,6 +141,7 @@ impl Session {
             server_us: AtomicU64::new(0),
             bytes_received: AtomicU64::new(0),
             is_running: AtomicBool::new(false),
+            lending: None,
             connected,
         };
         session.introduce().await?;
@@ -217,6 +221,12 @@ impl Session {
         self.limits.deadline = deadline;
     }
 
+    /// Lets others ask between two of its statements.
+    pub(crate) fn lent_by(mut self, lending: &Lending) -> Self {
+        self.lending = Some(lending.clone());
+        self
+    }
+
     /// Every row of the answer.
     pub async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, VisitError> {
         let mut rows = Vec::new();
@@ -261,6 +271,9 @@ impl Session {
     where
         F: FnMut(Row) -> Result<(), VisitError> + Send,
     {
+        if let Some(lending) = &self.lending {
+            lending.serve(self).await;
+        }
         let mut retries = 0;
         loop {
             let mut delivered = false;

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod ask;
 pub mod clock;
+pub mod disk;
 pub mod followers;
 pub mod forecasting;
 pub mod http;

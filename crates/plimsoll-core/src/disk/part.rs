@@ -36,6 +36,42 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All, in the order in which they are listed.
+    pub const ALL: [Self; 13] = [
+        Self::Database,
+        Self::Global,
+        Self::Wal,
+        Self::Temporary,
+        Self::Log,
+        Self::Replication,
+        Self::TransactionStatus,
+        Self::OtherInDataDirectory,
+        Self::Instance,
+        Self::Plimsoll,
+        Self::Elsewhere,
+        Self::FileSystem,
+        Self::Unexplained,
+    ];
+
+    /// As it is written in answers and kept.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Global => "global",
+            Self::Wal => "wal",
+            Self::Temporary => "temporary",
+            Self::Log => "log",
+            Self::Replication => "replication",
+            Self::TransactionStatus => "transaction_status",
+            Self::OtherInDataDirectory => "other_in_data_directory",
+            Self::Instance => "instance",
+            Self::Plimsoll => "plimsoll",
+            Self::Elsewhere => "elsewhere",
+            Self::FileSystem => "file_system",
+            Self::Unexplained => "unexplained",
+        }
+    }
+
     /// Whether it lies in the data directory, or where a link in it leads.
     pub const fn is_in_data_directory(self) -> bool {
         !self.is_rest() && !matches!(self, Self::Instance | Self::Plimsoll)
@@ -145,5 +181,18 @@ impl Part {
     /// What identifies it among a volume's parts.
     pub fn key(&self) -> (Kind, Option<&str>) {
         (self.part, self.name.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_written_as_they_are_called() {
+        for kind in Kind::ALL {
+            let written = serde_json::to_value(kind).unwrap();
+            assert_eq!(written, kind.as_str());
+        }
     }
 }

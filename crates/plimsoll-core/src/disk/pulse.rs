@@ -37,6 +37,9 @@ pub struct Pulse {
     /// any more has left is looked for there.
     #[serde(default)]
     pub directories: BTreeMap<Place, String>,
+    /// Of which host those paths are; empty where nothing was found.
+    #[serde(default)]
+    pub host: String,
     /// Why a place was not found, or what it lies on does not answer.
     #[serde(default)]
     pub lost: BTreeMap<Place, String>,

@@ -1,7 +1,7 @@
 //! The state of an instance's volumes, as it is answered and printed: from what a memory holds, without looking.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::help::{Help, Level, help};
 use super::kept::Look;
@@ -102,14 +102,18 @@ pub struct PaceNow {
 }
 
 /// When a volume is full, by each clock.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct FullOn {
     /// At the present pace; none where there is no pace.
     pub at_pace: Option<Dates>,
+    /// By what the history says; none where there is no forecast.
+    pub forecast: Option<Dates>,
+    /// Why there is no forecast.
+    pub forecast_unknown: Option<String>,
 }
 
 /// Early, best guess, late. None is "not within a year".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dates {
     /// Four times in five not before this.
     pub low: Option<Timestamp>,
@@ -293,6 +297,8 @@ impl Memory {
             pace_unknown: pace.as_ref().err().cloned(),
             full: FullOn {
                 at_pace: pace.as_ref().ok().and_then(dates),
+                forecast: None,
+                forecast_unknown: Some("nothing was forecast yet".to_owned()),
             },
             why: causes,
             help: pulse.map_or_else(Vec::new, |pulse| would_help(pulse, &on, parts)),

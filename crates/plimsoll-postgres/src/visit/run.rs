@@ -51,6 +51,7 @@ pub async fn visit(
         url: &target.url,
         limits: &limits,
         cancel,
+        lending: &options.lending,
         parallel: options.parallel,
         lost: &lost,
     };

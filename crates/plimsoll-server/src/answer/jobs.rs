@@ -24,7 +24,7 @@ pub struct JobAnswer {
     pub name: String,
     /// What it does.
     pub description: String,
-    /// Its cron expression, in UTC.
+    /// Its cron expression, in UTC, or `off`.
     pub schedule: String,
     /// When it runs next, jitter left aside.
     pub next_run_at: Option<Timestamp>,
@@ -65,7 +65,10 @@ fn answer(of: &JobStates) -> JobAnswer {
     JobAnswer {
         name: of.job.name.to_owned(),
         description: of.job.description.to_owned(),
-        schedule: of.cron.to_string(),
+        schedule: of
+            .cron
+            .as_ref()
+            .map_or_else(|| "off".to_owned(), ToString::to_string),
         next_run_at: of.next_run_at,
         is_running: any_running,
         last_started_at: states.iter().filter_map(|(_, s)| s.last_started_at).max(),

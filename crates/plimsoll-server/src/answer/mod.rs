@@ -5,6 +5,7 @@
 pub mod chunks;
 pub mod cleanup;
 pub mod databases;
+pub mod disk;
 pub mod events;
 pub mod forecast;
 pub mod growth;

@@ -92,6 +92,42 @@ pub(crate) fn wal_holder() -> Object {
     )
 }
 
+pub(crate) fn disk_part() -> Object {
+    use plimsoll_core::disk::part::Kind;
+    words(
+        "A share of a volume's used bytes",
+        &Kind::ALL.map(Kind::as_str),
+    )
+}
+
+pub(crate) fn part_source() -> Object {
+    words_or_null(
+        "How the bytes were read",
+        &["files", "functions", "store", "instance", "rest"],
+    )
+}
+
+pub(crate) fn volume_source() -> Object {
+    words_or_null(
+        "Where capacity and use come from",
+        &["config", "command", "prometheus", "path", "statvfs"],
+    )
+}
+
+pub(crate) fn disk_wal_holder() -> Object {
+    words(
+        "What holds WAL",
+        &[
+            "slot",
+            "archiving",
+            "wal_keep_size",
+            "checkpoint",
+            "replay",
+            "summaries",
+        ],
+    )
+}
+
 pub(crate) fn job_outcome() -> Object {
     words_or_null(
         "How the last run ended",

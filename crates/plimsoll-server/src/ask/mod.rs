@@ -3,6 +3,7 @@
 //! Each parameter is declared once, in [`params`]: its name, text, what it accepts and its default. Routes read it, the
 //! specification shows it, and the command line makes its option from it.
 
+mod disk;
 mod forecast;
 mod given;
 mod of;
@@ -10,6 +11,7 @@ mod param;
 pub mod params;
 mod words;
 
+pub use disk::DiskQuery;
 pub use forecast::Forecasts;
 pub use given::{Given, Refused};
 pub use of::{Fresh, OfDatabase, OfInstance, table_or};

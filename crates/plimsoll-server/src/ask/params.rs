@@ -282,3 +282,16 @@ pub static RANKING_LIMIT: Param = param(
     ROWS,
     "With `by`: at most so many rows; 20 without it",
 );
+/// Changes of volumes from then.
+pub static CHANGES_SINCE: Param = param(
+    "since",
+    Accepts::Time,
+    "Changes since then: a time such as 2026-01-31T00:00:00Z, a date, or an age such as 24h; without it since the pace \
+     changed, else of the last 24 hours",
+);
+/// How dense the series of volumes are.
+pub static DISK_STEP: Param = param(
+    "step",
+    Accepts::OneOf(&["minute", "hour", "day"]),
+    "Adds the series: of the last day by the minute, of 14 days by the hour, or of all days",
+);

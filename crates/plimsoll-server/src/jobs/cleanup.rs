@@ -16,6 +16,7 @@ pub const JOB: Job = Job {
     default_cron: "0 2 * * *",
     scope: Scope::Instance,
     runs_at_first_start: false,
+    runs_at_each_start: false,
     run: |_| {
         let outcome = Outcome {
             word: "skipped",

@@ -2,6 +2,7 @@
 //! documentation read. A new job is one entry there and one file.
 
 mod cleanup;
+mod disk;
 mod due;
 mod progress;
 mod sample;
@@ -14,10 +15,11 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use plimsoll_core::thinning::Retention;
 
-use crate::settings::{Cron, Schedule};
+use crate::settings::{Cron, Schedule, When};
 use crate::watch::{Watch, WatchedDatabase, WatchedInstance};
 
 pub use cleanup::JOB as CLEANUP;
+pub use disk::JOB as DISK;
 pub use progress::Progress;
 pub use sample::JOB as SAMPLE;
 pub use schedule::{Scheduler, Step};
@@ -25,7 +27,7 @@ pub use state::{JobStates, states};
 pub use watch::JOB as WATCH;
 
 /// All jobs, in the order of the day.
-pub const ALL: [Job; 3] = [CLEANUP, SAMPLE, WATCH];
+pub const ALL: [Job; 4] = [CLEANUP, SAMPLE, WATCH, DISK];
 
 /// Something that is done on a schedule.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +44,8 @@ pub struct Job {
     pub scope: Scope,
     /// Whether it runs at once where it never ran before.
     pub runs_at_first_start: bool,
+    /// Whether it runs at once whenever a process starts that has not run it.
+    pub runs_at_each_start: bool,
     /// Does it.
     pub run: Run,
 }
@@ -104,10 +108,13 @@ pub struct Outcome {
 }
 
 impl Job {
-    /// When it runs.
-    pub fn cron(&self, schedule: &Schedule) -> Cron {
-        let configured = schedule.cron(self.key).cloned();
-        configured.unwrap_or_else(|| Cron::known(self.default_cron))
+    /// When it runs; never where it is switched off.
+    pub fn cron(&self, schedule: &Schedule) -> Option<Cron> {
+        match schedule.when(self.key) {
+            Some(When::Cron(cron)) => Some(cron.clone()),
+            Some(When::Off) => None,
+            None => Some(Cron::known(self.default_cron)),
+        }
     }
 
     /// The name of its claims.
@@ -149,7 +156,11 @@ mod tests {
                 !job.description.is_empty() && job.key != "jitter",
                 "{job:?}"
             );
-            assert_eq!(job.cron(&Schedule::default()).to_string(), job.default_cron);
+            let cron = job.cron(&Schedule::default()).unwrap();
+            assert_eq!(cron.to_string(), job.default_cron);
+            let mut schedule = Schedule::default();
+            schedule.set(job.key, When::Off);
+            assert_eq!(job.cron(&schedule), None);
         }
     }
 }

@@ -18,6 +18,7 @@ pub const JOB: Job = Job {
     default_cron: "0 3 * * *",
     scope: Scope::Instance,
     runs_at_first_start: true,
+    runs_at_each_start: false,
     run: |work| run(work).boxed(),
 };
 

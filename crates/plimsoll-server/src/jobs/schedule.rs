@@ -1,7 +1,8 @@
 //! Runs the jobs: each when it is due, without overlap, once for each time among all processes.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -39,6 +40,8 @@ pub struct Scheduler {
     plan: Plan,
     started_at: Timestamp,
     progress: Arc<Progress>,
+    /// The runs that this process has come to.
+    begun: Mutex<BTreeSet<String>>,
     stop: CancellationToken,
 }
 
@@ -90,6 +93,7 @@ impl Scheduler {
             },
             started_at: watch.clock().now(),
             progress: Arc::default(),
+            begun: Mutex::default(),
             watch,
             stop,
         }
@@ -179,10 +183,17 @@ impl Scheduler {
         let (store, clock) = (self.watch.store(), self.watch.clock());
         let states = store.jobs().await?;
         let state = states.iter().find(|state| state.name == name);
-        let cron = job.cron(&self.plan.schedule);
+        let Some(cron) = job.cron(&self.plan.schedule) else {
+            return Ok(Step::Never);
+        };
         let now = clock.now();
         let never_ran_since = (!job.runs_at_first_start).then_some(self.started_at);
-        let scheduled_for = match due(&cron, state, never_ran_since, now) {
+        let due = match due(&cron, state, never_ran_since, now) {
+            // It may be under way in another process: the store decides.
+            Due::At(_) if job.runs_at_each_start && self.is_first(&name) => Due::Now(now),
+            due => due,
+        };
+        let scheduled_for = match due {
             Due::Now(scheduled_for) => scheduled_for,
             Due::At(next) => return Ok(Step::WaitUntil(next)),
             Due::Never => return Ok(Step::Never),
@@ -191,6 +202,7 @@ impl Scheduler {
         if self.stop.run_until_cancelled(wait).await.is_none() {
             return Ok(Step::Never);
         }
+        self.is_first(&name);
         let Some(claim) = store.claim(&name, scheduled_for, STALE_AFTER).await? else {
             let next = cron.next_after(now).unwrap_or(now + LOOK_AGAIN);
             return Ok(Step::WaitUntil(next.min(now + LOOK_AGAIN)));
@@ -199,11 +211,21 @@ impl Scheduler {
         Ok(Step::Ran)
     }
 
+    /// Whether this process has not come to this run before.
+    fn is_first(&self, name: &str) -> bool {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.insert(name.to_owned())
+    }
+
     async fn run(&self, job: &Job, of: &Subject<'_>, claim: Claim) -> Result<(), StoreError> {
         let began = Instant::now();
         let subject = of.name().unwrap_or_default();
         let scheduled_for = claim.scheduled_for();
-        tracing::info!(job = job.name, subject, scheduled_for = %scheduled_for, "job.start");
+        // What runs each minute is no news.
+        let is_news = !job.runs_at_each_start;
+        if is_news {
+            tracing::info!(job = job.name, subject, scheduled_for = %scheduled_for, "job.start");
+        }
         let work = Work {
             watch: &self.watch,
             plan: &self.plan,
@@ -223,14 +245,25 @@ impl Scheduler {
         let held = match ended {
             Ended::WithOutcome(outcome) => {
                 let Outcome { word, message } = outcome;
-                tracing::info!(
-                    job = job.name,
-                    subject,
-                    outcome = word,
-                    message,
-                    took_ms,
-                    "job.finished"
-                );
+                if is_news {
+                    tracing::info!(
+                        job = job.name,
+                        subject,
+                        outcome = word,
+                        message,
+                        took_ms,
+                        "job.finished"
+                    );
+                } else {
+                    tracing::debug!(
+                        job = job.name,
+                        subject,
+                        outcome = word,
+                        message,
+                        took_ms,
+                        "job.finished"
+                    );
+                }
                 self.watch.store().finish(claim, word, &message).await?
             }
             Ended::ClaimLost => Held::Lost,

@@ -12,8 +12,8 @@ use crate::watch::Watch;
 pub struct JobStates {
     /// The job.
     pub job: Job,
-    /// When it runs.
-    pub cron: Cron,
+    /// When it runs; none where it is switched off.
+    pub cron: Option<Cron>,
     /// When it runs next, jitter left aside.
     pub next_run_at: Option<Timestamp>,
     /// The last run of each of its subjects that had one, with the subject's name.
@@ -49,7 +49,7 @@ pub async fn states(watch: &Watch, schedule: &Schedule) -> Result<Vec<JobStates>
         };
         JobStates {
             job,
-            next_run_at: cron.next_after(now),
+            next_run_at: cron.as_ref().and_then(|cron| cron.next_after(now)),
             cron,
             runs,
         }

@@ -17,6 +17,7 @@ pub const JOB: Job = Job {
     default_cron: "*/15 * * * *",
     scope: Scope::Instance,
     runs_at_first_start: false,
+    runs_at_each_start: false,
     run: |work| run(work).boxed(),
 };
 
@@ -44,7 +45,8 @@ async fn run(work: &Work<'_>) -> Outcome {
 /// The time of the last daily sample that should be there, if it is not.
 async fn missing_daily(work: &Work<'_>, of: &DatabaseKey) -> Result<Option<Timestamp>, StoreError> {
     let now = work.watch.clock().now();
-    let Some(due) = SAMPLE.cron(&work.plan.schedule).last_until(now) else {
+    let cron = SAMPLE.cron(&work.plan.schedule);
+    let Some(due) = cron.and_then(|cron| cron.last_until(now)) else {
         return Ok(None);
     };
     let query = SampleQuery {

@@ -16,7 +16,7 @@ pub struct Cron {
 /// A cron expression that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not a cron expression: {reason}. Write minute, hour, day of month, month and day of week, such as \"0 3 * * *\" for 03:00 UTC every day"
+    "`{text}` is not a cron expression: {reason}. Write minute, hour, day of month, month and day of week, such as \"0 3 * * *\" for 03:00 UTC every day, or \"off\""
 )]
 pub struct CronError {
     text: String,

@@ -4,6 +4,7 @@ mod cron;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,20 +73,40 @@ pub struct ConfiguredCapacity {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Schedule {
     /// By the job's key; one that is not here runs at its default.
-    crons: BTreeMap<String, Cron>,
+    set: BTreeMap<String, When>,
     /// Each run starts up to so much later, by chance.
     pub jitter: Duration,
 }
 
+/// When a job runs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum When {
+    /// At these times.
+    Cron(Cron),
+    /// Never: a look each minute, say, keeps a serverless database awake.
+    Off,
+}
+
+impl FromStr for When {
+    type Err = CronError;
+
+    fn from_str(text: &str) -> Result<Self, CronError> {
+        if text.trim() == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::Cron)
+    }
+}
+
 impl Schedule {
     /// When the job with this key runs, if that was set.
-    pub fn cron(&self, key: &str) -> Option<&Cron> {
-        self.crons.get(key)
+    pub fn when(&self, key: &str) -> Option<&When> {
+        self.set.get(key)
     }
 
     /// Lets the job with this key run then.
-    pub fn set(&mut self, key: &str, cron: Cron) {
-        self.crons.insert(key.to_owned(), cron);
+    pub fn set(&mut self, key: &str, when: When) {
+        self.set.insert(key.to_owned(), when);
     }
 }
 

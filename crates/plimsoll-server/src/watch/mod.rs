@@ -10,13 +10,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use plimsoll_core::instance::DatabaseTotal;
-use plimsoll_postgres::{Target, VisitError};
+use plimsoll_postgres::{Lending, Target, VisitError};
 use plimsoll_store::{DatabaseKey, Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
+use crate::disk::InstanceDisk;
 use crate::followers::Followers;
 use crate::panics::Panicked;
 use crate::settings::{Databases, Settings, Watched};
@@ -52,6 +53,7 @@ pub struct WatchedInstance {
     /// What the settings say about it.
     pub settings: Watched,
     databases: RwLock<BTreeMap<String, Arc<WatchedDatabase>>>,
+    disk: Arc<InstanceDisk>,
     /// The one visit that its server may have at a time.
     own_visit: Arc<Semaphore>,
 }
@@ -314,9 +316,13 @@ impl Watch {
 }
 
 impl WatchedInstance {
-    fn new(settings: Watched, own_visit: Arc<Semaphore>) -> Self {
+    fn new(mut settings: Watched, own_visit: Arc<Semaphore>) -> Self {
+        // Pulses and visits of one instance make do with one connection where they must.
+        settings.visit.lending = Lending::default();
+        let disk = InstanceDisk::new(&settings, settings.visit.lending.clone());
         let instance = Self {
             databases: RwLock::default(),
+            disk: Arc::new(disk),
             own_visit,
             settings,
         };
@@ -345,6 +351,11 @@ impl WatchedInstance {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         databases.values().cloned().collect()
+    }
+
+    /// What is known of its volumes.
+    pub const fn disk(&self) -> &Arc<InstanceDisk> {
+        &self.disk
     }
 
     /// The database to ask for what concerns the whole server: the URL's if it is watched.

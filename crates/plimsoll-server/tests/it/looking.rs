@@ -15,7 +15,7 @@ use crate::proxy::{Fault, Proxy};
 use crate::service::{NOON, Service, at, watched};
 
 /// Every GET there is, of a database with a table `t`.
-const LOOKS: [&str; 14] = [
+const LOOKS: [&str; 15] = [
     "/api/storage/sizes",
     "/api/storage/sizes?sort=growth&limit=1",
     "/api/storage/tables/public/t",
@@ -27,6 +27,7 @@ const LOOKS: [&str; 14] = [
     "/api/storage/state",
     "/api/storage/events",
     "/api/storage/instance",
+    "/api/storage/disk",
     "/api/databases",
     "/api/cleanup/stats",
     "/api/jobs",

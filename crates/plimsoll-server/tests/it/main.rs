@@ -3,6 +3,7 @@
 
 mod bounds;
 mod databases;
+mod disk;
 mod forecast;
 mod forecast_coherent;
 mod forecast_volumes;

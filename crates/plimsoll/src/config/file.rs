@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use plimsoll_server::jobs::ALL;
-use plimsoll_server::settings::Cron;
+use plimsoll_server::settings::When;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -68,7 +68,7 @@ pub(crate) struct History {
 /// When the jobs run: a key for each job that there is.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    pub(crate) crons: BTreeMap<&'static str, Cron>,
+    pub(crate) crons: BTreeMap<&'static str, When>,
     pub(crate) jitter: Option<Length>,
 }
 
@@ -97,7 +97,7 @@ impl<'de> Visitor<'de> for ScheduleKeys {
             } else if let Some(job) = ALL.iter().find(|job| job.key == key) {
                 schedule
                     .crons
-                    .insert(job.key, map.next_value::<CronText>()?.0);
+                    .insert(job.key, map.next_value::<WhenText>()?.0);
             } else {
                 return Err(serde::de::Error::unknown_field(&key, &KNOWN));
             }
@@ -106,11 +106,11 @@ impl<'de> Visitor<'de> for ScheduleKeys {
     }
 }
 
-/// A cron expression, parsed where it stands so that a mistake is shown with its line.
+/// A cron expression or "off", parsed where it stands so that a mistake is shown with its line.
 #[derive(Debug, Clone)]
-pub(crate) struct CronText(pub(crate) Cron);
+pub(crate) struct WhenText(pub(crate) When);
 
-impl<'de> Deserialize<'de> for CronText {
+impl<'de> Deserialize<'de> for WhenText {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map(Self).map_err(serde::de::Error::custom)

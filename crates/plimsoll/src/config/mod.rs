@@ -201,8 +201,8 @@ fn add_capacities(capacities: &[file::Capacity], instances: &mut [Watched]) -> a
 
 fn schedule(written: file::Schedule) -> Schedule {
     let mut schedule = Schedule::default();
-    for (key, cron) in written.crons {
-        schedule.set(key, cron);
+    for (key, when) in written.crons {
+        schedule.set(key, when);
     }
     if let Some(jitter) = written.jitter {
         schedule.jitter = jitter.std();
@@ -275,8 +275,12 @@ mod tests {
         let schedule = &config.settings.schedule;
         assert_eq!(schedule.jitter, default.schedule.jitter);
         for job in plimsoll_server::jobs::ALL {
-            let written = schedule.cron(job.key);
-            let written = written.unwrap_or_else(|| panic!("it shows no `{}`", job.key));
+            assert!(
+                schedule.when(job.key).is_some(),
+                "it shows no `{}`",
+                job.key
+            );
+            let written = job.cron(schedule).unwrap();
             assert_eq!(written.to_string(), job.default_cron, "{}", job.key);
         }
         assert_eq!(config.settings.retention, default.retention);

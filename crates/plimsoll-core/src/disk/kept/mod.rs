@@ -64,12 +64,17 @@ impl Step {
     }
 
     /// How many seconds of rows begin with a whole one, and go together.
-    const fn period(self) -> i64 {
+    pub const fn period(self) -> i64 {
         match self {
             Self::Minute => 3600,
             Self::Hour => 86_400,
             Self::Day => 30 * 86_400,
         }
+    }
+
+    /// Where the period begins that a second lies in.
+    pub const fn period_of(self, second: i64) -> i64 {
+        begin(second, self.period())
     }
 
     /// The oldest second whose rows stay at `now`: where a period begins.

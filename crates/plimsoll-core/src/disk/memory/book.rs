@@ -120,7 +120,9 @@ impl Memory {
                 self.sum_up(&look);
             }
         }
-        if let Some(last) = kept.last {
+        if let Some(last) = kept.last
+            && Some(last.at) >= self.looked_at
+        {
             self.recall_last(last);
         }
         let now = self.looked_at;

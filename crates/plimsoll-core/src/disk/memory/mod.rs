@@ -122,6 +122,12 @@ impl Memory {
         }
     }
 
+    /// Whether it knows the parts of every volume from so long ago on.
+    pub fn reaches_back_to(&self, since: Timestamp) -> bool {
+        let mut pools = self.pools.values();
+        pools.all(|pool| pool.parts.front().is_some_and(|(first, _)| *first <= since))
+    }
+
     /// When the volumes were looked at last.
     pub const fn looked_at(&self) -> Option<Timestamp> {
         self.looked_at
@@ -132,10 +138,9 @@ impl Memory {
         self.full_at
     }
 
-    /// Where the server's directories were at the last pulse.
-    pub fn directories(&self) -> BTreeMap<Place, String> {
-        let last = self.last.as_ref();
-        last.map_or_else(BTreeMap::new, |pulse| pulse.directories.clone())
+    /// The last pulse that the server answered.
+    pub const fn last_pulse(&self) -> Option<&Pulse> {
+        self.last.as_ref()
     }
 
     /// Whether more of a volume is unexplained than can stay so: then databases' totals are read early.

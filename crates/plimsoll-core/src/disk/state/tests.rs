@@ -66,6 +66,7 @@ pub(crate) fn pulse(minute: i64, wal: u64, position: u64) -> Pulse {
             .collect(),
         directories: BTreeMap::new(),
         lost: BTreeMap::new(),
+        host: String::new(),
         not_found: None,
         statements: 10,
     }

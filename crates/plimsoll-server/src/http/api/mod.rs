@@ -2,6 +2,7 @@
 
 mod cleanup;
 mod databases;
+mod disk;
 mod events;
 mod forecast;
 mod growth;
@@ -34,6 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(state::state))
         .routes(routes!(events::events))
         .routes(routes!(instance::instance))
+        .routes(routes!(disk::disk_of))
         .routes(routes!(databases::databases))
         .routes(routes!(jobs::jobs))
         .routes(routes!(store::store))

@@ -1,0 +1,131 @@
+//! From the store into memory, and what goes into the store.
+
+use jiff::Timestamp;
+use plimsoll_core::disk::kept::{Look, Reader, Row, Step};
+use plimsoll_core::disk::memory::{Kept, LastLook};
+use plimsoll_store::{CLOCK_SKEW, DiskLook, DiskRange, Store, StoreError};
+
+use super::{InstanceDisk, State};
+
+/// The name under which the last look is kept.
+const LAST: &str = "last";
+
+impl InstanceDisk {
+    /// Takes up what is kept and not known yet: all of it at first, then what another process wrote.
+    pub(super) async fn take_up(
+        &self,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (is_first, known) = {
+            let mut state = self.state();
+            if state.is_unkept {
+                *state = State::default();
+            }
+            (!state.is_taken_up, state.memory.looked_at())
+        };
+        let instance = &*self.watched.instance;
+        // What lies further ahead was written before a clock was set back.
+        let until = (now + CLOCK_SKEW).as_second();
+        let since = known.map_or(i64::MIN, |at| at.as_second() + 1);
+        let range = |step| DiskRange { step, since, until };
+        let minutes = store.disk_rows(instance, range(Step::Minute)).await?;
+        if minutes.is_empty() && !is_first {
+            return Ok(());
+        }
+        // A row may say what changed against one that is known already.
+        let minutes = match minutes.first() {
+            Some(first) => with_period(store, instance, minutes.clone(), first.tick).await?,
+            None => minutes,
+        };
+        let hours = looks(store, instance, Step::Hour, now).await?;
+        let days = looks(store, instance, Step::Day, now).await?;
+        let last = store.disk_state(instance, LAST).await?;
+        let kept = Kept {
+            minutes: Reader::looks(&minutes),
+            hours,
+            day: days.into_iter().next_back(),
+            // What another version kept otherwise is seen again at the next look.
+            last: last.and_then(|(_, text)| serde_json::from_str::<LastLook>(&text).ok()),
+        };
+        let mut state = self.state();
+        state.memory.recall(kept);
+        state.is_taken_up = true;
+        Ok(())
+    }
+}
+
+impl State {
+    /// What is to be kept of the last look.
+    pub(super) fn to_keep(&mut self, daily_samples: usize, now: Timestamp) -> Option<DiskLook> {
+        let last = self.memory.last_look()?;
+        Some(DiskLook {
+            at: now,
+            rows: self.memory.rows(),
+            kept_since: Step::ALL.map(|step| (step, step.kept_since(now, daily_samples))),
+            states: vec![(LAST.to_owned(), json(&last))],
+        })
+    }
+}
+
+/// All looks of a step.
+pub(super) async fn looks(
+    store: &dyn Store,
+    instance: &str,
+    step: Step,
+    now: Timestamp,
+) -> Result<Vec<Look>, StoreError> {
+    let range = DiskRange {
+        until: (now + CLOCK_SKEW).as_second(),
+        ..DiskRange::all(step)
+    };
+    let rows = store.disk_rows(instance, range).await?;
+    Ok(Reader::looks(&rows))
+}
+
+/// Rows with those of their period that come before them.
+async fn with_period(
+    store: &dyn Store,
+    instance: &str,
+    rows: Vec<Row>,
+    first: i64,
+) -> Result<Vec<Row>, StoreError> {
+    let step = Step::Minute;
+    let range = DiskRange {
+        step,
+        since: step.period_of(first),
+        until: first - 1,
+    };
+    let mut all = store.disk_rows(instance, range).await?;
+    all.extend(rows);
+    Ok(all)
+}
+
+/// The kept look of about a time: of the finest step that has one then.
+pub(super) async fn look_at(
+    store: &dyn Store,
+    instance: &str,
+    at: Timestamp,
+) -> Result<Option<Look>, StoreError> {
+    let mut first: Option<Look> = None;
+    for step in Step::ALL {
+        let range = DiskRange {
+            step,
+            since: step.period_of(at.as_second()),
+            until: step.period_of(at.as_second()) + step.period(),
+        };
+        let looks = Reader::looks(&store.disk_rows(instance, range).await?);
+        let before = looks.iter().rev().find(|look| look.at <= at);
+        if let Some(look) = before {
+            return Ok(Some(look.clone()));
+        }
+        // The history begins later: its first look is what there is.
+        first = first.or_else(|| looks.into_iter().next());
+    }
+    Ok(first)
+}
+
+fn json(last: &LastLook) -> String {
+    // texts and numbers: cannot fail
+    serde_json::to_string(last).unwrap_or_default()
+}

@@ -1,0 +1,194 @@
+//! One look: a pulse, what a visit's totals are for once in a while, and the volumes where the server does not answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::disk::layout::Place;
+use plimsoll_core::disk::part::Part;
+use plimsoll_core::disk::pulse::{Pulse, Space};
+use plimsoll_core::instance::Figure;
+use plimsoll_postgres::{Limits, Session, VisitError, pulse, rest_of_disk, volumes_of};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Answered, InstanceDisk, State};
+
+/// How long a pulse may take, connecting included, unless a visit may take less.
+const PULSE_LIMIT: Duration = Duration::from_secs(10);
+/// How long databases' totals and the rest of the data directory may take.
+const FULL_LIMIT: Duration = Duration::from_secs(30);
+/// How long this host's volumes may take to answer where the server did not.
+const VOLUMES_LIMIT: Duration = Duration::from_secs(1);
+/// Unexplained growth has totals read so often at most,
+const EARLY_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// and nothing has them read more often than so many times what they cost.
+const COSTS: u32 = 100;
+
+/// What a look came to.
+#[derive(Debug)]
+pub struct Looked {
+    /// Why the server did not answer, if it did not.
+    pub unreachable: Option<VisitError>,
+    /// Statements that the pulse took.
+    pub statements: u64,
+    /// Whether databases' totals were read.
+    pub is_full: bool,
+    /// Why they were not, where they were due.
+    pub not_full: Option<VisitError>,
+}
+
+/// What was seen.
+pub(super) enum Seen {
+    Pulse(Pulse, Option<Full>),
+    Unreachable(VisitError, BTreeMap<String, Figure<Space>>),
+}
+
+/// What a full look read, and what it took; or why it did not come about.
+type Full = Result<(Vec<(Place, Part)>, Duration), VisitError>;
+
+impl InstanceDisk {
+    pub(super) async fn see(
+        self: &Arc<Self>,
+        visited_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Seen {
+        let is_due = self.state().is_full_due(visited_at, now);
+        match self.ask(is_due, now).await {
+            Ok((pulse, full)) => Seen::Pulse(pulse, full),
+            Err(error) => {
+                let last = self.state().memory.last_pulse().cloned();
+                let volumes = match last {
+                    Some(pulse) => volumes_of(&pulse, &self.volumes, VOLUMES_LIMIT).await,
+                    None => BTreeMap::new(),
+                };
+                Seen::Unreachable(error, volumes)
+            }
+        }
+    }
+
+    /// Asks the server on the session that stays open; where none is to be had, on a visit's.
+    async fn ask(
+        self: &Arc<Self>,
+        is_due: bool,
+        now: Timestamp,
+    ) -> Answered<(Pulse, Option<Full>)> {
+        let until = Instant::now() + PULSE_LIMIT.min(self.watched.visit.deadline);
+        let mut own = self.lending.own().await;
+        let mut is_kept_open = own.is_some();
+        loop {
+            let mut session = match own.take() {
+                Some(session) => session,
+                None => match self.open(until).await {
+                    Ok(session) => session,
+                    Err(error) if error.code() == "too_many_connections" => {
+                        // The guard goes first: the visit may be waiting for it.
+                        drop(own);
+                        return self.ask_between(until, now, error).await;
+                    }
+                    Err(error) => return Err(error),
+                },
+            };
+            session.until(until);
+            match pulse(&session, &self.volumes, now).await {
+                Ok(seen) => {
+                    let full = if is_due {
+                        Some(read_full(&mut session, now).await)
+                    } else {
+                        None
+                    };
+                    let lives = match &full {
+                        Some(Err(error)) => error.session_lives(),
+                        _ => true,
+                    };
+                    if lives {
+                        *own = Some(session);
+                    }
+                    return Ok((seen, full));
+                }
+                // The session had ended since the last look: that says nothing of the server now.
+                Err(VisitError::Connect(_)) if is_kept_open => is_kept_open = false,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn open(&self, until: Instant) -> Answered<Session> {
+        let limits = Limits {
+            deadline: until,
+            ..Limits::from(&self.watched.visit)
+        };
+        Session::open(&self.watched.url, &limits, &CancellationToken::new()).await
+    }
+
+    /// A pulse between two statements of a visit; `refused` is why it has no session of its own.
+    async fn ask_between(
+        self: &Arc<Self>,
+        until: Instant,
+        now: Timestamp,
+        refused: VisitError,
+    ) -> Answered<(Pulse, Option<Full>)> {
+        let volumes = self.volumes.clone();
+        let asked = self.lending.between(until, move |session| {
+            Box::pin(async move { pulse(session, &volumes, now).await })
+        });
+        match asked.await {
+            Some(answer) => Ok((answer?, None)),
+            None => Err(refused),
+        }
+    }
+}
+
+async fn read_full(session: &mut Session, now: Timestamp) -> Full {
+    let began = Instant::now();
+    session.until(began + FULL_LIMIT);
+    let parts = rest_of_disk(session, now).await?;
+    Ok((parts, began.elapsed()))
+}
+
+impl State {
+    /// Whether databases' totals are to be read: at first, after each visit, and early where much is unexplained.
+    fn is_full_due(&self, visited_at: Option<Timestamp>, now: Timestamp) -> bool {
+        let Some(last) = self.memory.full_at() else {
+            return true;
+        };
+        let age = now.duration_since(last);
+        let costs = SignedDuration::try_from(self.full_took * COSTS).unwrap_or(SignedDuration::MAX);
+        let is_early = self.memory.much_is_unexplained() && age >= EARLY_EVERY;
+        age >= costs && (is_early || visited_at.is_some_and(|at| at > last))
+    }
+
+    pub(super) fn take_in(&mut self, seen: Seen, now: Timestamp) -> Looked {
+        match seen {
+            Seen::Pulse(pulse, full) => {
+                let statements = pulse.statements;
+                let (parts, not_full) = match full {
+                    Some(Ok((parts, took))) => {
+                        self.full_took = took;
+                        (Some(parts), None)
+                    }
+                    Some(Err(error)) => (None, Some(error)),
+                    None => (None, None),
+                };
+                self.memory.observe(pulse, parts.as_deref());
+                Looked {
+                    unreachable: None,
+                    statements,
+                    is_full: parts.is_some(),
+                    not_full,
+                }
+            }
+            Seen::Unreachable(error, volumes) => {
+                self.memory
+                    .observe_volumes(now, &error.to_string(), &volumes);
+                Looked {
+                    unreachable: Some(error),
+                    statements: 0,
+                    is_full: false,
+                    not_full: None,
+                }
+            }
+        }
+    }
+}
