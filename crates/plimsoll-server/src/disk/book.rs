@@ -57,7 +57,7 @@ impl InstanceDisk {
 
 impl State {
     /// What is to be kept of the last look.
-    pub(super) fn to_keep(&mut self, daily_samples: usize, now: Timestamp) -> Option<DiskLook> {
+    pub(super) fn keep(&mut self, daily_samples: usize, now: Timestamp) -> Option<DiskLook> {
         let last = self.memory.last_look()?;
         Some(DiskLook {
             at: now,

@@ -1,7 +1,6 @@
 //! One look: a pulse, what a visit's totals are for once in a while, and the volumes where the server does not answer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +20,8 @@ const PULSE_LIMIT: Duration = Duration::from_secs(10);
 const FULL_LIMIT: Duration = Duration::from_secs(30);
 /// How long this host's volumes may take to answer where the server did not.
 const VOLUMES_LIMIT: Duration = Duration::from_secs(1);
+/// How long a pulse without a connection waits for a visit to lend its own, before it tries to connect again.
+const BETWEEN_LIMIT: Duration = Duration::from_millis(500);
 /// Unexplained growth has totals read so often at most,
 const EARLY_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// and nothing has them read more often than so many times what they cost.
@@ -41,7 +42,7 @@ pub struct Looked {
 
 /// What was seen.
 pub(super) enum Seen {
-    Pulse(Pulse, Option<Full>),
+    Pulse(Box<Pulse>, Option<Full>),
     Unreachable(VisitError, BTreeMap<String, Figure<Space>>),
 }
 
@@ -49,14 +50,10 @@ pub(super) enum Seen {
 type Full = Result<(Vec<(Place, Part)>, Duration), VisitError>;
 
 impl InstanceDisk {
-    pub(super) async fn see(
-        self: &Arc<Self>,
-        visited_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Seen {
+    pub(super) async fn see(&self, visited_at: Option<Timestamp>, now: Timestamp) -> Seen {
         let is_due = self.state().is_full_due(visited_at, now);
         match self.ask(is_due, now).await {
-            Ok((pulse, full)) => Seen::Pulse(pulse, full),
+            Ok((pulse, full)) => Seen::Pulse(Box::new(pulse), full),
             Err(error) => {
                 let last = self.state().memory.last_pulse().cloned();
                 let volumes = match last {
@@ -69,26 +66,35 @@ impl InstanceDisk {
     }
 
     /// Asks the server on the session that stays open; where none is to be had, on a visit's.
-    async fn ask(
-        self: &Arc<Self>,
+    async fn ask(&self, is_due: bool, now: Timestamp) -> Answered<(Pulse, Option<Full>)> {
+        let until = Instant::now() + PULSE_LIMIT.min(self.watched.visit.deadline);
+        loop {
+            match self.ask_on_own(is_due, until, now).await {
+                Err(error) if error.code() == "too_many_connections" && Instant::now() < until => {
+                    // A visit has the slot, or its end has not yet given it back.
+                    let before = until.min(Instant::now() + BETWEEN_LIMIT);
+                    if let Some(answer) = self.ask_between(before, now).await {
+                        return Ok((answer?, None));
+                    }
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn ask_on_own(
+        &self,
         is_due: bool,
+        until: Instant,
         now: Timestamp,
     ) -> Answered<(Pulse, Option<Full>)> {
-        let until = Instant::now() + PULSE_LIMIT.min(self.watched.visit.deadline);
+        // Held until the session is put back, and let go of where there is none: a visit may be waiting for it.
         let mut own = self.lending.own().await;
         let mut is_kept_open = own.is_some();
         loop {
             let mut session = match own.take() {
                 Some(session) => session,
-                None => match self.open(until).await {
-                    Ok(session) => session,
-                    Err(error) if error.code() == "too_many_connections" => {
-                        // The guard goes first: the visit may be waiting for it.
-                        drop(own);
-                        return self.ask_between(until, now, error).await;
-                    }
-                    Err(error) => return Err(error),
-                },
+                None => self.open(until).await?,
             };
             session.until(until);
             match pulse(&session, &self.volumes, now).await {
@@ -122,21 +128,14 @@ impl InstanceDisk {
         Session::open(&self.watched.url, &limits, &CancellationToken::new()).await
     }
 
-    /// A pulse between two statements of a visit; `refused` is why it has no session of its own.
-    async fn ask_between(
-        self: &Arc<Self>,
-        until: Instant,
-        now: Timestamp,
-        refused: VisitError,
-    ) -> Answered<(Pulse, Option<Full>)> {
+    /// A pulse between two statements of a visit; none where no visit came to that.
+    async fn ask_between(&self, until: Instant, now: Timestamp) -> Option<Answered<Pulse>> {
         let volumes = self.volumes.clone();
-        let asked = self.lending.between(until, move |session| {
-            Box::pin(async move { pulse(session, &volumes, now).await })
-        });
-        match asked.await {
-            Some(answer) => Ok((answer?, None)),
-            None => Err(refused),
-        }
+        self.lending
+            .between(until, move |session| {
+                Box::pin(async move { pulse(session, &volumes, now).await })
+            })
+            .await
     }
 }
 
@@ -171,7 +170,7 @@ impl State {
                     Some(Err(error)) => (None, Some(error)),
                     None => (None, None),
                 };
-                self.memory.observe(pulse, parts.as_deref());
+                self.memory.observe(*pulse, parts.as_deref());
                 Looked {
                     unreachable: None,
                     statements,

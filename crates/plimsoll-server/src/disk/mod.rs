@@ -3,7 +3,7 @@
 mod book;
 mod eye;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use plimsoll_core::disk::kept::{Look, Step};
@@ -106,7 +106,7 @@ impl InstanceDisk {
     /// # Errors
     /// When that cannot be kept. A server that does not answer is no error: [`Looked`] says so.
     pub async fn look(
-        self: &Arc<Self>,
+        &self,
         store: &dyn Store,
         daily_samples: usize,
         visited_at: Option<Timestamp>,
@@ -118,7 +118,7 @@ impl InstanceDisk {
             let mut state = self.state();
             state.is_unkept = true;
             let looked = state.take_in(seen, now);
-            (looked, state.to_keep(daily_samples, now))
+            (looked, state.keep(daily_samples, now))
         };
         if let Some(keep) = keep {
             store.keep_disk(&self.watched.instance, keep).await?;

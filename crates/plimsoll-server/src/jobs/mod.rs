@@ -111,7 +111,7 @@ impl Job {
     /// When it runs; never where it is switched off.
     pub fn cron(&self, schedule: &Schedule) -> Option<Cron> {
         match schedule.when(self.key) {
-            Some(When::Cron(cron)) => Some(cron.clone()),
+            Some(When::Cron(cron)) => Some(Cron::clone(cron)),
             Some(When::Off) => None,
             None => Some(Cron::known(self.default_cron)),
         }

@@ -82,7 +82,7 @@ pub struct Schedule {
 #[derive(Debug, Clone, PartialEq)]
 pub enum When {
     /// At these times.
-    Cron(Cron),
+    Cron(Box<Cron>),
     /// Never: a look each minute, say, keeps a serverless database awake.
     Off,
 }
@@ -94,7 +94,7 @@ impl FromStr for When {
         if text.trim() == "off" {
             return Ok(Self::Off);
         }
-        text.parse().map(Self::Cron)
+        Ok(Self::Cron(Box::new(text.parse()?)))
     }
 }
 
