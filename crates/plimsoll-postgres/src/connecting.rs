@@ -7,8 +7,7 @@ use plimsoll_connect::DatabaseUrl;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::VisitError;
-use crate::lending::Lending;
-use crate::session::{Limits, Session};
+use crate::session::{Lending, Limits, Session};
 
 /// How often in one visit a session that ended is replaced.
 const REPLACED_AT_MOST: u32 = 3;

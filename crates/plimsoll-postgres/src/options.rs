@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_connect::DatabaseUrl;
+use tokio::time::Instant;
 
-use crate::lending::Lending;
+use crate::session::{Lending, Limits};
 
 /// One database to visit.
 #[derive(Debug, Clone)]
@@ -63,6 +64,18 @@ impl Default for VisitOptions {
             deadline: Duration::from_secs(120),
             full_sweep_every: Duration::from_secs(24 * 3600),
             lending: Lending::default(),
+        }
+    }
+}
+
+impl From<&VisitOptions> for Limits {
+    /// The deadline counts from now.
+    fn from(options: &VisitOptions) -> Self {
+        Self {
+            lock_timeout: options.lock_timeout,
+            statement_timeout: options.statement_timeout,
+            connect_timeout: options.connect_timeout,
+            deadline: Instant::now() + options.deadline,
         }
     }
 }

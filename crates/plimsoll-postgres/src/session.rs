@@ -1,6 +1,7 @@
 //! One connection to a monitored server: read-only, bounded, cancellable, and metered.
 
 mod exchange;
+mod lending;
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::encoding::{Encoding, shown_apart};
 use crate::error::{Scene, VisitError};
-use crate::lending::Lending;
-use crate::options::VisitOptions;
 use crate::raw_text::RawText;
+
+pub use lending::Lending;
 
 /// The oldest major version that is visited.
 const OLDEST_MAJOR: u32 = 13;
@@ -45,18 +46,6 @@ pub struct Limits {
     pub connect_timeout: Duration,
     /// When everything ends; what runs then is cancelled on the server.
     pub deadline: Instant,
-}
-
-impl From<&VisitOptions> for Limits {
-    /// The deadline counts from now.
-    fn from(options: &VisitOptions) -> Self {
-        Self {
-            lock_timeout: options.lock_timeout,
-            statement_timeout: options.statement_timeout,
-            connect_timeout: options.connect_timeout,
-            deadline: Instant::now() + options.deadline,
-        }
-    }
 }
 
 /// A value for a statement, with its type: no round trip asks the server for it.

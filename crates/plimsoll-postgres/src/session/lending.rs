@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use crate::session::Session;
+use super::Session;
 
 /// Shared by all that looks at one instance. The default one is nobody else's.
 #[derive(Clone, Default)]
