@@ -44,8 +44,8 @@ impl Ask for SizesQuery {
         Ok(Self {
             limit: given.number(&LIMIT)?,
             offset: given.number(&OFFSET)?.unwrap_or(0),
-            schema: given.owned(&IN_SCHEMA),
-            search: given.owned(&SEARCH).filter(|text| !text.is_empty()),
+            schema: given.owned(&IN_SCHEMA)?,
+            search: given.owned(&SEARCH)?.filter(|text| !text.is_empty()),
             sort: given.word(&SORT)?,
             kinds: given.word(&KIND)?,
         })

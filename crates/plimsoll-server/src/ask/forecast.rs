@@ -58,10 +58,10 @@ fn subject(given: &Given) -> Result<ForecastOf, Refused> {
     if let Some(table) = given.table(&TABLE_AND_BELOW)? {
         return Ok(ForecastOf::Table(table));
     }
-    if let Some(schema) = given.owned(&SCHEMA) {
+    if let Some(schema) = given.owned(&SCHEMA)? {
         return Ok(ForecastOf::Schema(schema));
     }
-    if let Some(tablespace) = given.owned(&TABLESPACE) {
+    if let Some(tablespace) = given.owned(&TABLESPACE)? {
         return Ok(ForecastOf::Tablespace(tablespace));
     }
     let scope = given.read(&SCOPE, |text| match text {

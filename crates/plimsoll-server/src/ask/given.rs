@@ -82,8 +82,8 @@ impl Given {
     }
 
     /// The text that was given, or the default, to keep.
-    pub fn owned(&self, param: &Param) -> Option<String> {
-        self.text(param).map(str::to_owned)
+    pub fn owned(&self, param: &Param) -> Result<Option<String>, Refused> {
+        self.read(param, |text| Ok(text.to_owned()))
     }
 
     /// What `parse` makes of it.
@@ -92,8 +92,16 @@ impl Given {
         param: &Param,
         parse: impl Fn(&str) -> Result<T, AskError>,
     ) -> Result<Option<T>, Refused> {
+        let read = |text| {
+            let value = parse(text)?;
+            // what `parse` understands beyond what was declared is refused too
+            if self.has(param) {
+                param.accepts.refuse_other_forms(text)?;
+            }
+            Ok(value)
+        };
         self.text(param)
-            .map(parse)
+            .map(read)
             .transpose()
             .map_err(|error| Refused {
                 parameter: param.name.to_owned(),

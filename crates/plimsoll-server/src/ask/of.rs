@@ -27,8 +27,8 @@ impl Ask for OfDatabase {
 
     fn read(given: &Given) -> Result<Self, Refused> {
         Ok(Self {
-            instance: given.owned(&INSTANCE),
-            database: given.owned(&DATABASE),
+            instance: given.owned(&INSTANCE)?,
+            database: given.owned(&DATABASE)?,
         })
     }
 }
@@ -47,7 +47,7 @@ impl Ask for OfInstance {
 
     fn read(given: &Given) -> Result<Self, Refused> {
         Ok(Self {
-            instance: given.owned(&INSTANCE),
+            instance: given.owned(&INSTANCE)?,
         })
     }
 }
@@ -87,7 +87,7 @@ pub fn table_or<T>(
     schema: impl Fn(String) -> T,
     otherwise: T,
 ) -> Result<T, Refused> {
-    match (given.table(&TABLE_AND_BELOW)?, given.owned(&SCHEMA)) {
+    match (given.table(&TABLE_AND_BELOW)?, given.owned(&SCHEMA)?) {
         (Some(_), Some(_)) => Err(Refused::beside(
             &SCHEMA,
             "`table` and `schema` are both given; a table's schema is part of its name: sales.orders",

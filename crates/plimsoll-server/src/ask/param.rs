@@ -1,5 +1,9 @@
 //! A parameter as it is declared, and the forms that its values have.
 
+use regex_lite::Regex;
+
+use super::words::AskError;
+
 /// A parameter.
 #[derive(Debug, Clone, Copy)]
 pub struct Param {
@@ -39,22 +43,71 @@ pub enum Accepts {
     Bytes,
 }
 
+/// A date of the years 1000 to 2999: an hour in any zone is a time then.
+const DATE: &str = concat!(
+    "([12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)",
+    "|02-(0[1-9]|1[0-9]|2[0-8]))",
+    // of leap years
+    "|([12][0-9](0[48]|[2468][048]|[13579][26])|(12|16|20|24|28)00)-02-29)"
+);
+/// A time of day, with its zone.
+const TIME_OF_DAY: &str =
+    r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])";
+const AGE: &str = "[0-9]{1,4} ?(ms|s|min|m|h|d|w|(second|minute|hour|day|week)s?)";
+/// Above 0 and up to 3650.
+const DAYS: &str = r"(([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9])(\.[0-9]{1,3})?|3650|0\.[0-9]{0,2}[1-9])";
+/// Above 0, and what 63 bits can count.
+const SIZE: &str = concat!(
+    "([1-9][0-9]{0,14} ?(B|kB|KB|KiB)?|[1-9][0-9]{0,11} ?(MB|MiB)|[1-9][0-9]{0,8} ?(GB|GiB)|[1-9][0-9]{0,5} ?(TB|TiB)",
+    r"|(0|[1-9][0-9]{0,5})\.[0-9]{0,2}[1-9] ?(kB|KB|MB|GB|TB))"
+);
+/// A name as SQL writes it.
+const NAME: &str = r#"("([^"\x00]|"")+"|[^".\x00]+)"#;
+
 impl Accepts {
-    /// A regular expression (ECMA 262) that every accepted value matches; none for any text and for numbers.
+    /// A regular expression that the accepted values match, and no others; none for what is told by bounds or as
+    /// a list of words. It means the same in ECMA 262, as the specification has it, and here.
     pub fn pattern(self) -> Option<String> {
-        match self {
-            Self::Text(_) | Self::Number { .. } | Self::OneOf(_) => None,
+        Some(match self {
+            Self::Number { .. } | Self::OneOf(_) => return None,
+            // neither a name in PostgreSQL nor what is looked for in one has such a character
+            Self::Text(_) => r"^[^\x00]*$".to_owned(),
             Self::Several(words) => {
                 let words = words.join("|");
-                Some(format!("^(all|({words})(,({words}))*)$"))
+                format!("^(all|({words})(, ?({words}))*)$")
             }
-            Self::Table => Some(r#"^("([^"]|"")+"|[^".]+)(\.("([^"]|"")+"|[^".]+))?$"#.to_owned()),
-            Self::Time => Some(
-                r"^(\d{4}-\d{2}-\d{2}(T[0-9:.]+(Z|[+-]\d{2}:\d{2}))?|\d{1,4} ?(ms|s|m|h|d|w))$"
-                    .to_owned(),
-            ),
-            Self::Days => Some(r"^\d{1,4}(\.\d+)?(,\d{1,4}(\.\d+)?)*$".to_owned()),
-            Self::Bytes => Some("^[0-9]{1,15} ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?$".to_owned()),
+            Self::Table => format!(r"^{NAME}(\.{NAME})?$"),
+            Self::Time => format!("^({DATE}(T{TIME_OF_DAY})?|{AGE})$"),
+            Self::Days => format!("^{DAYS}(, ?{DAYS}){{0,31}}$"),
+            Self::Bytes => format!("^{SIZE}$"),
+        })
+    }
+
+    /// What a value must be that does not match it.
+    const fn form(self) -> &'static str {
+        match self {
+            Self::Text(_) | Self::Number { .. } | Self::OneOf(_) => "text without a NUL character",
+            Self::Several(_) => "all, or a list of words with commas between them",
+            Self::Table => "a table's name such as orders, sales.orders or \"Sales\".\"Orders\"",
+            Self::Time => {
+                "a time such as 2026-01-31T00:00:00Z, a date such as 2026-01-31, or an age such as 7d or 12h; years \
+                 are 1000 to 2999"
+            }
+            Self::Days => "1 to 32 numbers of days up to 3650, such as 7,30,90",
+            Self::Bytes => {
+                "a size above 0, in bytes or such as 500GB (1000 apart) or 500GiB (1024 apart)"
+            }
+        }
+    }
+
+    /// What is wrong with the form of a value, if anything is.
+    pub(super) fn refuse_other_forms(self, value: &str) -> Result<(), AskError> {
+        let Some(pattern) = self.pattern() else {
+            return Ok(());
+        };
+        match Regex::new(&pattern) {
+            Ok(pattern) if pattern.is_match(value) => Ok(()),
+            _ => Err(AskError::new(value, self.form())),
         }
     }
 

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use plimsoll_core::change::EventKind;
 use plimsoll_core::events::ShapeKind;
 use plimsoll_store::SeriesQuery;
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
 
 use super::*;
 use crate::answer::cleanup::RunsQuery;
@@ -105,6 +107,111 @@ fn every_declared_value_is_read_and_no_other() {
     check::<(OfDatabase, StateQuery)>();
     check::<(OfDatabase, EventsQuery)>();
     check::<(OfDatabase, RunsQuery)>();
+}
+
+/// Texts that match a pattern without its ends.
+fn texts(pattern: &str) -> impl Iterator<Item = String> {
+    let inner = pattern.trim_start_matches('^').trim_end_matches('$');
+    let texts = proptest::string::string_regex(inner).unwrap();
+    let mut runner = TestRunner::deterministic();
+    (0..200).map(move |_| texts.new_tree(&mut runner).unwrap().current())
+}
+
+fn check_pattern<T: Ask>() {
+    for param in T::params() {
+        let Some(pattern) = param.accepts.pattern() else {
+            continue;
+        };
+        for text in texts(&pattern) {
+            if let Err(Refused {
+                reason: given::Reason::Value(error),
+                ..
+            }) = read::<T>(param.name, &text)
+            {
+                panic!("{}={text:?}: {error}", param.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn whatever_matches_the_pattern_of_a_parameter_is_accepted() {
+    check_pattern::<(OfDatabase, SizesQuery)>();
+    check_pattern::<(OfDatabase, HistoryQuery)>();
+    check_pattern::<(OfDatabase, (SeriesOf, SeriesQuery))>();
+    check_pattern::<(OfDatabase, GrowthQuery)>();
+    check_pattern::<(OfDatabase, Forecasts)>();
+    check_pattern::<(OfDatabase, StateQuery)>();
+    check_pattern::<(OfDatabase, EventsQuery)>();
+}
+
+#[test]
+fn what_does_not_match_the_pattern_is_refused_though_it_could_be_understood() {
+    for (name, text) in [
+        ("since", "0000-00-00"),
+        ("since", "2025-02-29"),
+        ("since", "2026-04-31"),
+        ("since", "2026-13-01"),
+        ("since", "P7D"),
+        ("since", "1d 2h"),
+        ("since", "20260131"),
+        ("since", "2026-01-31 00:00:00Z"),
+        ("since", "2026-01-31T00:00Z"),
+        ("since", "2026-01-31T00:00:60Z"),
+        ("since", "2026-01-31T00:00:00"),
+        ("since", "-002026-01-31"),
+        ("since", "9999-12-31"),
+        ("since", "12345d"),
+        ("table", "a\0b"),
+        ("table", "a.b.c"),
+        ("kind", "daily,,manual"),
+    ] {
+        let refused = read::<(OfDatabase, HistoryQuery)>(name, text).unwrap_err();
+        assert!(
+            matches!(refused.reason, given::Reason::Value(_)),
+            "{name}={text}"
+        );
+    }
+    for text in [
+        "2024-02-29",
+        "2000-02-29",
+        "1d",
+        "7 d",
+        "90 minutes",
+        "2026-01-31T00:00:00.123+02:00",
+    ] {
+        assert!(
+            read::<(OfDatabase, HistoryQuery)>("since", text).is_ok(),
+            "{text}"
+        );
+    }
+    for text in [
+        "+1e3",
+        "0x10",
+        "1_000",
+        "1.5",
+        "1,5GB",
+        "9223372036854775808",
+        "1.5GiB",
+    ] {
+        assert!(
+            read::<(OfDatabase, Forecasts)>("capacity", text).is_err(),
+            "{text}"
+        );
+    }
+    for text in ["7,30,90", "0.5, 3650", "1.25"] {
+        assert!(
+            read::<(OfDatabase, Forecasts)>("horizons", text).is_ok(),
+            "{text}"
+        );
+    }
+    for text in ["3650.5", "1e2", "0.0", ","] {
+        assert!(
+            read::<(OfDatabase, Forecasts)>("horizons", text).is_err(),
+            "{text}"
+        );
+    }
+    assert!(read::<(OfDatabase, SizesQuery)>("schema", "a\0").is_err());
 }
 
 #[test]

@@ -293,6 +293,8 @@ mod tests {
             ("12h", Some("2026-02-01T00:00:00Z")),
             ("-7d", None),
             ("yesterday", None),
+            ("0000-00-00", None),
+            ("2026-02-30", None),
             ("", None),
         ] {
             let expect = expect.map(|t| t.parse::<Timestamp>().unwrap());

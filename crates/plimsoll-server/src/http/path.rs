@@ -14,6 +14,14 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        if parts.uri.path().contains("%00") {
+            let detail = "the path cannot be read: no name has a NUL character";
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_path",
+                detail,
+            ));
+        }
         let read = axum::extract::Path::<T>::from_request_parts(parts, app).await;
         read.map(|path| Self(path.0))
             .map_err(|error| problem(&error))

@@ -21,8 +21,8 @@ use crate::ask::{Fresh, OfDatabase};
 #[utoipa::path(
     get, path = "/api/storage/tables/{schema}/{table}", tag = "storage", operation_id = "storage_table",
     params(
-        ("schema" = String, Path, description = "The schema's name, raw, percent-encoded"),
-        ("table" = String, Path, description = "The table's name, raw, percent-encoded"),
+        ("schema" = String, Path, pattern = "^[^\\x00]+$", description = "The schema's name, raw, percent-encoded"),
+        ("table" = String, Path, pattern = "^[^\\x00]+$", description = "The table's name, raw, percent-encoded"),
         Query::<((OfDatabase, Fresh), SeriesQuery)>,
     ),
     responses(

@@ -53,7 +53,7 @@ impl Ask for PageQuery {
 
     fn read(given: &Given) -> Result<Self, Refused> {
         Ok(Self {
-            search: given.owned(&SEARCH).filter(|text| !text.is_empty()),
+            search: given.owned(&SEARCH)?.filter(|text| !text.is_empty()),
             sort: given.word(&PAGE_SORT)?,
             page: given.number(&PAGE)?.unwrap_or(1),
         })
