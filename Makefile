@@ -1,7 +1,7 @@
 # Every target works in a clean clone, as root and as an ordinary user. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench forecast-score fuzz-sizing pace-score
+.PHONY: help run test lint bench forecast-score fuzz-api fuzz-sizing pace-score
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1\t\2/p' $(MAKEFILE_LIST) | \
@@ -37,6 +37,13 @@ forecast-score: ## the forecasts scored beside the usual baselines, into docs/FO
 
 pace-score: ## the present pace of volumes scored on made-up ones, into docs/FORECAST.md
 	@cargo run -q --profile fast --locked -p plimsoll-core --example pace_score -- docs/FORECAST.md
+
+fuzz-api: ## every route tried against the specification, all checks of schemathesis (EXAMPLES=200, SEED=1)
+	@scripts/setup
+	@scripts/fetch-postgres 18
+	@scripts/fetch-schemathesis
+	@PLIMSOLL_API_EXAMPLES=$(or $(EXAMPLES),200) PLIMSOLL_API_SEED=$(or $(SEED),1) \
+		cargo test --locked -p plimsoll --test it -- --nocapture every_route_does_what_the_specification_says
 
 fuzz-sizing: ## databases made at random, sized and compared (ROUNDS=1000, SEED=1)
 	@scripts/setup

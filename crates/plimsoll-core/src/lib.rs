@@ -20,6 +20,7 @@ pub mod size;
 pub mod size_text;
 pub mod snapshot;
 pub mod thinning;
+pub mod time;
 
 /// A PostgreSQL object identifier.
 pub type Oid = u32;

@@ -111,6 +111,7 @@ pub struct Part {
     /// Its bytes; negative only for what is a rest.
     pub bytes: Option<i64>,
     /// When it was measured.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub measured_at: Option<Timestamp>,
     /// How.
     pub source: Option<Source>,

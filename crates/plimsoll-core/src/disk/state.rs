@@ -22,10 +22,12 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Debug, Clone, Serialize)]
 pub struct Disk {
     /// When it was looked at last.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub measured_at: Option<Timestamp>,
     /// Why the server did not answer then; its volumes were looked at all the same.
     pub unreachable: Option<String>,
     /// When databases and the rest of the data directory were read last.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub full_look_at: Option<Timestamp>,
     /// Every volume, the one that is full first before the others.
     pub volumes: Vec<Volume>,
@@ -59,12 +61,14 @@ pub struct Volume {
     /// Where capacity and use come from: `statvfs`, or none.
     pub source: Option<&'static str>,
     /// When that was read.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub source_at: Option<Timestamp>,
     /// Why it is not known.
     pub unknown: Option<String>,
     /// Its parts; their bytes add up to `used_bytes`.
     pub parts: Vec<Changed>,
     /// Since when `change_bytes` counts.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub since: Option<Timestamp>,
     /// How fast it fills at present.
     pub pace: Option<PaceNow>,
@@ -96,6 +100,7 @@ pub struct PaceNow {
     /// The window that it is the pace of, in seconds.
     pub window_seconds: i64,
     /// When it began, if it stands out.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub since: Option<Timestamp>,
     /// Whether there was too little background to know what is usual.
     pub is_young: bool,
@@ -116,10 +121,13 @@ pub struct FullOn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dates {
     /// Four times in five not before this.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub low: Option<Timestamp>,
     /// The best guess.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub mid: Option<Timestamp>,
     /// Four times in five before this.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub high: Option<Timestamp>,
 }
 
@@ -145,6 +153,7 @@ pub struct Retained {
     /// The setting that ends it by itself, if one does.
     pub ends_by: Option<String>,
     /// When, at the present rate.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub ends_at: Option<Timestamp>,
 }
 

@@ -9,6 +9,7 @@ pub struct Holder {
     /// Bytes from what it keeps to the present position; none where the server does not say.
     pub bytes: Option<u64>,
     /// Since when it holds, as far as the server tells.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub since: Option<Timestamp>,
     /// What it is.
     #[serde(flatten)]
@@ -57,6 +58,7 @@ pub struct Slot {
     /// How much more may be written before it is lost; none where nothing limits it.
     pub safe_wal_bytes: Option<i64>,
     /// Since when it has no consumer (17 and later).
+    #[serde(serialize_with = "crate::time::serialize")]
     pub inactive_since: Option<Timestamp>,
     /// Why it was invalidated (17 and later).
     pub invalidation_reason: Option<String>,
@@ -68,10 +70,12 @@ pub struct Archiving {
     /// The last segment that could not be archived, if none was archived since.
     pub failed_segment: Option<String>,
     /// When that was.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub failed_at: Option<Timestamp>,
     /// How often it failed since the statistics were reset.
     pub failures: i64,
     /// When a segment was archived last.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub archived_at: Option<Timestamp>,
     /// Segments that wait.
     pub waiting: Option<u64>,
@@ -85,6 +89,7 @@ pub struct Replay {
     /// `recovery_min_apply_delay` in milliseconds.
     pub delay_ms: i64,
     /// The commit time of the last transaction that was replayed.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub replayed_at: Option<Timestamp>,
 }
 
@@ -103,6 +108,7 @@ pub struct End {
     /// The setting.
     pub by: String,
     /// When its limit is met at the present rate: the WAL goes at the checkpoint after.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub at: Option<Timestamp>,
 }
 

@@ -15,6 +15,7 @@ pub struct Cause {
     /// What it gained; 0 where only the sight of it changed.
     pub change_bytes: i64,
     /// Since when.
+    #[serde(serialize_with = "crate::time::serialize")]
     pub since: Timestamp,
     /// What is known about it: who holds it, which tables grew; or that the sight of it changed.
     pub text: String,

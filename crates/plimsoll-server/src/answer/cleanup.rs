@@ -22,6 +22,7 @@ pub struct CleanupStats {
     /// Rows of all tables whose count is known.
     pub total_rows: u64,
     /// When the visit began.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub measured_at: Timestamp,
 }
 
@@ -79,8 +80,10 @@ pub struct CleanupRunAnswer {
     /// The database.
     pub database: String,
     /// When it began.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub started_at: Timestamp,
     /// When it ended; null while it is under way.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub finished_at: Option<Timestamp>,
     /// `running`, `ok`, `failed` or `cancelled`.
     pub outcome: String,

@@ -43,12 +43,15 @@ pub struct DatabaseAnswer {
     #[schema(schema_with = schema::method_or_null)]
     pub method: Option<Method>,
     /// When the last successful visit began.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub measured_at: Option<Timestamp>,
     /// How long it took.
     pub took_ms: Option<u64>,
     /// Since when a visit is under way.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub visit_began_at: Option<Timestamp>,
     /// When the last visit failed, if it did.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub failed_at: Option<Timestamp>,
     /// The stable code of that failure.
     pub error_code: Option<String>,

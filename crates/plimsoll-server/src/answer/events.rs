@@ -106,6 +106,7 @@ pub struct EventsAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HappeningAnswer {
     /// When: the sample that shows the event, or the end of the first day that was different.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub t: Timestamp,
     /// What it is.
     #[schema(schema_with = schema::happening_kind)]
@@ -119,8 +120,10 @@ pub struct HappeningAnswer {
     /// The index, where it happened to one.
     pub index_name: Option<String>,
     /// Not before this.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub from: Timestamp,
     /// Not after this.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub to: Timestamp,
     /// Bytes before, where known; null for shapes.
     pub bytes_before: Option<u64>,
@@ -134,6 +137,7 @@ pub struct HappeningAnswer {
     /// Growth per day since; null for events and steps.
     pub rate_after: Option<i64>,
     /// When the shape could be told; for events the same as `t`.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub found_at: Timestamp,
     /// What the numbers do not say, such as the name before and after.
     pub detail: Option<String>,
@@ -152,8 +156,10 @@ pub struct EventAnswer {
     /// The index, where it happened to one.
     pub index_name: Option<String>,
     /// Not before this: the sample that did not show it yet.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub from: Timestamp,
     /// Not after this: the sample that shows it.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub to: Timestamp,
     /// Bytes before, where known.
     pub bytes_before: Option<u64>,

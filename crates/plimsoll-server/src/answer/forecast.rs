@@ -31,6 +31,7 @@ pub struct ForecastAnswer {
     /// The tablespace, where it is about one.
     pub tablespace: Option<String>,
     /// When the last sample was taken: days are counted from here. Null without samples.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub now: Option<Timestamp>,
     /// Bytes at the last sample.
     pub level_bytes: Option<u64>,
@@ -79,6 +80,7 @@ pub struct ForecastAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReconciledAnswer {
     /// When the sample was taken.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub as_of: Timestamp,
     /// The sample's id.
     pub sample_id: i64,

@@ -117,6 +117,7 @@ pub struct GrowthAnswer {
     pub indexes_total: u64,
     /// When Plimsoll began to measure what another tool had measured before, if that lies between the samples;
     /// null otherwise. A table that only one of the two shows is then neither new nor vanished.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub coverage_changed_at: Option<Timestamp>,
     /// Tables of which one sample knows no size, because nobody looked or could: they are in no list and no sum.
     pub uncovered_tables_total: u64,
@@ -128,6 +129,7 @@ pub struct MomentAnswer {
     /// The sample's id.
     pub sample_id: i64,
     /// When it was taken.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub sampled_at: Timestamp,
     /// `pg_database_size` then; null where it was not known.
     pub total_bytes: Option<u64>,

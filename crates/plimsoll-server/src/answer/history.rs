@@ -92,6 +92,7 @@ pub struct SampleAnswer {
     /// Unique within the store.
     pub id: i64,
     /// When its visit began.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub sampled_at: Timestamp,
     /// Why it was taken.
     #[schema(schema_with = schema::sample_kind)]

@@ -44,6 +44,7 @@ pub struct InstanceAnswer {
     /// The database through which this was seen.
     pub seen_through: String,
     /// When the visit began.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub measured_at: Timestamp,
     /// How long it took.
     pub took_ms: u64,
@@ -67,8 +68,10 @@ pub struct ServerAnswer {
     /// Whether it is a standby.
     pub in_recovery: bool,
     /// When it was started.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub started_at: Timestamp,
     /// When its statistics were last reset.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub stats_reset_at: Option<Timestamp>,
     /// Bytes of a page.
     pub block_size: u32,

@@ -27,12 +27,15 @@ pub struct JobAnswer {
     /// Its cron expression, in UTC, or `off`.
     pub schedule: String,
     /// When it runs next, jitter left aside.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub next_run_at: Option<Timestamp>,
     /// Whether it runs now.
     pub is_running: bool,
     /// When its last run began.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub last_started_at: Option<Timestamp>,
     /// When its last run ended; null while one is under way.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub last_finished_at: Option<Timestamp>,
     /// How long its last run took.
     pub last_took_ms: Option<u64>,
@@ -42,6 +45,7 @@ pub struct JobAnswer {
     /// What it did, or why it failed.
     pub last_message: Option<String>,
     /// The scheduled time that was last begun.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub last_scheduled_for: Option<Timestamp>,
 }
 

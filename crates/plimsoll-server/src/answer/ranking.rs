@@ -25,10 +25,12 @@ pub struct RankingAnswer {
     #[schema(schema_with = schema::ranked_by)]
     pub by: &'static str,
     /// When the sample was taken: days are counted from here. Null without samples.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub as_of: Option<Timestamp>,
     /// That sample.
     pub sample_id: Option<i64>,
     /// When this was computed.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub computed_at: Option<Timestamp>,
     /// Why nothing is forecast; then nothing grows.
     pub insufficient_data: Option<String>,

@@ -45,6 +45,7 @@ pub struct PointAnswer {
     /// The sample's id.
     pub sample_id: i64,
     /// When it was taken.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub sampled_at: Timestamp,
     /// Why it was taken.
     #[schema(schema_with = schema::sample_kind)]
@@ -80,6 +81,7 @@ pub struct IndexSeriesAnswer {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct IndexPointAnswer {
     /// When it was sampled.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub sampled_at: Timestamp,
     /// Its bytes; null while it was never measured.
     pub size_bytes: Option<u64>,

@@ -52,10 +52,13 @@ pub struct PassageAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FullOnAnswer {
     /// When the upper 80 % bound reaches the limit: the date to be safe by.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub low: Option<Timestamp>,
     /// When the forecast does.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub mid: Option<Timestamp>,
     /// When the lower 80 % bound does.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub high: Option<Timestamp>,
 }
 
@@ -74,6 +77,7 @@ pub struct ProbabilityAnswer {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ShapeAnswer {
     /// When it began: the end of the first day that was different.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub t: Timestamp,
     /// What it is.
     #[schema(schema_with = schema::shape_kind)]
@@ -87,6 +91,7 @@ pub struct ShapeAnswer {
     /// Growth per day since; null for steps.
     pub rate_after: Option<i64>,
     /// The day on which it could be told.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub found_at: Timestamp,
 }
 

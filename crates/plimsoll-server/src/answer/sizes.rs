@@ -91,9 +91,11 @@ pub struct SizesAnswer {
     #[schema(schema_with = schema::method_or_null)]
     pub method: Option<Method>,
     /// When every relation was last read.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub full_sweep_at: Option<Timestamp>,
     /// When the visit began: the age is what the `Date` of the answer is later. Where no visit ended since
     /// the start, the sizes are those of the history's last sample, and what that does not say is null.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub measured_at: Timestamp,
     /// How long it took.
     pub took_ms: Option<u64>,
@@ -102,6 +104,7 @@ pub struct SizesAnswer {
     /// Why the last visit failed, if it did.
     pub visit_error: Option<VisitErrorAnswer>,
     /// Since when `growth_bytes` counts; null unless sorted by growth.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub growth_since: Option<Timestamp>,
     /// What the visit cost the server.
     pub cost: Option<CostAnswer>,
@@ -143,6 +146,7 @@ pub struct TableAnswer {
     #[schema(schema_with = schema::size_source)]
     pub size_source: SizeSource,
     /// When a last good value was measured.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub last_good_at: Option<Timestamp>,
 }
 

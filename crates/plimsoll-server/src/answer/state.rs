@@ -47,6 +47,7 @@ pub struct StateAnswer {
     /// The sample: the last one not after the time that was asked for, or else the first one.
     pub sample_id: i64,
     /// When it was taken.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub sampled_at: Timestamp,
     /// Why it was taken.
     #[schema(schema_with = schema::sample_kind)]
@@ -84,6 +85,7 @@ pub struct TableStateAnswer {
     /// Live rows, as the server's statistics said.
     pub row_count: Option<u64>,
     /// The time of the last good value, where a part could not be measured.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub last_good_at: Option<Timestamp>,
 }
 

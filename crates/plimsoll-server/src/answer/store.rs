@@ -36,6 +36,7 @@ pub struct StoreAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ShrinkAnswer {
     /// When.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub at: Timestamp,
     /// The cap then.
     pub max_bytes: u64,
@@ -46,6 +47,7 @@ pub struct ShrinkAnswer {
     /// How many samples went.
     pub samples_dropped: u64,
     /// When the newest of them was taken: detail until then may be missing.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub dropped_until: Option<Timestamp>,
 }
 

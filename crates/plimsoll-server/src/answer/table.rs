@@ -66,6 +66,7 @@ pub struct TableBreakdown {
     /// What happened to it, its indexes and what is below it, and is not growth; oldest first.
     pub events: Vec<EventAnswer>,
     /// When the visit began; see `/api/storage/sizes`.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub measured_at: Timestamp,
     /// Whether a visit is under way that will tell more.
     pub refreshing: bool,
@@ -87,6 +88,7 @@ pub struct PartAnswer {
     #[schema(schema_with = schema::size_source)]
     pub size_source: SizeSource,
     /// When a last good value was measured.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub last_good_at: Option<Timestamp>,
 }
 

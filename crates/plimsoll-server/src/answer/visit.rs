@@ -10,6 +10,7 @@ use crate::watch::{Failure, Known};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct VisitErrorAnswer {
     /// When it had failed. The next one is the schedule's.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub failed_at: Timestamp,
     /// The stable code of the failure.
     pub code: String,

@@ -130,7 +130,7 @@ async fn after_a_failed_visit_nobody_who_looks_begins_one() {
         "what is known is answered"
     );
     assert_eq!(
-        failed["visit_error"]["failed_at"], "2026-03-10T12:20:00Z",
+        failed["visit_error"]["failed_at"], "2026-03-10T12:20:00.000Z",
         "{failed}"
     );
     assert!(

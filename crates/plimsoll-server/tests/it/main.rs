@@ -19,4 +19,5 @@ mod running;
 mod schedule;
 mod service;
 mod shared_store;
+mod times;
 mod visits;

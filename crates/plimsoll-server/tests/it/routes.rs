@@ -181,9 +181,9 @@ on_every_major! {
         let schedule: Vec<_> = jobs["jobs"].as_array().unwrap().iter()
             .map(|job| (job["name"].as_str().unwrap(), job["next_run_at"].as_str().unwrap())).collect();
         assert_eq!(schedule, [
-            ("cleanup", "2026-03-11T02:00:00Z"),
-            ("sample_storage_sizes", "2026-03-11T03:00:00Z"),
-            ("watch", "2026-03-10T12:15:00Z"),
+            ("cleanup", "2026-03-11T02:00:00.000Z"),
+            ("sample_storage_sizes", "2026-03-11T03:00:00.000Z"),
+            ("watch", "2026-03-10T12:15:00.000Z"),
         ]);
 
         let page = service.get("/").await;

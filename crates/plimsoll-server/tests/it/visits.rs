@@ -35,7 +35,7 @@ on_every_major! {
         server.sql("postgres", "create database fresh").unwrap();
         let service = Service::of(vec![watched("main", &server.url("fresh"))]).await;
         let first = service.json("/api/storage/sizes").await;
-        service.clock.set(at("2026-03-10T12:00:00.5Z"));
+        service.clock.set(at("2026-03-10T12:00:00.500Z"));
         assert_eq!(service.json("/api/storage/sizes").await["measured_at"], first["measured_at"]);
         // `max_age` makes visits rarer, never more frequent
         let same = service.json("/api/storage/sizes?max_age=0").await;
@@ -43,15 +43,15 @@ on_every_major! {
         // only whoever takes a sample forces a visit
         assert_eq!(service.post("/api/storage/samples").await.status, 201);
         let forced = service.json("/api/storage/sizes").await;
-        assert_eq!(forced["measured_at"], "2026-03-10T12:00:00.5Z");
+        assert_eq!(forced["measured_at"], "2026-03-10T12:00:00.500Z");
         service.clock.set(at("2026-03-10T12:10:00Z"));
         assert_eq!(service.json("/api/storage/sizes?max_age=900").await["measured_at"], forced["measured_at"]);
-        service.clock.set(at("2026-03-10T12:15:00.5Z"));
+        service.clock.set(at("2026-03-10T12:15:00.500Z"));
         let later = service.json("/api/storage/sizes?wait=30").await;
-        assert_eq!(later["measured_at"], "2026-03-10T12:15:00.5Z", "nothing is fresh for 15 minutes and more");
+        assert_eq!(later["measured_at"], "2026-03-10T12:15:00.500Z", "nothing is fresh for 15 minutes and more");
         service.clock.set(at("2026-03-10T11:00:00Z"));
         let back = service.json("/api/storage/sizes?wait=30").await;
-        assert_eq!(back["measured_at"], "2026-03-10T11:00:00Z", "a snapshot from the future is not fresh");
+        assert_eq!(back["measured_at"], "2026-03-10T11:00:00.000Z", "a snapshot from the future is not fresh");
     }
 
     async fn a_locked_table_shows_its_last_good_size(server: &Server) {
@@ -69,7 +69,7 @@ on_every_major! {
         assert_eq!(row["status"], "locked");
         assert_eq!(row["size_source"], "last_good");
         assert_eq!(row["size_bytes"], before["table_sizes"]["t"]);
-        assert_eq!(row["last_good_at"], "2026-03-10T12:00:00Z");
+        assert_eq!(row["last_good_at"], "2026-03-10T12:00:00.000Z");
         let bytes = |field: &str| sizes[field].as_u64().unwrap();
         assert!(bytes("estimated_bytes") > 0 && bytes("estimated_bytes") <= bytes("attributed_bytes"));
         assert_eq!(

@@ -141,10 +141,11 @@ fn program() -> String {
         return "plimsoll".to_owned();
     }
     let here = std::env::current_dir().unwrap_or_default();
-    this.strip_prefix(here)
-        .unwrap_or(&this)
-        .display()
-        .to_string()
+    match this.strip_prefix(here) {
+        // a bare name would be looked for on the PATH
+        Ok(below) => format!("./{}", below.display()),
+        Err(_) => this.display().to_string(),
+    }
 }
 
 fn print_once(context: &Context, snapshot: Snapshot) -> anyhow::Result<()> {

@@ -18,6 +18,7 @@ mod readme;
 mod secrets;
 mod serve;
 mod server_faults;
+mod specification;
 mod store;
 mod store_named;
 mod support;

@@ -81,6 +81,11 @@ impl Service {
         self.log.lock().unwrap().clone()
     }
 
+    /// Its address, as `http://127.0.0.1:PORT`.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
