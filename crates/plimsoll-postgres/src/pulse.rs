@@ -28,7 +28,9 @@ use crate::raw_text::RawText;
 use crate::remembered::this_host;
 use crate::session::{Param, Session};
 use crate::volumes::{Directories, Volumes, path_of, text_of};
-use look::{MOST_ENTRIES, NO_FILES, ServerNow, Settings, fact, part, too_many, unsigned};
+use look::{
+    MOST_ENTRIES, NO_FILES, ServerNow, Settings, fact, in_tablespaces, part, too_many, unsigned,
+};
 
 const PG_DEFAULT: Oid = 1663;
 
@@ -212,7 +214,8 @@ async fn temporary(
     } else {
         &[]
     };
-    let found = fact(session, sql, params, |rows| {
+    let sql = in_tablespaces(sql);
+    let found = fact(session, &sql, params, |rows| {
         let mut sums: BTreeMap<Oid, (String, Option<u64>)> = BTreeMap::new();
         let mut writers: BTreeMap<i32, Writer> = BTreeMap::new();
         let mut entries = 0;

@@ -1,15 +1,5 @@
 -- sizing each database in each tablespace: no locks; the server reads their folders and stats every file
-with folders as (
-    select t.oid as tablespace, d.folder
-    from pg_tablespace t,
-        lateral (
-            select 'base' where t.oid = 1663
-            union all
-            select 'pg_tblspc/' || t.oid || '/' || v
-            from pg_ls_dir(case when t.oid not in (1663, 1664) then 'pg_tblspc/' || t.oid end, true, false) v
-            where v like 'PG\_' || $1::int4 || '\_%'
-        ) d (folder)
-),
+with folders as ({tablespace_folders}),
 databases as (
     select d.tablespace, b::oid as database, d.folder || '/' || b as folder
     from folders d, pg_ls_dir(d.folder, true, false) b

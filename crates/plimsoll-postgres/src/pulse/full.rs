@@ -9,7 +9,7 @@ use plimsoll_core::disk::part::{Kind, Part, Source};
 use plimsoll_core::instance::Figure;
 use tokio_postgres::types::Type;
 
-use super::look::{NO_FILES, ServerNow, Settings, fact, unsigned};
+use super::look::{NO_FILES, ServerNow, Settings, fact, in_tablespaces, unsigned};
 use super::{GONE, Tablespace, places};
 use crate::databases::databases;
 use crate::error::VisitError;
@@ -59,9 +59,9 @@ pub async fn rest_of_disk(
 async fn in_files(session: &Session, now: Timestamp) -> Result<Vec<(Place, Part)>, VisitError> {
     let names = places(session).await?;
     let major = i32::try_from(session.server().major()).unwrap_or(0);
-    let sql = include_str!("databases.sql");
+    let sql = in_tablespaces(include_str!("databases.sql"));
     let params: [Param<'_>; 1] = [(&major, Type::INT4)];
-    let found = fact(session, sql, &params, |rows| {
+    let found = fact(session, &sql, &params, |rows| {
         rows.iter()
             .map(|row| {
                 let tablespace: Oid = session.read(row, "tablespace")?;

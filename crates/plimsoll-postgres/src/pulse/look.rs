@@ -19,6 +19,14 @@ pub(super) const MOST_ENTRIES: i64 = 50_000;
 pub(super) const NO_FILES: &str =
     "the role needs EXECUTE on pg_ls_dir(text, boolean, boolean) and pg_stat_file(text, boolean)";
 
+/// A statement that looks into the folder of each tablespace in which databases lie.
+pub(super) fn in_tablespaces(sql: &str) -> String {
+    sql.replace(
+        "{tablespace_folders}",
+        include_str!("tablespace_folders.sql"),
+    )
+}
+
 /// Where the server is, and what the role may do there.
 #[expect(
     clippy::struct_excessive_bools,

@@ -2,15 +2,7 @@
 -- A session's files are named by its backend; those that parallel workers share lie in a folder of that name.
 -- The first row of a tablespace has no backend: with it a tablespace without files is seen as well.
 with folders as (
-    select t.oid as tablespace, d.folder || '/pgsql_tmp' as folder
-    from pg_tablespace t,
-        lateral (
-            select 'base' where t.oid = 1663
-            union all
-            select 'pg_tblspc/' || t.oid || '/' || v
-            from pg_ls_dir(case when t.oid not in (1663, 1664) then 'pg_tblspc/' || t.oid end, true, false) v
-            where v like 'PG\_' || $1::int4 || '\_%'
-        ) d (folder)
+    select l.tablespace, l.folder || '/pgsql_tmp' as folder from ({tablespace_folders}) l
 ),
 entries as (
     select d.tablespace, d.folder || '/' || f as path, f, s.size, s.isdir
