@@ -145,3 +145,25 @@ macro_rules! on_every_major {
         }
     )+};
 }
+
+/// Makes one test of each supported major out of a function that takes an installation: for tests whose servers have
+/// settings or files of their own.
+///
+/// `the_tests_module => the_function` becomes a module with the tests `pg13` to `pg18`.
+#[macro_export]
+macro_rules! on_own_server {
+    ($($name:ident => $check:ident),+ $(,)?) => {$(
+        mod $name {
+            use super::*;
+            $crate::on_own_server!(@tests $check: pg13 13, pg14 14, pg15 15, pg16 16, pg17 17, pg18 18);
+        }
+    )+};
+    (@tests $check:ident: $($test:ident $major:literal),+) => {$(
+        #[::tokio::test(flavor = "multi_thread")]
+        async fn $test() {
+            if let Some(installation) = $crate::test::installed($major) {
+                $check(&installation).await;
+            }
+        }
+    )+};
+}

@@ -11,7 +11,7 @@ async fn open(url: &str) -> Result<Connected, ConnectError> {
     url.connect("plimsoll", Duration::from_secs(10)).await
 }
 
-on_own_server! {
+throwaway_postgres::on_own_server! {
     each_refusal_has_its_code_and_no_password => refusals,
     a_server_that_recovers_is_starting => starting,
 }

@@ -10,7 +10,7 @@ use rcgen::{
 };
 use throwaway_postgres::{Installation, Server, test};
 
-on_own_server! {
+throwaway_postgres::on_own_server! {
     every_sslmode_means_what_it_means_in_libpq => modes,
     a_certificate_that_is_its_own_root_is_trusted_and_only_while_it_is_valid => own_root,
 }

@@ -158,7 +158,7 @@ on_every_major! {
     }
 }
 
-on_own_server! {
+throwaway_postgres::on_own_server! {
     trap_30_a_standby_shows_the_same_figures_as_a_primary => standby,
     unarchived_segments_logs_and_kept_wal_are_counted => archiving,
 }

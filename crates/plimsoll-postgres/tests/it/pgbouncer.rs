@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::session::{limits, open_with_a_near_deadline, wait_until_idle};
 
-on_own_server! {
+throwaway_postgres::on_own_server! {
     through_pgbouncer_settings_hold_and_stay_behind_nowhere => through_pgbouncer,
 }
 

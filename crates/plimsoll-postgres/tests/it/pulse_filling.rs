@@ -13,7 +13,7 @@ use throwaway_postgres::{Installation, Server, test};
 use crate::pulse::{look, on_disk, part, run, slot};
 use crate::session::{as_role, open};
 
-on_own_server! {
+throwaway_postgres::on_own_server! {
     what_fills_a_disk_moves_its_own_part => filling,
     a_standby_says_that_replay_is_paused => paused,
 }

@@ -39,7 +39,7 @@ fn bytes(parts: &[Part], kind: Kind) -> i64 {
         .unwrap()
 }
 
-on_own_server! {
+throwaway_postgres::on_own_server! {
     wal_and_a_tablespace_on_volumes_of_their_own => elsewhere,
 }
 

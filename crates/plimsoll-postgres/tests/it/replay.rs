@@ -4,7 +4,7 @@ use throwaway_postgres::{Installation, Server, test};
 
 use crate::session::open;
 
-on_own_server! {
+throwaway_postgres::on_own_server! {
     trap_30_what_replay_cancels_is_tried_again => replay_conflict,
 }
 

@@ -222,7 +222,7 @@ on_every_major! {
     }
 }
 
-on_own_server! {
+throwaway_postgres::on_own_server! {
     a_server_that_hangs_or_restarts_ends_the_session_in_time => hangs_and_restarts,
 }
 

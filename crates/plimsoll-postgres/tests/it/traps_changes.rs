@@ -211,7 +211,7 @@ on_every_major! {
     }
 }
 
-on_own_server! {
+throwaway_postgres::on_own_server! {
     trap_50_after_a_crash_everything_is_sized_again => after_a_crash,
 }
 

@@ -158,7 +158,7 @@ on_every_major! {
     }
 }
 
-on_own_server! {
+throwaway_postgres::on_own_server! {
     trap_20_files_that_a_crash_left_are_orphans => orphans,
     trap_22_29_a_crash_empties_unlogged_tables_and_counters => crash,
     trap_22_30_a_standby_is_sized_like_a_primary => standby,
