@@ -78,6 +78,31 @@ contract! {
             [EventKind::Drop, EventKind::Rewrite]);
     }
 
+    async fn what_could_not_be_read_marks_a_schema_only_while_it_is_there(fresh: &Fresh) {
+        let mut world = World::new("main", "app");
+        let hour = |n: i64| at("2026-01-01T00:00:00Z") + SignedDuration::from_hours(n);
+        world.add(1000, "old", "moves", 81920);
+        world.add(1010, "old", "stays", 8192);
+        fresh.keep(&world, hour(0)).await;
+        world.table(1000).schema_name = "new".into();
+        fresh.keep(&world, hour(1)).await;
+        world.table(1000).heap.size = locked();
+        fresh.keep(&world, hour(2)).await;
+        let all = SeriesQuery::default();
+        for (schema, expected) in [("old", vec![false, false, false]), ("new", vec![false, true])] {
+            let series = fresh.store.schema_series(&world.key(), schema, &all).await.unwrap();
+            let marked: Vec<_> = series.iter().map(|point| point.is_last_good).collect();
+            assert_eq!(marked, expected, "{schema}");
+        }
+        let database = fresh.store.database_series(&world.key(), &all).await.unwrap();
+        assert_eq!(database.iter().map(|point| point.is_last_good).collect::<Vec<_>>(), [false, false, true]);
+        // what is asked up to a time does not see what came later
+        let until = SeriesQuery { until: Some(hour(1)), ..all };
+        let database = fresh.store.database_series(&world.key(), &until).await.unwrap();
+        assert_eq!(database.len(), 2);
+        assert!(database.iter().all(|point| !point.is_last_good));
+    }
+
     async fn a_partition_set_is_one_series_on_every_level(fresh: &Fresh) {
         let mut world = World::new("main", "app");
         let hour = |n: i64| at("2026-01-01T00:00:00Z") + SignedDuration::from_hours(n);
