@@ -1,4 +1,4 @@
-//! A moment in eight bytes, none of them in the same eight: hundreds of thousands of sizes may have one.
+//! A moment in eight bytes, and an `Option` of one in the same eight: hundreds of thousands of sizes may have one.
 
 use std::num::NonZeroI64;
 

@@ -44,7 +44,7 @@ pub struct Outlook {
     pub samples: usize,
     /// Days between the first and the last sample.
     pub history_days: f64,
-    /// Whether the bounds were widened, because there are less than 60 days.
+    /// Whether the bounds were widened, because there are fewer than 60 days.
     pub widened: bool,
     /// Why there is no forecast.
     pub insufficient_data: Option<InsufficientData>,

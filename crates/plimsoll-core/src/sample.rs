@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SampleKind {
-    /// The record: 03:00 UTC.
+    /// The record, once a day: at 03:00 UTC, unless it is configured otherwise.
     Daily,
     /// The light watch between.
     Watch,

@@ -1,6 +1,6 @@
 //! Visits a monitored PostgreSQL server and returns a snapshot of what its disk holds.
 //!
-//! **Invariant:** the only crate that knows `pg_catalog`, and it never writes.
+//! **Invariant:** the only crate that asks the catalog of a monitored server, and it never writes.
 
 mod assemble;
 mod capacity;

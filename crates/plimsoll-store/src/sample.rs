@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use plimsoll_core::change::{
-    Changes, Former, Known, KnownDatabase, KnownToast, RelationKind, Sizes,
+    Changes, Former, KnownDatabase, KnownRelation, KnownToast, RelationKind, Sizes,
 };
 use plimsoll_core::name::table_key;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
@@ -52,6 +52,19 @@ pub struct SampleQuery {
     pub step: Step,
     /// At most so many, newest first.
     pub limit: usize,
+}
+
+impl SampleQuery {
+    /// The newest sample of a database, of any kind.
+    pub const fn newest(of: DatabaseKey) -> Self {
+        Self {
+            of,
+            kinds: Vec::new(),
+            since: None,
+            step: Step::All,
+            limit: 1,
+        }
+    }
 }
 
 /// How dense a history is read.
@@ -200,12 +213,12 @@ pub(crate) fn unsigned(bytes: i64) -> u64 {
 
 /// The columns of `relations` that both stores write alike.
 pub(crate) struct RelationRow<'a> {
-    pub(crate) known: &'a Known,
+    pub(crate) known: &'a KnownRelation,
     pub(crate) table_key: Option<String>,
 }
 
 impl<'a> RelationRow<'a> {
-    pub(crate) fn new(known: &'a Known, major: u32) -> Self {
+    pub(crate) fn new(known: &'a KnownRelation, major: u32) -> Self {
         Self {
             known,
             table_key: odd_key(known.kind, &known.schema_name, &known.relation_name, major),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::link::{Links, OidMap, is_restored};
 use super::{
-    Changes, Event, EventKind, Former, Known, KnownDatabase, KnownToast, LastVisit, Part,
+    Changes, Event, EventKind, Former, KnownDatabase, KnownRelation, KnownToast, LastVisit, Part,
     RelationId, RelationKind, Sizes, measured,
 };
 use crate::Oid;
@@ -44,7 +44,7 @@ pub fn compare(before: &KnownDatabase, now: &Snapshot) -> Changes {
     };
     comparison.database_events(restored);
 
-    let mut linked: Vec<(&Table, Option<&Known>, RelationId)> =
+    let mut linked: Vec<(&Table, Option<&KnownRelation>, RelationId)> =
         Vec::with_capacity(now.tables.len());
     for (place, table) in now.tables.iter().enumerate() {
         if !table.kind.has_series() {
@@ -163,7 +163,7 @@ impl Comparison<'_> {
         &mut self,
         links: &mut Links<'_>,
         table: &Table,
-        known: Option<&Known>,
+        known: Option<&KnownRelation>,
         id: RelationId,
         parent: Option<RelationId>,
     ) {
@@ -218,7 +218,7 @@ impl Comparison<'_> {
         if is_same {
             return;
         }
-        let is_now = Known {
+        let is_now = KnownRelation {
             id,
             oid: table.oid,
             kind,
@@ -236,7 +236,7 @@ impl Comparison<'_> {
         }
     }
 
-    fn new_table(&mut self, is_now: Known) {
+    fn new_table(&mut self, is_now: KnownRelation) {
         if is_now.kind != RelationKind::Table(TableKind::Catalog) {
             self.event(
                 EventKind::Create,
@@ -253,7 +253,7 @@ impl Comparison<'_> {
         self.changes.added.push(is_now);
     }
 
-    fn known_table(&mut self, known: &Known, is_now: Known, rewritten: bool) {
+    fn known_table(&mut self, known: &KnownRelation, is_now: KnownRelation, rewritten: bool) {
         let id = Some(known.id);
         let bytes = (known.sizes.total_bytes(), is_now.sizes.total_bytes());
         if known.oid != is_now.oid {
@@ -313,7 +313,7 @@ impl Comparison<'_> {
         links: &mut Links<'_>,
         table: &Table,
         index: &Index,
-        owner: Option<&Known>,
+        owner: Option<&KnownRelation>,
         owner_id: RelationId,
         table_rewritten: bool,
     ) -> Option<u64> {
@@ -335,7 +335,7 @@ impl Comparison<'_> {
         if is_same {
             return bytes;
         }
-        let is_now = Known {
+        let is_now = KnownRelation {
             id,
             oid: index.oid,
             kind: RelationKind::Index,
@@ -403,7 +403,7 @@ impl Comparison<'_> {
     }
 
     /// What was not to be seen is no growth, and neither is what is to be seen again.
-    fn coverage_event(&mut self, id: RelationId, known: Option<&Known>) {
+    fn coverage_event(&mut self, id: RelationId, known: Option<&KnownRelation>) {
         if let Some(what) = self.coverage.remove(&id) {
             let was = known.map(|known| match known.kind {
                 RelationKind::Index => known.sizes.heap_bytes,
@@ -415,7 +415,7 @@ impl Comparison<'_> {
     }
 
     fn gone(&mut self, links: &Links<'_>) {
-        let gone: Vec<&Known> = links.left_over().collect();
+        let gone: Vec<&KnownRelation> = links.left_over().collect();
         let gone_tables: HashSet<RelationId> = gone
             .iter()
             .filter(|known| known.owner.is_none())
@@ -468,7 +468,7 @@ const fn moved(was: Oid, is: Oid) -> bool {
 }
 
 /// The present file, or the last known one where the visit could not tell.
-fn file_of(known: Option<&Known>, filenode: Oid) -> Oid {
+fn file_of(known: Option<&KnownRelation>, filenode: Oid) -> Oid {
     match known {
         Some(known) if filenode == 0 => known.filenode,
         _ => filenode,

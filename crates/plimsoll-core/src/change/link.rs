@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::{Known, KnownDatabase, RelationId, RelationKind};
+use super::{KnownDatabase, KnownRelation, RelationId, RelationKind};
 use crate::Oid;
 use crate::snapshot::{Index, Snapshot, Table};
 
@@ -12,7 +12,7 @@ use crate::snapshot::{Index, Snapshot, Table};
 /// After a restore OIDs say nothing (a number may even stand for another table): then only names
 /// count.
 pub(super) struct Links<'a> {
-    relations: &'a [Known],
+    relations: &'a [KnownRelation],
     /// For each table of the snapshot the place of the known relation with its OID.
     by_oid: Vec<Option<usize>>,
     /// Tables that no OID leads to.
@@ -79,7 +79,7 @@ impl<'a> Links<'a> {
     }
 
     /// The known relation that table number `place` of the snapshot is.
-    pub(super) fn table(&mut self, place: usize, table: &Table) -> Option<&'a Known> {
+    pub(super) fn table(&mut self, place: usize, table: &Table) -> Option<&'a KnownRelation> {
         let at = self.by_oid[place]
             .or_else(|| {
                 if self.by_name.is_empty() {
@@ -102,7 +102,7 @@ impl<'a> Links<'a> {
         owner: RelationId,
         index: &Index,
         siblings: &[Index],
-    ) -> Option<&'a Known> {
+    ) -> Option<&'a KnownRelation> {
         let from = self.indexes.partition_point(|entry| entry.0 < owner);
         let ours = || {
             self.indexes[from..]
@@ -126,7 +126,7 @@ impl<'a> Links<'a> {
     }
 
     /// Known relations that nothing of the snapshot is.
-    pub(super) fn left_over(&self) -> impl Iterator<Item = &'a Known> + use<'a, '_> {
+    pub(super) fn left_over(&self) -> impl Iterator<Item = &'a KnownRelation> + use<'a, '_> {
         self.relations
             .iter()
             .zip(&self.taken)

@@ -26,7 +26,7 @@ pub struct KnownDatabase {
     /// The server and the time of the last sample; `None` when there is none.
     pub last: Option<LastVisit>,
     /// Every relation that was there at the last sample.
-    pub relations: Vec<Known>,
+    pub relations: Vec<KnownRelation>,
     /// Parts that the last sample could not measure, and why not at first.
     pub unread: Vec<(RelationId, Part, Status)>,
     /// The next relation that is new gets this id.
@@ -93,7 +93,7 @@ impl RelationKind {
 
 /// A relation as the history knows it: who it is, and its last measured sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownRelation {
     /// Its id in the history.
     pub id: RelationId,
     /// `pg_class.oid`.
@@ -190,9 +190,9 @@ impl Part {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Changes {
     /// Relations that are new, with their sizes.
-    pub added: Vec<Known>,
+    pub added: Vec<KnownRelation>,
     /// Relations of which anything changed, as they are now.
-    pub updated: Vec<Known>,
+    pub updated: Vec<KnownRelation>,
     /// Relations that are gone.
     pub gone: Vec<RelationId>,
     /// What a relation was called, or belonged to, until this sample.

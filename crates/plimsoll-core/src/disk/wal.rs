@@ -43,7 +43,7 @@ pub enum HolderKind {
 pub struct Slot {
     /// Its name.
     pub name: String,
-    /// Whether it is of physical replication.
+    /// Whether it is a physical slot.
     pub is_physical: bool,
     /// The database of a logical slot.
     pub database: Option<String>,

@@ -287,7 +287,7 @@ impl Forecast {
         self.samples
     }
 
-    /// Whether the bounds are wider than past errors say, because there are less than 60 days.
+    /// Whether the bounds are wider than past errors say, because there are fewer than 60 days.
     pub fn widened(&self) -> bool {
         self.history_days < tuning::interval::SHORT_DAYS
     }

@@ -29,7 +29,7 @@ pub struct HistoryQuery {
     pub table: Option<TableName>,
     /// The server's major version: versions differ in which words they quote in keys.
     pub major: u32,
-    /// Only the so many largest tables of each sample.
+    /// Only that many of the largest tables of each sample.
     pub tables: Option<usize>,
 }
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_store::{
     DatabaseKey, ForecastHeader, KeptForecast, NamedEvent, PartQuery, SampleQuery, SeriesBatch,
-    Step, Store, StoreError,
+    Store, StoreError,
 };
 use tokio::sync::{Mutex, mpsc};
 
@@ -139,14 +139,8 @@ fn make(mut from: mpsc::Receiver<SeriesBatch>, events: &[NamedEvent]) -> Option<
 }
 
 async fn latest(store: &dyn Store, of: &DatabaseKey) -> Result<Option<SampleHeader>, StoreError> {
-    let query = SampleQuery {
-        of: of.clone(),
-        kinds: Vec::new(),
-        since: None,
-        step: Step::All,
-        limit: 1,
-    };
-    Ok(store.samples(&query).await?.samples.pop())
+    let newest = SampleQuery::newest(of.clone());
+    Ok(store.samples(&newest).await?.samples.pop())
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use crate::settings::{Databases, Settings, Watched};
 pub use database::{Failure, Known, WatchedDatabase, fresh_for};
 pub use last_good::fill_last_good;
 pub use look::Look;
-pub use record::{record, record_on_request};
+pub use record::{log_recorded, record, record_on_request};
 pub use stamps::Stamp;
 
 /// Every watched server, with the means to visit it.

@@ -63,10 +63,22 @@ async fn keep(
         .record_sample(snapshot, kind, scheduled_for)
         .await?;
     watch.parts.stamps.forget(database.key());
-    let (event, header) = match recorded {
-        Recorded::New(header) => ("storage.sampling.recorded", header),
-        Recorded::Already(header) => ("storage.sampling.already_recorded", header),
+    log_recorded(&recorded, snapshot.took_ms);
+    let header = recorded.header();
+    watch.parts.followers.announce(&NewSample {
+        of: database.key().clone(),
+        header: header.clone(),
+    });
+    Ok(header.clone())
+}
+
+/// Logs what became of a snapshot, whose visit took so long.
+pub fn log_recorded(recorded: &Recorded, took_ms: u64) {
+    let event = match recorded {
+        Recorded::New(_) => "storage.sampling.recorded",
+        Recorded::Already(_) => "storage.sampling.already_recorded",
     };
+    let header = recorded.header();
     tracing::info!(
         instance = header.instance,
         database = header.database,
@@ -74,12 +86,7 @@ async fn keep(
         sample_id = header.id,
         total_bytes = header.total_bytes,
         table_count = header.table_count,
-        took_ms = snapshot.took_ms,
+        took_ms,
         "{event}"
     );
-    watch.parts.followers.announce(&NewSample {
-        of: database.key().clone(),
-        header: header.clone(),
-    });
-    Ok(header)
 }

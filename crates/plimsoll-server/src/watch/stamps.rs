@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_store::{DatabaseKey, PartQuery, SampleQuery, Step, StoreError};
+use plimsoll_store::{DatabaseKey, PartQuery, SampleQuery, StoreError};
 
 use super::Watch;
 
@@ -46,14 +46,8 @@ impl Watch {
         {
             return Ok(stamp);
         }
-        let query = SampleQuery {
-            of: of.clone(),
-            kinds: Vec::new(),
-            since: None,
-            step: Step::All,
-            limit: 1,
-        };
-        let page = self.store().samples(&query).await?;
+        let newest = SampleQuery::newest(of.clone());
+        let page = self.store().samples(&newest).await?;
         let kept = self
             .store()
             .kept_forecast(of, &PartQuery::default())

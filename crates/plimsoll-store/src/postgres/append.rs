@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt;
 use plimsoll_core::change::{
-    Changes, Known, KnownDatabase, KnownToast, LastVisit, RelationKind, Sizes,
+    Changes, KnownDatabase, KnownRelation, KnownToast, LastVisit, RelationKind, Sizes,
 };
 use plimsoll_core::sample::SampleHeader;
 use tokio_postgres::Row;
@@ -160,7 +160,7 @@ pub(super) async fn kept(
 async fn relations(
     work: &Work<'_>,
     (instance_id, database_id): (i32, i32),
-) -> Result<Vec<Known>, Wrong> {
+) -> Result<Vec<KnownRelation>, Wrong> {
     let rows = work
         .stream(
             include_str!("append/relations.sql"),
@@ -175,7 +175,7 @@ async fn relations(
     Ok(relations)
 }
 
-fn known(row: &Row) -> Result<Known, Wrong> {
+fn known(row: &Row) -> Result<KnownRelation, Wrong> {
     let toast: Option<u32> = row.try_get(8)?;
     let toast = match toast {
         Some(oid) => Some(KnownToast {
@@ -186,7 +186,7 @@ fn known(row: &Row) -> Result<Known, Wrong> {
         }),
         None => None,
     };
-    Ok(Known {
+    Ok(KnownRelation {
         id: row.try_get(0)?,
         oid: row.try_get(1)?,
         kind: RelationKind::from_letter(row.try_get(2)?).unwrap_or(RelationKind::Index),

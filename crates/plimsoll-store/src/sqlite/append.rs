@@ -3,7 +3,7 @@
 mod writer;
 
 use plimsoll_core::change::{
-    Changes, Known, KnownDatabase, KnownToast, LastVisit, RelationKind, Sizes,
+    Changes, KnownDatabase, KnownRelation, KnownToast, LastVisit, RelationKind, Sizes,
 };
 use plimsoll_core::sample::SampleHeader;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
@@ -145,7 +145,7 @@ fn relations(
     connection: &Connection,
     instance_id: i32,
     database_id: i32,
-) -> Result<Vec<Known>, Wrong> {
+) -> Result<Vec<KnownRelation>, Wrong> {
     let mut statement = connection.prepare_cached(
         "select relation_id, oid, kind, owner_id, schema_name, relation_name, parent_id, filenode,
                 toast_oid, toast_filenode, toast_index_oid, toast_index_filenode,
@@ -157,9 +157,9 @@ fn relations(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+fn known(row: &Row<'_>) -> rusqlite::Result<KnownRelation> {
     let text = |at: usize| -> rusqlite::Result<Box<str>> { Ok(row.get_ref(at)?.as_str()?.into()) };
-    let mut known = Known {
+    let mut known = KnownRelation {
         id: row.get(0)?,
         oid: row.get(1)?,
         kind: RelationKind::Index,

@@ -1,4 +1,4 @@
-//! What a store does, subject by subject. Jobs, forecasts and cleanup runs stand with their rows.
+//! What a store does, subject by subject. Jobs, forecasts, cleanup runs and volumes stand with their rows.
 
 mod samples;
 mod series;

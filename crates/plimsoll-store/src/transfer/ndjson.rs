@@ -22,16 +22,16 @@ const BUFFER: usize = 1 << 16;
 
 /// What was imported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Moved {
+pub struct ImportedHistories {
     /// Of each database.
     pub databases: Vec<ImportedHistory>,
     /// Of each instance's volumes.
-    pub disks: Vec<MovedDisk>,
+    pub disks: Vec<ImportedDisk>,
 }
 
 /// What a store took of the looks at an instance's volumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MovedDisk {
+pub struct ImportedDisk {
     /// The configured name of the instance.
     pub instance: String,
     /// How many looks were taken.
@@ -114,7 +114,7 @@ pub async fn import(
     store: &dyn Store,
     input: impl Read + Seek + Send + 'static,
     course: &Arc<Course>,
-) -> Result<Moved, TransferError> {
+) -> Result<ImportedHistories, TransferError> {
     let checked = Arc::clone(course);
     let checking = tokio::task::spawn_blocking(move || {
         let mut input = input;
@@ -146,7 +146,7 @@ pub async fn import(
             }
         }
     });
-    let mut all = Moved::default();
+    let mut all = ImportedHistories::default();
     while let Some(first) = from.recv().await {
         let first = first?;
         if let Some(Row::Disk(header)) = first.first() {
@@ -181,7 +181,7 @@ async fn take_disk(
     instance: String,
     first: Vec<Row>,
     from: &mut mpsc::Receiver<Result<Vec<Row>, TransferError>>,
-) -> Result<MovedDisk, TransferError> {
+) -> Result<ImportedDisk, TransferError> {
     let mut looks = Vec::new();
     let mut batch = first;
     loop {
@@ -208,7 +208,7 @@ async fn take_disk(
     }
     let count = looks.len() as u64;
     let taken = store.take_disk_rows(&instance, looks).await?;
-    Ok(MovedDisk {
+    Ok(ImportedDisk {
         instance,
         looks: taken,
         left_out: count - taken,

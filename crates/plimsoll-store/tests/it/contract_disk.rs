@@ -85,7 +85,7 @@ async fn exported(store: &dyn Store) -> String {
     String::from_utf8(out).unwrap()
 }
 
-async fn import(store: &dyn Store, text: &str) -> Result<ndjson::Moved, TransferError> {
+async fn import(store: &dyn Store, text: &str) -> Result<ndjson::ImportedHistories, TransferError> {
     ndjson::import(store, Cursor::new(text.to_owned()), &Arc::default()).await
 }
 

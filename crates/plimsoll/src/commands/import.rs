@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use plimsoll_core::name::{shown, visible};
 use plimsoll_store::transfer::csv::{self, Imported, Options};
-use plimsoll_store::transfer::ndjson::Moved;
+use plimsoll_store::transfer::ndjson::ImportedHistories;
 use plimsoll_store::transfer::{Course, Fit, TransferError, ndjson, pghero};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -142,7 +142,7 @@ fn sizes(context: &Context, imported: Imported) -> anyhow::Result<Finding> {
         "which relations are indexes was told by their names, as the store knew nothing of the database; \
          `plimsoll sample` before an import has it told exactly",
     );
-    let moved = Moved {
+    let moved = ImportedHistories {
         databases: vec![imported.history],
         disks: Vec::new(),
     };
@@ -157,7 +157,7 @@ fn sizes(context: &Context, imported: Imported) -> anyhow::Result<Finding> {
 
 fn report<'a>(
     context: &Context,
-    moved: &Moved,
+    moved: &ImportedHistories,
     bad_lines: Vec<String>,
     bad_lines_total: u64,
     notes: impl IntoIterator<Item = &'a str>,

@@ -6,6 +6,7 @@ use plimsoll_core::size_text;
 use plimsoll_server::answer::history::sample;
 use plimsoll_server::clock::SystemClock;
 use plimsoll_server::forecasting::refresh;
+use plimsoll_server::watch::log_recorded;
 use plimsoll_store::{DatabaseKey, Store};
 
 use super::Finding;
@@ -19,17 +20,8 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
     let recorded = store
         .record_sample(&snapshot, SampleKind::Manual, None)
         .await?;
+    log_recorded(&recorded, snapshot.took_ms);
     let header = recorded.header();
-    tracing::info!(
-        instance = header.instance,
-        database = header.database,
-        kind = header.kind.as_str(),
-        sample_id = header.id,
-        total_bytes = header.total_bytes,
-        table_count = header.table_count,
-        took_ms = snapshot.took_ms,
-        "storage.sampling.recorded"
-    );
     if context.wants_json() {
         output::json(&sample(&*store, header).await?)?;
     } else {

@@ -113,7 +113,7 @@ impl Usual {
 /// `looks` are sorted; those after `now` do not count.
 ///
 /// # Errors
-/// With less than three looks over two minutes.
+/// With fewer than three looks, or looks that cover less than two minutes.
 pub fn pace(
     looks: &[Point],
     usual: &Usual,

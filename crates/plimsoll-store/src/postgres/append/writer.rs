@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use plimsoll_core::change::{Changes, Known, Sizes};
+use plimsoll_core::change::{Changes, KnownRelation, Sizes};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::Type;
 
@@ -52,7 +52,7 @@ impl Writer<'_> {
         Ok(row.try_get(0)?)
     }
 
-    pub(super) async fn added(&self, added: &[Known]) -> Result<(), Wrong> {
+    pub(super) async fn added(&self, added: &[KnownRelation]) -> Result<(), Wrong> {
         if added.is_empty() {
             return Ok(());
         }
@@ -129,7 +129,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    pub(super) async fn updated(&self, updated: &[Known]) -> Result<(), Wrong> {
+    pub(super) async fn updated(&self, updated: &[KnownRelation]) -> Result<(), Wrong> {
         if updated.is_empty() {
             return Ok(());
         }
