@@ -1,9 +1,11 @@
 //! Names as PostgreSQL writes them: what `quote_ident` does, and the keys of `table_sizes`.
 
 mod bytes;
+mod read;
 mod shown;
 
 pub use bytes::{bytes_of, escaped, of_bytes};
+pub use read::{Letters, read_quoted, read_table};
 pub use shown::{shown, shown_table, visible};
 
 /// Every key word of PostgreSQL 13 that is not unreserved (`pg_get_keywords()`, `catcode <> 'U'`).

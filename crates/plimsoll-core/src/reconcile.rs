@@ -118,6 +118,7 @@ mod tests {
             indexes: Vec::new(),
             rows: Rows::default(),
             parent_oid: None,
+            parent_by_name: false,
         }
     }
 

@@ -209,8 +209,11 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// How many rows it holds.
     pub rows: Rows,
-    /// The table that it inherits from or is a partition of (the first one, where there are several).
+    /// The table that it inherits from or is a partition of (the first one, where there are several); of a compressed
+    /// chunk of TimescaleDB the hypertable, or the chunk, whose rows it holds.
     pub parent_oid: Option<Oid>,
+    /// Whether its name alone tells that (of compressed chunks of TimescaleDB, where its catalog may not be read).
+    pub parent_by_name: bool,
 }
 
 /// The file of a relation, and its size.

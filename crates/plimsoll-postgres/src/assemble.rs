@@ -81,6 +81,7 @@ fn head(seen: &Seen, slot: Slot, sizes: &Sizes) -> Table {
             _ => Rows::default(),
         },
         parent_oid: catalog.parent(relation.oid),
+        parent_by_name: catalog.is_parent_by_name(relation.oid),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod changed;
 mod names;
+mod timescaledb;
 
 use foldhash::{HashMap, HashSet};
 
@@ -34,6 +35,8 @@ pub(crate) struct Catalog {
     names: Names,
     /// The first parent of each table that inherits or is a partition.
     parents: HashMap<Oid, Oid>,
+    /// Those whose parent only their names tell.
+    named_after_parents: HashSet<Oid>,
     default_tablespace: Oid,
     snapshot: String,
 }
@@ -146,6 +149,7 @@ impl Catalog {
         catalog.assign_indexes(session).await?;
         catalog.read_parents(session).await?;
         catalog.names = Names::read(session).await?;
+        catalog.read_compressed(session).await?;
         catalog.relations.shrink_to_fit();
         catalog.text.shrink_to_fit();
         Ok((catalog, counts))
@@ -173,6 +177,32 @@ impl Catalog {
             }
             result => result,
         }
+    }
+
+    /// Finds whose compressed chunks TimescaleDB's are, where there are any.
+    async fn read_compressed(&mut self, session: &Session) -> Result<(), VisitError> {
+        let Some(schema) = self.names.schema_named(timescaledb::SCHEMA) else {
+            return Ok(());
+        };
+        if let Some(parents) = timescaledb::by_catalog(session).await? {
+            self.parents.extend(parents);
+            return Ok(());
+        }
+        let tables = self
+            .relations
+            .iter()
+            .filter(|relation| relation.namespace == schema && relation.kind == Kind::Table);
+        let tables = tables.map(|relation| (relation.oid, self.name(relation)));
+        let parents = timescaledb::by_name(tables, |oid| self.parent(oid));
+        if !parents.is_empty() {
+            tracing::info!(
+                chunks = parents.len(),
+                "storage.catalog.timescaledb_by_name"
+            );
+        }
+        self.named_after_parents = parents.iter().map(|(chunk, _)| *chunk).collect();
+        self.parents.extend(parents);
+        Ok(())
     }
 
     /// Finds each index's table.
@@ -355,6 +385,11 @@ impl Catalog {
     /// The first parent of a table that inherits or is a partition.
     pub(crate) fn parent(&self, oid: Oid) -> Option<Oid> {
         self.parents.get(&oid).copied()
+    }
+
+    /// Whether only its name tells what its parent is.
+    pub(crate) fn is_parent_by_name(&self, oid: Oid) -> bool {
+        self.named_after_parents.contains(&oid)
     }
 
     /// A relation's name.

@@ -57,7 +57,7 @@ fn main() {
 
 fn measure(snapshot: &Arc<Snapshot>, query: &SizesQuery) -> (Duration, usize) {
     let began = Instant::now();
-    let pieces = sizes(snapshot, query, None).into_json().unwrap();
+    let pieces = sizes(snapshot, query, None).unwrap().into_json().unwrap();
     let bytes = pieces.map(|piece| black_box(piece.unwrap()).len()).sum();
     (began.elapsed(), bytes)
 }
@@ -125,5 +125,6 @@ fn table(number: u32) -> Table {
             dead: Some(0),
         },
         parent_oid: (number % 10 == 1).then(|| oid - 4),
+        parent_by_name: false,
     }
 }

@@ -203,5 +203,6 @@ fn table(number: u32) -> Table {
             dead: Some(0),
         },
         parent_oid: None,
+        parent_by_name: false,
     }
 }

@@ -13,6 +13,7 @@ pub mod http;
 pub mod jobs;
 mod panics;
 mod run;
+pub mod selection;
 pub mod settings;
 pub mod watch;
 

@@ -48,6 +48,7 @@ pub async fn run(
     let listen = settings.listen.to_string();
     let connections = settings.requests.connections;
     let Service { app, scheduler } = assemble(settings, store, clock, &tasks, &stop);
+    app.watch.remember_identities().await?;
     scheduler.spawn(&tasks);
 
     let app = router(app);

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use plimsoll_core::change::{Event, EventKind, RelationId, RelationKind, Sizes};
+use plimsoll_core::name::{Letters, read_table};
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::TableKind;
 
@@ -51,45 +52,12 @@ impl FromStr for TableName {
     /// Reads a key of `table_sizes`: `table` in `public`, `schema.table` elsewhere, quotes where
     /// there are any. Letters are taken as they are: `Orders` without quotes is `"Orders"` too.
     fn from_str(text: &str) -> Result<Self, TableNameError> {
-        let wrong = || TableNameError(text.to_owned());
-        let (first, rest) = part(text).ok_or_else(wrong)?;
-        let parts = match rest {
-            "" => (None, first),
-            rest => {
-                let (second, rest) = rest.strip_prefix('.').and_then(part).ok_or_else(wrong)?;
-                if !rest.is_empty() {
-                    return Err(wrong());
-                }
-                (Some(first), second)
-            }
-        };
-        Ok(Self {
-            schema_name: parts.0.unwrap_or_else(|| "public".to_owned()),
-            table_name: parts.1,
-        })
-    }
-}
-
-/// One name off the front of a text, and what follows it.
-fn part(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find('.').unwrap_or(text.len());
-        let (name, rest) = text.split_at(end);
-        return (!name.is_empty() && !name.contains('"')).then(|| (name.to_owned(), rest));
-    };
-    let mut name = String::new();
-    let mut rest = quoted;
-    loop {
-        let end = rest.find('"')?;
-        name.push_str(&rest[..end]);
-        rest = &rest[end + 1..];
-        match rest.strip_prefix('"') {
-            Some(more) => {
-                name.push('"');
-                rest = more;
-            }
-            None => return (!name.is_empty()).then_some((name, rest)),
-        }
+        let (schema, table) =
+            read_table(text, Letters::Keep).ok_or_else(|| TableNameError(text.to_owned()))?;
+        Ok(Self::new(
+            schema.unwrap_or_else(|| "public".to_owned()),
+            table,
+        ))
     }
 }
 
@@ -115,16 +83,18 @@ pub struct Point {
     pub sampled_at: Timestamp,
     /// Why it was taken.
     pub kind: SampleKind,
-    /// The sizes. Of several tables their sum, as far as each was ever measured.
+    /// The sizes. Of several tables their sum: without `heap_bytes` where one of them was never measured.
     pub sizes: Sizes,
     /// How many tables the sum is over.
     pub tables: u32,
+    /// How many of them were never measured until then.
+    pub unmeasured: u32,
     /// Whether a part of it could not be measured then, and stands at its last good value.
     pub is_last_good: bool,
 }
 
 impl Point {
-    /// Heap, toast and indexes; `None` while nothing was ever measured.
+    /// Heap, toast and indexes; `None` while a part of the sum was never measured.
     pub fn total_bytes(&self) -> Option<u64> {
         self.sizes.total_bytes()
     }

@@ -7,6 +7,7 @@
 //! **Invariant:** only what a visit measured becomes a value. What it could not read keeps its last
 //! good value, and the sample says so.
 
+mod aliases;
 mod all_series;
 mod cleanup_runs;
 mod disk;
@@ -36,6 +37,7 @@ mod unread;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use crate::aliases::Aliases;
 pub use crate::all_series::{Membership, SampleTotal, SeriesBatch, TableSteps};
 pub use crate::cleanup_runs::{CleanupRun, CleanupRuns};
 pub use crate::disk::{DiskHistory, DiskLook, DiskRange};

@@ -51,6 +51,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "006_fleets",
         sql: include_str!("../migrations/sqlite/006_fleets.sql"),
     },
+    Migration {
+        number: 7,
+        name: "007_aliases",
+        sql: include_str!("../migrations/sqlite/007_aliases.sql"),
+    },
 ];
 
 /// Those of PostgreSQL.
@@ -84,6 +89,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         number: 6,
         name: "006_fleets",
         sql: include_str!("../migrations/postgres/006_fleets.sql"),
+    },
+    Migration {
+        number: 7,
+        name: "007_aliases",
+        sql: include_str!("../migrations/postgres/007_aliases.sql"),
     },
 ];
 

@@ -1,5 +1,7 @@
 //! What can be asked of the history, worked out once for both stores over what a `Reader` reads.
 
+mod sets;
+
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
@@ -7,12 +9,14 @@ use plimsoll_core::change::{Event, RelationId, RelationKind, Sizes};
 use plimsoll_core::snapshot::TableKind;
 
 use crate::history::{
-    Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, SeriesQuery,
-    SetMember, SetSeries, State, TableName, TableSeries, TableState,
+    Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, SeriesQuery, State,
+    TableName, TableSeries, TableState,
 };
 use crate::reader::{Compared, FormerName, Ids, Keys, Reader, Relation, SizeChange, Which};
 use crate::series::{Interval, Sum, Tick, values_of};
 use crate::{Point, events as event_rows, former_names, unread as unread_rows};
+
+pub(crate) use sets::set_series;
 
 /// How deep partitions are followed; PostgreSQL allows no cycles, a damaged store might.
 const MAX_LEVELS: usize = 64;
@@ -51,7 +55,11 @@ pub(crate) async fn table_series<R: Reader>(
     )?;
 
     let mut sum = Sum::new(&ticks);
-    sum.add(relation.exists(), &values);
+    if has_bytes(&relation) {
+        sum.add(relation.exists(), &values);
+    } else {
+        sum.add_parent(relation.exists());
+    }
     // an index that could not be measured leaves the table's sum at a last good value too
     for part in &unread {
         sum.unread(part.interval);
@@ -102,131 +110,6 @@ async fn find<R: Reader>(
     }))
 }
 
-pub(crate) async fn set_series<R: Reader>(
-    reader: &R,
-    of: Keys,
-    root: &TableName,
-    query: &SeriesQuery,
-) -> Result<Option<SetSeries>, R::Error> {
-    let Some(root) = find(reader, of, root).await? else {
-        return Ok(None);
-    };
-    let ticks = reader.ticks(of, query).await?;
-    let children = reader.relations(of, Which::WithParent).await?;
-    let former = former_names::read(reader.rows(), of, None).await?;
-    let belongs = members(&root, &children, &former);
-    let mut ids: Vec<RelationId> = belongs.iter().map(|(id, _)| *id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    // of all times: a member shows its newest size
-    let values = reader.table_values(of, Some(&ids), i64::MAX).await?;
-    let unread = unread_rows::read(reader.rows(), of, Some(&ids)).await?;
-    let events = event_rows::read(reader.rows(), of, Some(&ids)).await?;
-
-    let mut sum = Sum::new(&ticks);
-    for (id, interval) in &belongs {
-        let is_partitioned =
-            *id == root.id && root.kind == RelationKind::Table(TableKind::Partitioned);
-        if !is_partitioned {
-            sum.add(*interval, values_of(&values, *id));
-        }
-        for part in unread.iter().filter(|part| part.id == *id) {
-            if let Some(both) = part.interval.and(*interval) {
-                sum.unread(both);
-            }
-        }
-    }
-    let relations: Vec<Relation> = children
-        .into_iter()
-        .filter(|child| ids.binary_search(&child.id).is_ok())
-        .chain([root.clone()])
-        .collect();
-    let mut members = Vec::with_capacity(ids.len());
-    for relation in &relations {
-        let Some(kind) = relation.table_kind() else {
-            continue;
-        };
-        if kind == TableKind::Partitioned {
-            continue;
-        }
-        let last = belongs
-            .iter()
-            .filter(|(id, _)| *id == relation.id)
-            .map(|(_, interval)| interval.until)
-            .max()
-            .unwrap_or(i64::MAX);
-        let sizes = values_of(&values, relation.id)
-            .iter()
-            .rfind(|value| value.tick < last)
-            .map(|value| value.sizes)
-            .unwrap_or_default();
-        members.push(SetMember {
-            name: relation.name(),
-            kind,
-            is_member: last == i64::MAX,
-            sizes,
-        });
-    }
-    members.sort_by(|a, b| (b.sizes.total_bytes(), &a.name).cmp(&(a.sizes.total_bytes(), &b.name)));
-    Ok(Some(SetSeries {
-        name: root.name(),
-        points: sum.points(),
-        members,
-        events: named(events, &relations),
-    }))
-}
-
-/// Everything below a root, on every level, and the root itself; each with the time for which it
-/// belonged there.
-fn members(
-    root: &Relation,
-    children: &[Relation],
-    former: &[FormerName],
-) -> Vec<(RelationId, Interval)> {
-    let mut below: HashMap<RelationId, Vec<(RelationId, Interval)>> = HashMap::new();
-    for child in children {
-        let mut from = child.first_tick;
-        let before = former.iter().filter(|was| was.id == child.id);
-        for was in before {
-            if let Some(parent) = was.parent {
-                let interval = Interval {
-                    from,
-                    until: was.until,
-                };
-                below.entry(parent).or_default().push((child.id, interval));
-            }
-            from = was.until;
-        }
-        if let Some(parent) = child.parent {
-            let until = child.gone_tick.unwrap_or(i64::MAX);
-            below
-                .entry(parent)
-                .or_default()
-                .push((child.id, Interval { from, until }));
-        }
-    }
-    let mut members = vec![(root.id, root.exists())];
-    let mut level = members.clone();
-    for _ in 0..MAX_LEVELS {
-        let next: Vec<_> = level
-            .iter()
-            .flat_map(|(id, interval)| {
-                below
-                    .get(id)
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|(child, link)| Some((*child, link.and(*interval)?)))
-            })
-            .collect();
-        if next.is_empty() {
-            break;
-        }
-        members.extend(&next);
-        level = next;
-    }
-    members
-}
-
 pub(crate) async fn schema_series<R: Reader>(
     reader: &R,
     of: Keys,
@@ -259,7 +142,8 @@ pub(crate) async fn schema_series<R: Reader>(
     let mut ids: Vec<RelationId> = belongs.iter().map(|(id, _)| *id).collect();
     ids.sort_unstable();
     ids.dedup();
-    sum(reader, of, &ticks, &belongs, Some(&ids)).await
+    let parents = parents(&relations);
+    sum(reader, of, &ticks, &belongs, (Some(&ids), &parents)).await
 }
 
 pub(crate) async fn database_series<R: Reader>(
@@ -273,7 +157,20 @@ pub(crate) async fn database_series<R: Reader>(
         .map(|relation| (relation.id, relation.exists()))
         .collect();
     let ticks = reader.ticks(of, query).await?;
-    sum(reader, of, &ticks, &belongs, None).await
+    sum(reader, of, &ticks, &belongs, (None, &parents(&relations))).await
+}
+
+/// Whether a relation has bytes of its own: all but partitioned tables.
+fn has_bytes(relation: &Relation) -> bool {
+    relation.kind != RelationKind::Table(TableKind::Partitioned)
+}
+
+/// Those that have no bytes of their own.
+fn parents<'a>(relations: impl IntoIterator<Item = &'a Relation>) -> HashSet<RelationId> {
+    let parents = relations
+        .into_iter()
+        .filter(|relation| !has_bytes(relation));
+    parents.map(|relation| relation.id).collect()
 }
 
 /// The sum of relations for as long as they belong to what is asked for. `ids` are theirs, or none where that is the
@@ -283,7 +180,7 @@ async fn sum<R: Reader>(
     of: Keys,
     ticks: &[Tick],
     belongs: &[(RelationId, Interval)],
-    ids: Ids<'_>,
+    (ids, parents): (Ids<'_>, &HashSet<RelationId>),
 ) -> Result<Vec<Point>, R::Error> {
     let values = reader.table_values(of, ids, last_tick(ticks)).await?;
     let mut unread: HashMap<RelationId, Vec<Interval>> = HashMap::new();
@@ -292,7 +189,11 @@ async fn sum<R: Reader>(
     }
     let mut sum = Sum::new(ticks);
     for (id, interval) in belongs {
-        sum.add(*interval, values_of(&values, *id));
+        if parents.contains(id) {
+            sum.add_parent(*interval);
+        } else {
+            sum.add(*interval, values_of(&values, *id));
+        }
         for part in unread.get(id).into_iter().flatten() {
             if let Some(both) = part.and(*interval) {
                 sum.unread(both);

@@ -58,7 +58,9 @@ pub(crate) struct Sum<'a> {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Step {
+    /// Relations with bytes of their own, and parents without.
     tables: i32,
+    parents: i32,
     measured: i32,
     heap: i64,
     with_toast: i32,
@@ -106,6 +108,15 @@ impl<'a> Sum<'a> {
         }
     }
 
+    /// Adds a partitioned table for as long as it is there: it has no bytes of its own, and is a set of 0 bytes
+    /// while nothing is below it.
+    pub(crate) fn add_parent(&mut self, belongs: Interval) {
+        if let Some((from, until)) = self.places(belongs) {
+            self.steps[from].parents += 1;
+            self.steps[until].parents -= 1;
+        }
+    }
+
     /// Notes that a part of a relation could not be measured.
     pub(crate) fn unread(&mut self, interval: Interval) {
         if let Some((from, until)) = self.places(interval) {
@@ -120,15 +131,17 @@ impl<'a> Sum<'a> {
         let mut points = Vec::with_capacity(self.ticks.len());
         for (at, step) in self.ticks.iter().zip(&self.steps) {
             now.advance(step);
-            if now.tables <= 0 {
+            if now.tables <= 0 && now.parents <= 0 {
                 continue;
             }
+            let unmeasured = u32::try_from(now.tables - now.measured).unwrap_or(0);
             points.push(Point {
                 sample_id: at.sample_id,
                 sampled_at: at.sampled_at,
                 kind: at.kind,
                 sizes: now.sizes(),
                 tables: u32::try_from(now.tables).unwrap_or(0),
+                unmeasured,
                 is_last_good: now.unread > 0,
             });
         }
@@ -158,6 +171,7 @@ impl Step {
 
     fn advance(&mut self, step: &Self) {
         self.tables += step.tables;
+        self.parents += step.parents;
         self.measured += step.measured;
         self.heap += step.heap;
         self.with_toast += step.with_toast;
@@ -172,7 +186,8 @@ impl Step {
     fn sizes(&self) -> Sizes {
         let bytes = |known: bool, sum: i64| known.then(|| u64::try_from(sum).unwrap_or(0));
         Sizes {
-            heap_bytes: bytes(self.measured > 0, self.heap),
+            // without one of its parts a sum is not known
+            heap_bytes: bytes(self.measured >= self.tables, self.heap),
             toast_bytes: bytes(self.with_toast > 0, self.toast),
             toast_index_bytes: bytes(self.with_toast > 0, self.toast_index),
             index_bytes: u64::try_from(self.indexes).unwrap_or(0),
@@ -260,5 +275,37 @@ mod tests {
         );
         let heap: Vec<_> = sum.points().iter().map(Point::total_bytes).collect();
         assert_eq!(heap, [None, Some(5)]);
+    }
+
+    #[test]
+    fn a_sum_is_unknown_while_one_of_its_parts_is() {
+        let ticks = ticks(4);
+        let mut sum = Sum::new(&ticks);
+        sum.add(Interval { from: 0, until: 30 }, &[value(1, 0, 5)]);
+        sum.add(
+            Interval {
+                from: 10,
+                until: 30,
+            },
+            &[value(2, 20, 7)],
+        );
+        sum.add_parent(Interval {
+            from: 0,
+            until: i64::MAX,
+        });
+        let points = sum.points();
+        let seen: Vec<_> = points
+            .iter()
+            .map(|p| (p.total_bytes(), p.tables, p.unmeasured))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                (Some(5), 1, 0),
+                (None, 2, 1),
+                (Some(12), 2, 0),
+                (Some(0), 0, 0)
+            ]
+        );
     }
 }

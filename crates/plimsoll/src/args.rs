@@ -11,7 +11,7 @@ use plimsoll_server::answer::events::EventsQuery;
 use plimsoll_server::answer::growth::GrowthQuery;
 use plimsoll_server::answer::history::HistoryQuery;
 use plimsoll_server::answer::sizes::SizesQuery;
-use plimsoll_server::ask::{Forecasts, OfDatabase};
+use plimsoll_server::ask::{Forecasts, OfDatabase, OfTable};
 use secrecy::SecretString;
 
 use crate::asked::Asked;
@@ -319,9 +319,8 @@ pub(crate) struct Export {
     /// Take the place of a file that is there already
     #[arg(long, requires = "file")]
     pub(crate) overwrite: bool,
-    /// The series of one table as CSV: `table`, or `schema.table`, with quotes where a name needs them
-    #[arg(long, value_name = "TABLE")]
-    pub(crate) table: Option<String>,
+    #[command(flatten)]
+    pub(crate) table: Asked<OfTable>,
 }
 
 #[derive(Debug, Args)]

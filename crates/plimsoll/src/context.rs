@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_postgres::{Memory, Target, visit};
+use plimsoll_server::ask::OfDatabase;
 use plimsoll_server::clock::{Clock as _, SystemClock};
+use plimsoll_server::selection::{self, Unknown};
 use plimsoll_server::settings::{Databases, Watched};
 use plimsoll_server::watch::fill_last_good;
 use plimsoll_store::{DatabaseKey, Store, StoreError};
@@ -36,11 +39,39 @@ impl Context {
         self.global.output == OutputFormat::Json
     }
 
-    /// Whether the command line means this database of the store, or names none.
-    pub(crate) fn means(&self, key: &DatabaseKey) -> bool {
-        let fits = |asked: &Option<String>, name: &str| asked.as_deref().is_none_or(|a| a == name);
-        fits(&self.global.of.0.instance, &key.instance)
-            && fits(&self.global.of.0.database, &key.database)
+    /// The databases of the history that the command line means: all that are there, where it names none.
+    pub(crate) async fn kept(&self, store: &dyn Store) -> anyhow::Result<Vec<DatabaseKey>> {
+        let OfDatabase { instance, database } = &self.global.of.0;
+        let mut all = store.databases().await?;
+        let mut instances: Vec<String> = all.iter().map(|key| key.instance.clone()).collect();
+        instances.extend(store.disk_instances().await?);
+        instances.sort();
+        instances.dedup();
+        if let Some(name) = instance {
+            all.retain(|key| key.instance == *name);
+            if !instances.contains(name) {
+                let (name, known) = (name.clone(), instances);
+                bail!(Unknown::Instance { name, known });
+            }
+            instances = vec![name.clone()];
+        }
+        let Some(name) = database else {
+            return Ok(all);
+        };
+        let mut kept = Vec::new();
+        for instance in &instances {
+            kept.extend(selection::database(store, instance, name, &[]).await?.ok());
+        }
+        if kept.is_empty() {
+            let known = all
+                .iter()
+                .map(|key| format!("{}/{}", key.instance, key.database));
+            bail!(Unknown::Database {
+                name: name.clone(),
+                known: known.collect(),
+            });
+        }
+        Ok(kept)
     }
 
     /// Whether the command line means all of this instance, or names none: what no single database has goes with it.
@@ -102,7 +133,10 @@ impl Context {
             ),
             (Some(name), all) => match all.iter().find(|i| *i.instance == **name) {
                 Some(instance) => Ok(instance),
-                None => bail!("no instance is named \"{name}\"; there are: {}", names()),
+                None => bail!(Unknown::Instance {
+                    name: name.clone(),
+                    known: all.iter().map(|i| i.instance.to_string()).collect(),
+                }),
             },
         }
     }
@@ -120,7 +154,7 @@ impl Context {
                     names.join(", ")
                 ),
             },
-            (None, _) => database_of(watched),
+            (None, _) => database_of(&watched.url),
         };
         let url = watched.url.with_database(&name);
         Ok((
@@ -132,22 +166,33 @@ impl Context {
         ))
     }
 
-    /// The history's key of that database.
-    pub(crate) fn key(&self) -> anyhow::Result<DatabaseKey> {
+    /// The history's key of that database: by its own name, where it is asked for by another.
+    pub(crate) async fn key(&self, store: &dyn Store) -> anyhow::Result<DatabaseKey> {
         let (target, watched) = self.target()?;
-        Ok(DatabaseKey {
+        let key = DatabaseKey {
             instance: watched.instance.to_string(),
-            database: target
-                .url
-                .database()
-                .map_or_else(|| database_of(watched), str::to_owned),
-        })
+            database: database_of(&target.url),
+        };
+        Ok(selection::identity(store, &key).await?)
+    }
+
+    /// The same, of a database that the history or the configuration knows.
+    pub(crate) async fn known_key(&self, store: &dyn Store) -> anyhow::Result<DatabaseKey> {
+        let watched = self.instance()?;
+        let configured = match &watched.databases {
+            Databases::Listed(names) => names.clone(),
+            Databases::OfUrl | Databases::All => vec![database_of(&watched.url)],
+        };
+        let Some(given) = &self.global.of.0.database else {
+            return self.key(store).await;
+        };
+        Ok(selection::database(store, &watched.instance, given, &configured).await??)
     }
 
     /// Visits that database now. What could not be read gets its last good value from the history,
     /// where there is one.
     pub(crate) async fn visit(&self) -> anyhow::Result<Snapshot> {
-        let (target, watched) = self.target()?;
+        let (target, watched) = self.reachable_target().await?;
         self.visit_target(&target, watched).await
     }
 
@@ -178,8 +223,47 @@ impl Context {
         drop(spinner);
         let mut snapshot = snapshot.with_context(|| format!("visiting {}", target.url))?;
         watched.capacity().apply(&mut snapshot.facts);
+        if let Err(error) = self.keep_alias(target, &snapshot).await {
+            tracing::debug!(%error, "storage.alias.not_kept");
+        }
         self.fill_last_good(&mut snapshot).await?;
         Ok(snapshot)
+    }
+
+    /// As [`Context::target`], by the alias that leads there, where the URL has one for the database that is named:
+    /// a pooler may know no other.
+    pub(crate) async fn reachable_target(&self) -> anyhow::Result<(Target, &Watched)> {
+        let (target, watched) = self.target()?;
+        let alias = database_of(&watched.url);
+        let Some(given) = &self.global.of.0.database else {
+            return Ok((target, watched));
+        };
+        let asked = DatabaseKey {
+            instance: watched.instance.to_string(),
+            database: alias.clone(),
+        };
+        let own = match self.readable_store().await {
+            Ok(store) => selection::identity(&*store, &asked).await?,
+            Err(_) => asked,
+        };
+        if own.database != *given {
+            return Ok((target, watched));
+        }
+        let url = watched.url.with_database(&alias);
+        Ok((Target { url, ..target }, watched))
+    }
+
+    /// Keeps where an alias led to, for whoever asks by it later.
+    async fn keep_alias(&self, target: &Target, snapshot: &Snapshot) -> anyhow::Result<()> {
+        let asked = DatabaseKey {
+            instance: snapshot.instance.to_string(),
+            database: database_of(&target.url),
+        };
+        let store = self.readable_store().await?;
+        if selection::identity(&*store, &asked).await?.database != *snapshot.database {
+            store.keep_alias(&asked, &snapshot.database).await?;
+        }
+        Ok(())
     }
 
     /// A measurement does not fail for want of a history; but a store that is another's, or a newer program's,
@@ -203,8 +287,7 @@ impl Context {
 }
 
 /// libpq's rule: without a database the URL means the one of the role's name.
-fn database_of(watched: &Watched) -> String {
-    let url = &watched.url;
+pub(crate) fn database_of(url: &DatabaseUrl) -> String {
     url.database()
         .or_else(|| url.user())
         .unwrap_or("postgres")

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Ok(Finding::Some) => ExitCode::from(1),
         Err(error) => {
             // Standard error may be closed; the exit code still tells.
-            let _ = output::complain(&format!("plimsoll: {}", masked(&format!("{error:#}"))));
+            let _ = output::complain(&format!("plimsoll: {}", masked(&output::chain(&error))));
             ExitCode::from(2)
         }
     }

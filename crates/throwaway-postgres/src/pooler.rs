@@ -36,13 +36,27 @@ impl Pooler {
         pool_mode: &str,
         connections: usize,
     ) -> Result<Option<Self>, StartError> {
+        Self::start_for(server, pool_mode, connections, &[("*", None)])
+    }
+
+    /// As [`Pooler::start`], for some databases only: each by the name that clients ask for, and its own where that is
+    /// another.
+    ///
+    /// # Errors
+    /// Where it is installed and does not start.
+    pub fn start_for(
+        server: &Server,
+        pool_mode: &str,
+        connections: usize,
+        databases: &[(&str, Option<&str>)],
+    ) -> Result<Option<Self>, StartError> {
         let Some(binary) = binary() else {
             say("PgBouncer: not tested: it is not installed");
             return Ok(None);
         };
         say("PgBouncer: tested");
         let attempt = StartError::io("starting PgBouncer");
-        let started = Self::run(&binary, server, pool_mode, connections);
+        let started = Self::run(&binary, server, pool_mode, connections, databases);
         started.map(Some).map_err(attempt)
     }
 
@@ -51,23 +65,28 @@ impl Pooler {
         server: &Server,
         pool_mode: &str,
         connections: usize,
+        databases: &[(&str, Option<&str>)],
     ) -> std::io::Result<Self> {
         let folder = tempfile::Builder::new()
             .permissions(PermissionsExt::from_mode(0o755))
             .tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let (at, password) = (server.port(), server.password());
+        let line = |(name, own): &(&str, Option<&str>)| {
+            let own = own.map_or_else(String::new, |own| format!(" dbname={own}"));
+            format!("{name} = host=127.0.0.1 port={at} user=postgres password={password}{own}\n")
+        };
+        let databases: String = databases.iter().map(line).collect();
         let settings = format!(
             "[databases]\n\
-             * = host=127.0.0.1 port={} user=postgres password={}\n\
+             {databases}\
              [pgbouncer]\n\
              listen_addr = 127.0.0.1\n\
              listen_port = {port}\n\
              unix_socket_dir =\n\
              auth_type = any\n\
              pool_mode = {pool_mode}\n\
-             default_pool_size = {connections}\n",
-            server.port(),
-            server.password()
+             default_pool_size = {connections}\n"
         );
         let file = folder.path().join("pgbouncer.ini");
         std::fs::write(&file, settings)?;

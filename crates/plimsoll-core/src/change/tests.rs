@@ -66,6 +66,7 @@ fn table(oid: Oid, name: &str) -> Table {
         }],
         rows: Rows::default(),
         parent_oid: None,
+        parent_by_name: false,
     }
 }
 

@@ -77,6 +77,14 @@ impl Names {
             .map_or_else(|| oid.to_string().into(), |schema| schema.name.clone())
     }
 
+    /// The schema of a name, if there is one.
+    pub(super) fn schema_named(&self, name: &str) -> Option<Oid> {
+        let mut schemas = self.schemas.iter();
+        schemas
+            .find(|(_, schema)| *schema.name == *name)
+            .map(|(oid, _)| *oid)
+    }
+
     pub(super) fn access_method(&self, oid: Oid) -> Option<&Arc<str>> {
         self.access_methods.get(&oid)
     }

@@ -12,6 +12,7 @@ use crate::session::{limits, open_with_a_near_deadline, wait_until_idle};
 
 throwaway_postgres::on_own_server! {
     through_pgbouncer_settings_hold_and_stay_behind_nowhere => through_pgbouncer,
+    a_pooler_in_statement_mode_is_refused_by_name => in_statement_mode,
 }
 
 async fn through_pgbouncer(installation: &Installation) {
@@ -59,4 +60,24 @@ async fn through_pgbouncer(installation: &Installation) {
     let error = session.rows("select pg_sleep(60)", &[]).await.unwrap_err();
     assert_eq!(error.code(), "timed_out");
     wait_until_idle(&server).await;
+}
+
+/// Nothing can be read at one moment, and no limit set for one statement, where each statement may meet another backend:
+/// that is said, and not taken for a crash.
+async fn in_statement_mode(installation: &Installation) {
+    let server = Server::start(&throwaway_postgres::Options {
+        tcp: true,
+        ..test::options(installation)
+    })
+    .unwrap();
+    let Some(pooler) = Pooler::start(&server, "statement", 1).unwrap() else {
+        return;
+    };
+    let url: DatabaseUrl = pooler.url("postgres").parse().unwrap();
+    let opened = Session::open(&url, &limits(), &CancellationToken::new()).await;
+    let error = opened.err().unwrap();
+    assert_eq!(error.code(), "session_ended", "{error}");
+    let text = error.to_string();
+    assert!(text.contains("statement pooling mode"), "{text}");
+    assert!(!text.contains("crashed"), "{text}");
 }

@@ -1,14 +1,52 @@
-//! Traps 14 to 19, 22 to 28, 36, 51: what belongs to a table, and what is a table.
+//! Traps 14 to 19, 22 to 28, 36, 51, 76: what belongs to a table, and what is a table.
 
 use std::os::unix::fs::FileExt;
 
 use plimsoll_core::size::Status;
-use plimsoll_core::snapshot::{Persistence, RowCountSource, Table, TableKind, UnattributedCause};
+use plimsoll_core::snapshot::{
+    Persistence, RowCountSource, Snapshot, Table, TableKind, UnattributedCause,
+};
+use plimsoll_postgres::{Memory, MethodChoice};
 use throwaway_postgres::{Server, on_every_major};
 
 use crate::sizing::{
-    BOTH, ask, assert_exact, bytes, database, file_of, number, run, see, server_sizes, table,
+    BOTH, ask, assert_exact, bytes, database, file_of, number, options, run, see, server_sizes,
+    table, try_visit, url_as,
 };
+
+/// TimescaleDB's catalog as its releases 2.0 to 2.28 have it, as far as it tells chunks from hypertables, made by hand:
+/// one hypertable with two chunks, the second of which is compressed in both ways in which they were ever named.
+const TIMESCALEDB: &str = "
+    create schema _timescaledb_catalog;
+    create schema _timescaledb_internal;
+    create table _timescaledb_catalog.hypertable (id int primary key, schema_name name, table_name name,
+        compressed_hypertable_id int);
+    create table _timescaledb_catalog.chunk (id int primary key, hypertable_id int, schema_name name, table_name name,
+        compressed_chunk_id int);
+    create table conditions (at int, value int);
+    create table _timescaledb_internal._compressed_hypertable_2 ();
+    create table _timescaledb_internal._hyper_1_1_chunk () inherits (conditions);
+    create table _timescaledb_internal._hyper_1_2_chunk () inherits (conditions);
+    create table _timescaledb_internal.compress_hyper_2_3_chunk (packed text);
+    create table _timescaledb_internal._hyper_1_2_chunk_compressed (packed text);
+    insert into _timescaledb_internal._hyper_1_1_chunk select n, n from generate_series(1, 900) n;
+    insert into _timescaledb_internal.compress_hyper_2_3_chunk select repeat('x', 100) from generate_series(1, 900);
+    insert into _timescaledb_catalog.hypertable values
+        (1, 'public', 'conditions', 2), (2, '_timescaledb_internal', '_compressed_hypertable_2', null);
+    insert into _timescaledb_catalog.chunk values
+        (1, 1, '_timescaledb_internal', '_hyper_1_1_chunk', null),
+        (2, 1, '_timescaledb_internal', '_hyper_1_2_chunk', 3),
+        (3, 2, '_timescaledb_internal', 'compress_hyper_2_3_chunk', null)";
+
+/// Makes its tables an extension's, as if that were installed.
+const INSTALLED: &str = "
+    set allow_system_table_mods = on;
+    insert into pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+    select 7676, 'timescaledb', 10, 2200, false, '2.17.0' where not exists (select from pg_extension where oid = 7676);
+    insert into pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
+    select 'pg_class'::regclass, c.oid, 0, 'pg_extension'::regclass, 7676, 0, 'e' from pg_class c
+    where c.relnamespace = '_timescaledb_catalog'::regnamespace and c.relkind = 'r'
+    and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')";
 
 on_every_major! {
     async fn trap_14_partitions_are_sized_and_their_parents_are_not(server: &Server) {
@@ -47,6 +85,49 @@ on_every_major! {
             assert_eq!(detached.parent_oid, None, "a detached child leaves the set");
             assert!(detached.size().bytes > Some(16_384), "and still occupies the disk");
         }
+    }
+
+    async fn trap_76_compressed_chunks_belong_to_their_hypertable(server: &Server) {
+        database(server, "trap_76", TIMESCALEDB);
+        // no extension of that name: whoever made these tables, they are not TimescaleDB's, and are not read
+        let seen = see(server, "trap_76", MethodChoice::Functions).await;
+        let of = |snapshot: &Snapshot, name: &str| table(snapshot, "_timescaledb_internal", name).clone();
+        let conditions = |snapshot: &Snapshot| table(snapshot, "public", "conditions").oid;
+        for chunk in ["compress_hyper_2_3_chunk", "_hyper_1_2_chunk_compressed"] {
+            assert!(of(&seen, chunk).parent_by_name, "{chunk}");
+        }
+        assert_eq!(of(&seen, "compress_hyper_2_3_chunk").parent_oid, Some(conditions(&seen)));
+        assert_eq!(of(&seen, "_hyper_1_2_chunk_compressed").parent_oid, Some(of(&seen, "_hyper_1_2_chunk").oid));
+
+        run(server, "trap_76", INSTALLED);
+        for method in BOTH {
+            let seen = see(server, "trap_76", method).await;
+            let compressed = of(&seen, "compress_hyper_2_3_chunk");
+            assert_eq!((compressed.parent_oid, compressed.parent_by_name), (Some(conditions(&seen)), false));
+            assert_eq!(of(&seen, "_compressed_hypertable_2").parent_oid, Some(conditions(&seen)));
+            assert_exact(server, "trap_76", &seen);
+        }
+
+        // a role that may not read it learns what the names tell
+        run(server, "trap_76", "create role trap_76 login; grant usage on schema _timescaledb_catalog to public");
+        let url = url_as(server, "trap_76", "trap_76");
+        let options = options(MethodChoice::Functions);
+        let seen = try_visit(&url, &options, &mut Memory::default()).await.unwrap();
+        assert!(of(&seen, "compress_hyper_2_3_chunk").parent_by_name);
+
+        // 2.29 and later
+        run(server, "trap_76", "
+            grant select on all tables in schema _timescaledb_catalog to public;
+            alter table _timescaledb_catalog.chunk drop column compressed_chunk_id;
+            create table _timescaledb_catalog.compression_settings (relid regclass not null, compress_relid regclass);
+            insert into _timescaledb_catalog.compression_settings values
+                ('_timescaledb_internal._hyper_1_2_chunk', '_timescaledb_internal._hyper_1_2_chunk_compressed'),
+                ('_timescaledb_internal._hyper_1_1_chunk', null)");
+        run(server, "trap_76", INSTALLED);
+        let seen = see(server, "trap_76", MethodChoice::Functions).await;
+        let compressed = of(&seen, "_hyper_1_2_chunk_compressed");
+        assert_eq!((compressed.parent_oid, compressed.parent_by_name), (Some(of(&seen, "_hyper_1_2_chunk").oid), false));
+        run(server, "trap_76", "drop owned by trap_76; drop role trap_76");
     }
 
     async fn trap_15_a_parent_of_plain_inheritance_has_bytes_of_its_own(server: &Server) {

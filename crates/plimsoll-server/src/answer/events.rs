@@ -15,7 +15,7 @@ use super::schema;
 use super::shapes::ShapeAnswer;
 use crate::ask::params::{EVENT_KIND, EVENTS_LIMIT, SINCE, TABLE_AND_BELOW};
 use crate::ask::{Ask, AskError, Given, Param, Refused};
-use crate::forecasting::{ForecastError, series_of};
+use crate::forecasting::{ForecastError, series_of, series_of_table};
 
 /// What is asked of the events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,10 @@ impl FromStr for HappeningKinds {
 impl HappeningKinds {
     fn is_all(&self) -> bool {
         self.recorded.is_empty() && self.shapes.is_empty()
+    }
+
+    fn wants_recorded(&self, kind: EventKind) -> bool {
+        self.is_all() || self.recorded.contains(&kind)
     }
 
     fn wants(&self, shape: ShapeKind) -> bool {
@@ -175,23 +179,22 @@ pub async fn events(
     of: &DatabaseKey,
     query: &EventsQuery,
 ) -> Result<EventsAnswer, ForecastError> {
-    let mut found = Vec::new();
-    if query.kinds.is_all() || !query.kinds.recorded.is_empty() {
-        let recorded = EventQuery {
-            table: query.table.clone(),
-            kinds: query.kinds.recorded.clone(),
-            since: query.since,
-            limit: Some(query.limit),
-        };
-        found.extend(
-            store
-                .events(of, &recorded)
-                .await?
-                .into_iter()
-                .map(recorded_as),
-        );
-    }
-    let (name, points, known) = series_of(store, of, query.table.as_ref()).await?;
+    let (name, recorded, points, known) = match &query.table {
+        None => {
+            let (points, known) = series_of(store, of).await?;
+            let all = store.events(of, &EventQuery::default()).await?;
+            (None, all, points, known)
+        }
+        Some(table) => {
+            let (selected, points, known) = series_of_table(store, of, table).await?;
+            (Some(selected.name), selected.events, points, known)
+        }
+    };
+    let mut found: Vec<_> = recorded
+        .into_iter()
+        .filter(|event| query.kinds.wants_recorded(event.event.kind))
+        .map(recorded_as)
+        .collect();
     let (schema_name, table_name) = name.map(|name| (name.schema_name, name.table_name)).unzip();
     let news = shapes(&points, &known)
         .into_iter()

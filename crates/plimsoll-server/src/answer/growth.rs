@@ -3,6 +3,7 @@
 mod asked;
 mod covered;
 mod sets;
+mod span;
 
 use std::collections::BTreeMap;
 
@@ -12,22 +13,21 @@ use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::TableKind;
 use plimsoll_store::{
-    DatabaseKey, Difference, DifferenceQuery, Growth, Store, StoreError, TableName,
+    DatabaseKey, Difference, DifferenceQuery, Growth, SeriesQuery, Store, TableName,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schema;
-use crate::ask::params::{FROM, KIND, LIST_LIMIT, TO};
+use crate::ask::params::{FROM, KIND, LIST_LIMIT, LISTED_TABLE, TO};
 use crate::ask::{Ask, Given, Kinds, Param, Refused};
+use crate::selection::{self, Selected, SelectionError};
 
 use covered::{coverage, is_covered};
+use span::{Span, percent, rounded, signed};
 
 pub use asked::Compares;
 pub use sets::SetGrowth;
-
-/// Below this, a growth per day says nothing.
-const SHORTEST_SECONDS: i64 = 3600;
 
 /// What is asked of the growth.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,11 +40,13 @@ pub struct GrowthQuery {
     pub limit: usize,
     /// Tables of these kinds are listed; sums are over all.
     pub kinds: Kinds,
+    /// Only this table, and what is below it, is listed; sums are over all.
+    pub table: Option<TableName>,
 }
 
 impl Ask for GrowthQuery {
     fn params() -> Vec<&'static Param> {
-        vec![&FROM, &TO, &LIST_LIMIT, &KIND]
+        vec![&FROM, &TO, &LIST_LIMIT, &KIND, &LISTED_TABLE]
     }
 
     fn read(given: &Given) -> Result<Self, Refused> {
@@ -54,6 +56,7 @@ impl Ask for GrowthQuery {
             until: until.unwrap_or(given.now()),
             limit: given.number(&LIST_LIMIT)?.unwrap_or(usize::MAX),
             kinds: given.word(&KIND)?,
+            table: given.table(&LISTED_TABLE)?,
         })
     }
 }
@@ -219,7 +222,13 @@ pub async fn growth(
     store: &dyn Store,
     of: &DatabaseKey,
     query: &GrowthQuery,
-) -> Result<GrowthAnswer, StoreError> {
+) -> Result<GrowthAnswer, SelectionError> {
+    let selected = match &query.table {
+        Some(table) => Some(selection::table(store, of, table, &SeriesQuery::default()).await?),
+        None => None,
+    };
+    let only = selected.as_ref().map(Selected::names);
+    let is_listed = |name: &TableName| only.as_ref().is_none_or(|only| only.contains(name));
     let ask = DifferenceQuery {
         from: query.since,
         to: query.until,
@@ -241,21 +250,25 @@ pub async fn growth(
     }
     let ask = DifferenceQuery {
         indexes: true,
-        limit: Some(query.limit),
+        limit: selected.is_none().then_some(query.limit),
         ..ask
     };
     let indexes = store.difference(of, &ask).await?;
     let coverage = coverage(store, of, &tables).await?;
-    let mut answer = between(of, &tables, query, coverage);
+    let mut answer = between(of, &tables, query, coverage, &is_listed);
     let span = Span::between(&tables.from, &tables.to);
     if let Some(indexes) = indexes {
-        answer.indexes_total = indexes.total as u64;
         answer.indexes = indexes
             .growth
             .iter()
-            .filter(|growth| is_covered(growth, coverage))
+            .filter(|growth| is_covered(growth, coverage) && is_listed(&growth.name))
             .filter_map(|growth| index(growth, &span))
             .collect();
+        answer.indexes_total = match selected {
+            Some(_) => answer.indexes.len(),
+            None => indexes.total,
+        } as u64;
+        answer.indexes.truncate(query.limit);
     }
     // of a set's members some may not have been covered: then nothing is known of it as a whole
     if coverage.is_none() && tables.growth.iter().any(|growth| growth.parent.is_some()) {
@@ -263,6 +276,9 @@ pub async fn growth(
         let after = store.state(of, query.until).await?;
         if let (Some(before), Some(after)) = (before, after) {
             answer.sets = sets::sets(&before, &after, &span);
+            answer
+                .sets
+                .retain(|set| is_listed(&TableName::new(&*set.schema_name, &*set.table_name)));
             answer.sets.truncate(query.limit);
         }
     }
@@ -309,6 +325,7 @@ fn between(
     all: &Difference,
     query: &GrowthQuery,
     coverage: Option<Timestamp>,
+    is_listed: &dyn Fn(&TableName) -> bool,
 ) -> GrowthAnswer {
     let span = Span::between(&all.from, &all.to);
     let mut answer = nothing(of, "");
@@ -339,7 +356,7 @@ fn between(
         let RelationKind::Table(kind) = growth.kind else {
             continue;
         };
-        if !query.kinds.include(kind) {
+        if !query.kinds.include(kind) || !is_listed(&growth.name) {
             continue;
         }
         let (list, total) = match (growth.before, growth.after) {
@@ -451,60 +468,6 @@ fn parts(before: Option<Sizes>, after: Option<Sizes>) -> [i64; 3] {
         after[1] - before[1],
         after[2] - before[2],
     ]
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-/// How long it took, and what the database grew by in that time.
-pub(crate) struct Span {
-    seconds: i64,
-    /// None where the size at one end is unknown.
-    grown_bytes: Option<i64>,
-}
-
-impl Span {
-    fn between(from: &SampleHeader, to: &SampleHeader) -> Self {
-        Self {
-            seconds: to.sampled_at.as_second() - from.sampled_at.as_second(),
-            grown_bytes: from
-                .total_bytes
-                .zip(to.total_bytes)
-                .map(|(from, to)| signed(to) - signed(from)),
-        }
-    }
-
-    /// To a thousandth.
-    fn days(&self) -> f64 {
-        rounded(as_f64(self.seconds) / 86_400.0, 1000.0)
-    }
-
-    fn per_day(&self, bytes: i64) -> Option<i64> {
-        if self.seconds < SHORTEST_SECONDS {
-            return None;
-        }
-        let per_day = i128::from(bytes) * 86_400 / i128::from(self.seconds);
-        i64::try_from(per_day).ok()
-    }
-
-    fn share(&self, bytes: i64) -> Option<f64> {
-        percent(bytes, self.grown_bytes.filter(|grown| *grown > 0)?)
-    }
-}
-
-/// To a hundredth of a percent.
-fn percent(part: i64, whole: i64) -> Option<f64> {
-    (whole > 0).then(|| rounded(as_f64(part) / as_f64(whole) * 100.0, 100.0))
-}
-
-fn rounded(number: f64, steps: f64) -> f64 {
-    (number * steps).round() / steps
-}
-
-/// Exact below 2^53; a percentage needs no more.
-fn as_f64(number: i64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
 //! The history of a database: its samples, newest first, each with its tables' sizes.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
-use plimsoll_store::{DatabaseKey, SampleQuery, Step, Store, StoreError, TableName};
+use plimsoll_store::{
+    DatabaseKey, Point, SampleQuery, SeriesQuery, Step, Store, StoreError, TableName,
+};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::schema;
-use crate::ask::params::{SAMPLE_KIND, SAMPLES_LIMIT, SINCE, STEP, TABLE, TABLES};
+use crate::ask::params::{SAMPLE_KIND, SAMPLES_LIMIT, SINCE, STEP, TABLE_AND_BELOW, TABLES};
 use crate::ask::{Ask, Given, Param, Refused, SampleKinds, step};
+use crate::selection::{self, SelectionError, unmeasured};
 
 /// The newest major version, whose key words are quoted in keys where nobody knows the server's.
 const NEWEST_MAJOR: u32 = 18;
@@ -25,7 +30,7 @@ pub struct HistoryQuery {
     pub since: Option<Timestamp>,
     /// One sample an hour or a day only.
     pub step: Step,
-    /// Only this table in `table_sizes`.
+    /// Only this table in `table_sizes`, or this set as one.
     pub table: Option<TableName>,
     /// The server's major version: versions differ in which words they quote in keys.
     pub major: u32,
@@ -47,16 +52,16 @@ impl Default for HistoryQuery {
     }
 }
 
-impl HistoryQuery {
-    /// The key that the table has in `table_sizes`.
-    pub fn table_key(&self) -> Option<String> {
-        self.table.as_ref().map(|table| table.key(self.major))
-    }
-}
-
 impl Ask for HistoryQuery {
     fn params() -> Vec<&'static Param> {
-        vec![&SAMPLES_LIMIT, &SAMPLE_KIND, &TABLE, &SINCE, &STEP, &TABLES]
+        vec![
+            &SAMPLES_LIMIT,
+            &SAMPLE_KIND,
+            &TABLE_AND_BELOW,
+            &SINCE,
+            &STEP,
+            &TABLES,
+        ]
     }
 
     fn read(given: &Given) -> Result<Self, Refused> {
@@ -66,7 +71,7 @@ impl Ask for HistoryQuery {
             kinds: given.word(&SAMPLE_KIND)?,
             since: given.time(&SINCE)?,
             step: given.read(&STEP, step)?.unwrap_or_default(),
-            table: given.table(&TABLE)?,
+            table: given.table(&TABLE_AND_BELOW)?,
             tables: given.number(&TABLES)?,
             ..default
         })
@@ -80,10 +85,28 @@ pub struct HistoryAnswer {
     pub instance: String,
     /// The database.
     pub database: String,
+    /// The table or the set that was asked for; null where none was.
+    pub table: Option<OfTable>,
     /// The samples.
     pub samples: Vec<SampleAnswer>,
     /// How many match without the limit.
     pub total: u64,
+}
+
+/// The table or the set that a history is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OfTable {
+    /// Its schema's name, raw.
+    pub schema_name: String,
+    /// Its name now, or its last one, raw.
+    pub table_name: String,
+    /// Its key in `table_sizes`.
+    pub table_key: String,
+    /// Whether the newest sample no longer shows it.
+    pub is_gone: bool,
+    /// For a parent (of partitions or of plain inheritance), how many tables with bytes belong to it now: the sizes
+    /// are those of all that belonged to it at each sample. Else null.
+    pub set_tables: Option<u64>,
 }
 
 /// One sample.
@@ -107,6 +130,9 @@ pub struct SampleAnswer {
     /// needs it, with its schema unless that is `public`.
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
     pub table_sizes: TableSizes,
+    /// Why the size of the table or the set that was asked for is not in `table_sizes`; null where it is, where none
+    /// was asked for, and where the sample does not show it.
+    pub unknown: Option<String>,
 }
 
 /// Sizes by key, written as a JSON object in this order.
@@ -124,14 +150,14 @@ impl Serialize for TableSizes {
 }
 
 /// The samples that match, without their tables: those are read one sample at a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct HistoryPage {
     of: DatabaseKey,
     /// Newest first.
     pub headers: Vec<SampleHeader>,
     /// How many match without the limit.
     pub total: u64,
-    table: Option<String>,
+    table: Option<(OfTable, HashMap<i64, Point>)>,
     tables: Option<usize>,
 }
 
@@ -140,7 +166,11 @@ pub async fn history(
     store: &dyn Store,
     of: &DatabaseKey,
     query: &HistoryQuery,
-) -> Result<HistoryPage, StoreError> {
+) -> Result<HistoryPage, SelectionError> {
+    let table = match &query.table {
+        Some(name) => Some(of_table(store, of, name, query).await?),
+        None => None,
+    };
     let page = store
         .samples(&SampleQuery {
             of: of.clone(),
@@ -154,9 +184,38 @@ pub async fn history(
         of: of.clone(),
         headers: page.samples,
         total: page.total,
-        table: query.table_key(),
+        table,
         tables: query.tables,
     })
+}
+
+/// A table or a set with its sizes by the samples' ids.
+async fn of_table(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    name: &TableName,
+    query: &HistoryQuery,
+) -> Result<(OfTable, HashMap<i64, Point>), SelectionError> {
+    let series = SeriesQuery {
+        kinds: query.kinds.0.clone(),
+        since: query.since,
+        until: None,
+        step: query.step,
+    };
+    let found = selection::table(store, of, name, &series).await?;
+    let points = found.points().iter();
+    let points = points.map(|point| (point.sample_id, *point)).collect();
+    let table = OfTable {
+        table_key: found.name.key(query.major),
+        is_gone: found.is_gone,
+        set_tables: found.set.map(|set| {
+            let members = set.members.iter().filter(|member| member.is_member);
+            members.count() as u64
+        }),
+        schema_name: found.name.schema_name,
+        table_name: found.name.table_name,
+    };
+    Ok((table, points))
 }
 
 impl HistoryPage {
@@ -165,6 +224,7 @@ impl HistoryPage {
         HistoryAnswer {
             instance: self.of.instance.clone(),
             database: self.of.database.clone(),
+            table: self.table.as_ref().map(|(table, _)| table.clone()),
             samples: Vec::new(),
             total: self.total,
         }
@@ -176,10 +236,17 @@ impl HistoryPage {
         store: &dyn Store,
         header: &SampleHeader,
     ) -> Result<SampleAnswer, StoreError> {
-        let sizes = store
-            .table_sizes(header, self.tables, self.table.as_deref())
-            .await?;
-        Ok(with_sizes(header, sizes))
+        let Some((table, points)) = &self.table else {
+            let sizes = store.table_sizes(header, self.tables, None).await?;
+            return Ok(with_sizes(header, sizes));
+        };
+        let point = points.get(&header.id);
+        let bytes = point.and_then(Point::total_bytes);
+        let sizes = bytes.map(|bytes| (table.table_key.clone(), bytes));
+        Ok(SampleAnswer {
+            unknown: point.and_then(unmeasured),
+            ..with_sizes(header, sizes.into_iter().collect())
+        })
     }
 
     /// The whole answer, for those who have the memory.
@@ -209,5 +276,6 @@ fn with_sizes(header: &SampleHeader, sizes: Vec<(String, u64)>) -> SampleAnswer 
         table_count: header.table_count,
         is_demo: header.is_demo,
         table_sizes: TableSizes(sizes),
+        unknown: None,
     }
 }

@@ -2,13 +2,11 @@
 //! start.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
-use plimsoll_core::change::RelationId;
 use plimsoll_core::name::table_key;
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
-use plimsoll_core::snapshot::{RowCountSource, TableKind};
+use plimsoll_core::snapshot::RowCountSource;
 use plimsoll_store::{DatabaseKey, State, TableState};
 
 use super::chunks;
@@ -17,19 +15,16 @@ use super::sizes::{Growth, SizesAnswer, SizesQuery, TableAnswer};
 use super::table::{ChildAnswer, IndexAnswer, PartAnswer, TableBreakdown};
 use super::visit::Currency;
 use crate::ask::Sort;
+use crate::selection::tree::{self, SetSum};
+use crate::selection::{Only, Unknown};
 
 /// The newest PostgreSQL's way to quote names, where the server's is not known.
 const MAJOR: u32 = 18;
 
 /// The last sample's sizes as JSON, piece by piece.
 pub fn into_json(
-    of: &DatabaseKey,
-    state: &State,
-    query: &SizesQuery,
-    growth: Option<&Growth>,
-    currency: Currency,
+    mut answer: SizesAnswer,
 ) -> Result<impl Iterator<Item = Result<Vec<u8>, serde_json::Error>> + use<>, serde_json::Error> {
-    let mut answer = sizes(of, state, query, growth, currency);
     let rows = std::mem::take(&mut answer.tables);
     chunks::with_rows(&answer, "tables", rows.into_iter())
 }
@@ -41,16 +36,20 @@ pub fn sizes(
     query: &SizesQuery,
     growth: Option<&Growth>,
     currency: Currency,
-) -> SizesAnswer {
-    let sets = set_bytes(&state.tables);
+) -> Result<SizesAnswer, Unknown> {
+    let sets = tree::sets(tree::of_state(state));
+    let only = Only::find(query.table.as_ref(), query.schema.as_deref(), || {
+        let named = state.tables.iter().map(|table| &table.name);
+        let named = named.map(|name| (&*name.schema_name, &*name.table_name));
+        tree::of_state(state)
+            .zip(named)
+            .map(|(node, (schema, table))| (node, schema, table))
+    })?;
     let search = query.search.as_deref().map(str::to_lowercase);
     let matches = |table: &&TableState| {
         let name = &table.name;
         query.kinds.include(table.kind)
-            && query
-                .schema
-                .as_ref()
-                .is_none_or(|schema| name.schema_name == *schema)
+            && only.includes(table.id, &name.schema_name)
             && search.as_ref().is_none_or(|text| {
                 let whole = format!("{}.{}", name.schema_name, name.table_name);
                 whole.to_lowercase().contains(text.as_str())
@@ -81,7 +80,7 @@ pub fn sizes(
         .take(limit)
         .map(|table| {
             let growth_bytes = grown(table);
-            row(state, table, sets.get(&table.id).copied(), growth_bytes)
+            row(state, table, sets.get(&table.id), growth_bytes)
         });
     let sum = |tables: &mut dyn Iterator<Item = &TableState>| {
         let sizes = tables.filter_map(|table| table.sizes.total_bytes());
@@ -92,7 +91,7 @@ pub fn sizes(
     let attributed_bytes =
         total_bytes.map_or(attributed_bytes, |total| attributed_bytes.min(total));
     let is_estimate = |table: &&TableState| table.last_good_at.is_some();
-    SizesAnswer {
+    Ok(SizesAnswer {
         instance: of.instance.clone(),
         database: of.database.clone(),
         tables: tables.collect(),
@@ -113,7 +112,7 @@ pub fn sizes(
         visit_error: currency.visit_error,
         growth_since: growth.map(|growth| growth.since),
         cost: None,
-    }
+    })
 }
 
 /// A table's parts as the last sample saw them, with its history; none if that has no such table.
@@ -176,6 +175,7 @@ pub fn breakdown(
         row_count_source: row_count_source(table),
         dead_rows: None,
         parent: parent.map(key),
+        parent_by_name: false,
         children: children.collect(),
         series: Vec::new(),
         set_series: None,
@@ -197,7 +197,7 @@ fn key(table: &TableState) -> String {
 fn row(
     state: &State,
     table: &TableState,
-    set_bytes: Option<u64>,
+    set: Option<&SetSum>,
     growth_bytes: Option<i64>,
 ) -> TableAnswer {
     let size = part(state, table, table.sizes.total_bytes());
@@ -212,7 +212,11 @@ fn row(
         heap_bytes: table.sizes.heap_bytes,
         toast_bytes: Some(table.sizes.all_toast_bytes()),
         index_bytes: Some(table.sizes.index_bytes),
-        set_bytes,
+        set_bytes: set.and_then(SetSum::bytes),
+        set_tables: set.map(|set| set.tables),
+        // the history does not keep how it was told
+        set_tables_by_name: None,
+        set_unknown: set.and_then(SetSum::unknown),
         growth_bytes,
         status: size.status,
         size_source: size.size_source,
@@ -240,25 +244,4 @@ const fn row_count_source(table: &TableState) -> RowCountSource {
         Some(_) => RowCountSource::Statistics,
         None => RowCountSource::Unknown,
     }
-}
-
-/// For each parent its own bytes and those of everything below it, however deep.
-fn set_bytes(tables: &[TableState]) -> HashMap<RelationId, u64> {
-    let by_id: HashMap<RelationId, &TableState> =
-        tables.iter().map(|table| (table.id, table)).collect();
-    let own = |table: &TableState| table.sizes.total_bytes().unwrap_or(0);
-    let mut sets: HashMap<RelationId, u64> = HashMap::new();
-    for table in tables {
-        if table.kind == TableKind::Partitioned {
-            sets.entry(table.id).or_insert(0);
-        }
-        let mut parent = table.parent.and_then(|id| by_id.get(&id));
-        for _ in 0..1000 {
-            let Some(above) = parent else { break };
-            let set = sets.entry(above.id).or_insert_with(|| own(above));
-            *set = set.saturating_add(own(table));
-            parent = above.parent.and_then(|id| by_id.get(&id));
-        }
-    }
-    sets
 }

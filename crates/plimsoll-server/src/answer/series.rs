@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::TableKind;
-use plimsoll_store::{
-    DatabaseKey, IndexSeries, Point, SeriesQuery, SetMember, Store, StoreError, TableName,
-};
+use plimsoll_store::{DatabaseKey, IndexSeries, Point, SeriesQuery, SetMember, Store, TableName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,6 +11,7 @@ use super::events::{EventAnswer, event};
 use super::schema;
 use crate::ask::params::{SCHEMA, TABLE_AND_BELOW};
 use crate::ask::{Ask, Given, Param, Refused, table_or};
+use crate::selection::{self, Selected, SelectionError, unmeasured};
 
 /// The series of a table with what is below it, of a schema, or of a database.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -50,8 +49,10 @@ pub struct PointAnswer {
     /// Why it was taken.
     #[schema(schema_with = schema::sample_kind)]
     pub kind: SampleKind,
-    /// Heap, toast and indexes; null while nothing was ever measured.
+    /// Heap, toast and indexes; null while a part of it was never measured.
     pub size_bytes: Option<u64>,
+    /// Why `size_bytes` is null.
+    pub unknown: Option<String>,
     /// The table itself.
     pub heap_bytes: Option<u64>,
     /// Its toast table with that one's index; null without one.
@@ -124,13 +125,13 @@ impl Ask for SeriesOf {
     }
 }
 
-/// Reads a series; none where no sample shows a table of that name.
+/// Reads a series.
 pub async fn series(
     store: &dyn Store,
     of: &DatabaseKey,
     what: &SeriesOf,
     query: &SeriesQuery,
-) -> Result<Option<SeriesAnswer>, StoreError> {
+) -> Result<SeriesAnswer, SelectionError> {
     let answer = SeriesAnswer {
         instance: of.instance.clone(),
         database: of.database.clone(),
@@ -143,48 +144,42 @@ pub async fn series(
         indexes: Vec::new(),
         events: Vec::new(),
     };
-    Ok(Some(match what {
-        SeriesOf::Table(name) => return of_table(store, of, name, query, answer).await,
-        SeriesOf::Schema(schema) => SeriesAnswer {
-            schema_name: Some(schema.clone()),
-            points: points(&store.schema_series(of, schema, query).await?),
-            ..answer
-        },
+    Ok(match what {
+        SeriesOf::Table(name) => of_table(selection::table(store, of, name, query).await?, answer),
+        SeriesOf::Schema(schema) => {
+            let (schema, sums) = selection::schema(store, of, schema, query).await?;
+            SeriesAnswer {
+                schema_name: Some(schema),
+                points: points(&sums),
+                ..answer
+            }
+        }
         SeriesOf::Database => SeriesAnswer {
             points: points(&store.database_series(of, query).await?),
             ..answer
         },
-    }))
+    })
 }
 
-async fn of_table(
-    store: &dyn Store,
-    of: &DatabaseKey,
-    name: &TableName,
-    query: &SeriesQuery,
-    answer: SeriesAnswer,
-) -> Result<Option<SeriesAnswer>, StoreError> {
-    let Some(table) = store.table_series(of, name, query).await? else {
-        return Ok(None);
+fn of_table(table: Selected, answer: SeriesAnswer) -> SeriesAnswer {
+    let (set_points, members) = match table.set {
+        Some(set) => {
+            let members = set.members.into_iter().map(member).collect();
+            (Some(points(&set.points)), Some(members))
+        }
+        None => (None, None),
     };
-    let mut answer = SeriesAnswer {
-        schema_name: Some(table.name.schema_name.clone()),
-        table_name: Some(table.name.table_name.clone()),
+    SeriesAnswer {
+        schema_name: Some(table.name.schema_name),
+        table_name: Some(table.name.table_name),
         is_gone: table.is_gone,
-        points: points(&table.points),
+        points: points(&table.own),
+        set_points,
+        members,
         indexes: table.indexes.into_iter().map(index).collect(),
         events: table.events.into_iter().map(event).collect(),
         ..answer
-    };
-    let set = store.set_series(of, name, query).await?;
-    // A table without anything below it is a set of one: itself.
-    let is_parent = |member: &SetMember| member.name != table.name;
-    if let Some(set) = set.filter(|set| set.members.iter().any(is_parent)) {
-        answer.set_points = Some(points(&set.points));
-        answer.members = Some(set.members.into_iter().map(member).collect());
-        answer.events = set.events.into_iter().map(event).collect();
     }
-    Ok(Some(answer))
 }
 
 /// Points as answers show them.
@@ -200,6 +195,7 @@ fn point(point: &Point) -> PointAnswer {
         sampled_at: point.sampled_at,
         kind: point.kind,
         size_bytes: point.total_bytes(),
+        unknown: unmeasured(point),
         heap_bytes: sizes.heap_bytes,
         toast_bytes: has_toast.then(|| sizes.all_toast_bytes()),
         index_bytes: sizes.index_bytes,

@@ -9,14 +9,17 @@ use plimsoll_core::Oid;
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::{Cost, Method, RowCountSource, Snapshot, Table, TableKind};
+use plimsoll_store::TableName;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::chunks;
 use super::schema;
 use super::visit::{Currency, VisitErrorAnswer};
-use crate::ask::params::{IN_SCHEMA, KIND, LIMIT, OFFSET, SEARCH, SORT};
+use crate::ask::params::{IN_SCHEMA, KIND, LIMIT, OFFSET, ONLY_TABLE, SEARCH, SORT};
 use crate::ask::{Ask, Given, Kinds, Param, Refused, Sort};
+use crate::selection::tree::{self, SetSum};
+use crate::selection::{Only, Unknown};
 
 /// What is asked of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,6 +28,8 @@ pub struct SizesQuery {
     pub limit: Option<usize>,
     /// Without the first so many.
     pub offset: usize,
+    /// Only this table, and what is below it.
+    pub table: Option<TableName>,
     /// Only tables of this schema.
     pub schema: Option<String>,
     /// Only tables in whose `schema.table` this text occurs, whatever its case.
@@ -37,13 +42,25 @@ pub struct SizesQuery {
 
 impl Ask for SizesQuery {
     fn params() -> Vec<&'static Param> {
-        vec![&LIMIT, &OFFSET, &IN_SCHEMA, &SEARCH, &SORT, &KIND]
+        vec![
+            &LIMIT,
+            &OFFSET,
+            &ONLY_TABLE,
+            &IN_SCHEMA,
+            &SEARCH,
+            &SORT,
+            &KIND,
+        ]
     }
 
     fn read(given: &Given) -> Result<Self, Refused> {
+        if given.has(&ONLY_TABLE) && given.has(&IN_SCHEMA) {
+            return Err(Refused::both_table_and_schema(&IN_SCHEMA));
+        }
         Ok(Self {
             limit: given.number(&LIMIT)?,
             offset: given.number(&OFFSET)?.unwrap_or(0),
+            table: given.table(&ONLY_TABLE)?,
             schema: given.owned(&IN_SCHEMA)?,
             search: given.owned(&SEARCH)?.filter(|text| !text.is_empty()),
             sort: given.word(&SORT)?,
@@ -135,8 +152,16 @@ pub struct TableAnswer {
     pub toast_bytes: Option<u64>,
     /// Its indexes.
     pub index_bytes: Option<u64>,
-    /// For a parent (of partitions or of plain inheritance): itself and all below it. Else null.
+    /// For a parent (of partitions or of plain inheritance): itself and all below it; null where one of them has no
+    /// size. Else null.
     pub set_bytes: Option<u64>,
+    /// For a parent, how many tables with bytes of their own belong to it, itself included. Else null.
+    pub set_tables: Option<u64>,
+    /// For a parent, how many of them belong to it as far as their names tell: compressed chunks of TimescaleDB, where
+    /// its catalog may not be read. Else null.
+    pub set_tables_by_name: Option<u64>,
+    /// For a parent, why `set_bytes` is null.
+    pub set_unknown: Option<String>,
     /// What it grew by since `growth_since`; null unless sorted by growth, and for a new table.
     pub growth_bytes: Option<i64>,
     /// Why the number is or is not a measured one.
@@ -203,25 +228,36 @@ pub struct SizesPage {
     snapshot: Arc<Snapshot>,
     rows: Vec<usize>,
     tables_total: u64,
-    set_bytes: HashMap<Oid, u64>,
+    sets: HashMap<Oid, SetSum>,
     growth: Option<Growth>,
     currency: Currency,
 }
 
 /// Selects and orders a snapshot's tables.
-pub fn sizes(snapshot: &Arc<Snapshot>, query: &SizesQuery, growth: Option<Growth>) -> SizesPage {
+pub fn sizes(
+    snapshot: &Arc<Snapshot>,
+    query: &SizesQuery,
+    growth: Option<Growth>,
+) -> Result<SizesPage, Unknown> {
     let tables = &snapshot.tables;
+    let only = Only::find(query.table.as_ref(), query.schema.as_deref(), || {
+        let named = tables
+            .iter()
+            .map(|table| (&*table.schema_name, &*table.table_name));
+        tree::of_snapshot(snapshot)
+            .zip(named)
+            .map(|(node, (schema, table))| (node, schema, table))
+    })?;
     let search = query.search.as_deref().map(str::to_lowercase);
     let mut rows: Vec<usize> = (0..tables.len())
-        .filter(|&row| matches(&tables[row], query, search.as_deref()))
+        .filter(|&row| matches(&tables[row], query, &only, search.as_deref()))
         .collect();
     let tables_total = rows.len() as u64;
-    let set_bytes = set_bytes(tables);
     let page = SizesPage {
         snapshot: Arc::clone(snapshot),
         rows: Vec::new(),
         tables_total,
-        set_bytes,
+        sets: tree::sets(tree::of_snapshot(snapshot)),
         growth,
         currency: Currency::default(),
     };
@@ -262,7 +298,7 @@ pub fn sizes(snapshot: &Arc<Snapshot>, query: &SizesQuery, growth: Option<Growth
         }
     }
     let rows = rows.into_iter().skip(query.offset).take(limit).collect();
-    SizesPage { rows, ..page }
+    Ok(SizesPage { rows, ..page })
 }
 
 /// Keeps the first rows of the order by a number, largest first. Only these are sorted: to sort 100,000
@@ -288,57 +324,14 @@ fn by_number<'a>(
     *rows = keyed.into_iter().map(|(_, row)| row).collect();
 }
 
-fn matches(table: &Table, query: &SizesQuery, search: Option<&str>) -> bool {
+fn matches(table: &Table, query: &SizesQuery, only: &Only<Oid>, search: Option<&str>) -> bool {
     query.kinds.include(table.kind)
-        && query
-            .schema
-            .as_deref()
-            .is_none_or(|schema| *table.schema_name == *schema)
+        && only.includes(table.oid, &table.schema_name)
         && search.is_none_or(|text| {
             format!("{}.{}", table.schema_name, table.table_name)
                 .to_lowercase()
                 .contains(text)
         })
-}
-
-/// For each parent its own bytes and those of everything below it, however deep.
-fn set_bytes(tables: &[Table]) -> HashMap<Oid, u64> {
-    let mut sets: HashMap<Oid, u64> = HashMap::new();
-    let parents: HashMap<Oid, Oid> = tables
-        .iter()
-        .filter_map(|t| Some((t.oid, t.parent_oid?)))
-        .collect();
-    if parents.is_empty() {
-        return partitioned_without_partitions(tables).collect();
-    }
-    let own: HashMap<Oid, u64> = tables
-        .iter()
-        .map(|t| (t.oid, t.size().bytes.unwrap_or(0)))
-        .collect();
-    for table in tables.iter().filter(|table| table.parent_oid.is_some()) {
-        let bytes = own.get(&table.oid).copied().unwrap_or(0);
-        let mut parent = parents.get(&table.oid).copied();
-        // PostgreSQL allows no circle, but two reads of a changing catalog might show one.
-        for _ in 0..1000 {
-            let Some(oid) = parent else { break };
-            let set = sets
-                .entry(oid)
-                .or_insert_with(|| own.get(&oid).copied().unwrap_or(0));
-            *set = set.saturating_add(bytes);
-            parent = parents.get(&oid).copied();
-        }
-    }
-    for (oid, bytes) in partitioned_without_partitions(tables) {
-        sets.entry(oid).or_insert(bytes);
-    }
-    sets
-}
-
-fn partitioned_without_partitions(tables: &[Table]) -> impl Iterator<Item = (Oid, u64)> {
-    tables
-        .iter()
-        .filter(|t| t.kind == TableKind::Partitioned)
-        .map(|t| (t.oid, 0))
 }
 
 impl SizesPage {
@@ -407,6 +400,7 @@ impl SizesPage {
 
     fn row(&self, table: &Table) -> TableAnswer {
         let size = table.size();
+        let set = self.sets.get(&table.oid);
         TableAnswer {
             table_name: table.table_name.to_string(),
             schema_name: table.schema_name.to_string(),
@@ -418,7 +412,10 @@ impl SizesPage {
             heap_bytes: table.heap.size.bytes,
             toast_bytes: table.toast_size().bytes,
             index_bytes: table.index_size().bytes,
-            set_bytes: self.set_bytes.get(&table.oid).copied(),
+            set_bytes: set.and_then(SetSum::bytes),
+            set_tables: set.map(|set| set.tables),
+            set_tables_by_name: set.map(|set| set.by_name),
+            set_unknown: set.and_then(SetSum::unknown),
             growth_bytes: self.growth_bytes(table),
             status: Some(size.status),
             size_source: size.source,

@@ -57,6 +57,8 @@ pub struct TableBreakdown {
     pub dead_rows: Option<u64>,
     /// The table that it is a partition of or inherits from, as its key in `table_sizes`.
     pub parent: Option<String>,
+    /// Whether only its name tells that: a compressed chunk of TimescaleDB, where its catalog may not be read.
+    pub parent_by_name: bool,
     /// The tables directly below it, largest first.
     pub children: Vec<ChildAnswer>,
     /// Its sizes over time, oldest first.
@@ -206,6 +208,7 @@ pub fn breakdown(
             .parent_oid
             .and_then(|parent| snapshot.tables.iter().find(|t| t.oid == parent))
             .map(key),
+        parent_by_name: table.parent_by_name,
         children,
         series: Vec::new(),
         set_series: None,

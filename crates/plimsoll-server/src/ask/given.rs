@@ -42,6 +42,14 @@ impl Refused {
         }
     }
 
+    /// A table and a schema are both given.
+    pub fn both_table_and_schema(schema: &Param) -> Self {
+        Self::beside(
+            schema,
+            "`table` and `schema` are both given; a table's schema is part of its name: sales.orders",
+        )
+    }
+
     /// For people, with the parameter's name as it was written there.
     pub fn text(&self, name: &str) -> String {
         match &self.reason {

@@ -14,7 +14,7 @@ mod words;
 pub use disk::DiskQuery;
 pub use forecast::Forecasts;
 pub use given::{Given, Refused};
-pub use of::{Fresh, OfDatabase, OfInstance, table_or};
+pub use of::{Fresh, OfDatabase, OfInstance, OfTable, table_or};
 pub use param::{Accepts, Param};
 pub use words::{AskError, Kinds, SampleKinds, Sort, horizons, since, step, table_name};
 

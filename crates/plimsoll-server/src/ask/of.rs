@@ -52,6 +52,20 @@ impl Ask for OfInstance {
     }
 }
 
+/// Which table or set is asked about; without one, all there is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OfTable(pub Option<TableName>);
+
+impl Ask for OfTable {
+    fn params() -> Vec<&'static Param> {
+        vec![&TABLE_AND_BELOW]
+    }
+
+    fn read(given: &Given) -> Result<Self, Refused> {
+        given.table(&TABLE_AND_BELOW).map(Self)
+    }
+}
+
 /// How current an answer must be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fresh {
@@ -88,10 +102,7 @@ pub fn table_or<T>(
     otherwise: T,
 ) -> Result<T, Refused> {
     match (given.table(&TABLE_AND_BELOW)?, given.owned(&SCHEMA)?) {
-        (Some(_), Some(_)) => Err(Refused::beside(
-            &SCHEMA,
-            "`table` and `schema` are both given; a table's schema is part of its name: sales.orders",
-        )),
+        (Some(_), Some(_)) => Err(Refused::both_table_and_schema(&SCHEMA)),
         (Some(name), None) => Ok(table(name)),
         (None, Some(name)) => Ok(schema(name)),
         (None, None) => Ok(otherwise),

@@ -61,8 +61,15 @@ const SIZE: &str = concat!(
     "([1-9][0-9]{0,14} ?(B|kB|KB|KiB)?|[1-9][0-9]{0,11} ?(MB|MiB)|[1-9][0-9]{0,8} ?(GB|GiB)|[1-9][0-9]{0,5} ?(TB|TiB)",
     r"|(0|[1-9][0-9]{0,5})\.[0-9]{0,2}[1-9] ?(kB|KB|MB|GB|TB))"
 );
-/// A name as SQL writes it.
-const NAME: &str = r#"("([^"\x00]|"")+"|[^".\x00]+)"#;
+/// A name as SQL writes it: bare, in quotes, or in quotes with escapes for characters, of which none are the halves of a
+/// pair, or NUL.
+const NAME: &str = concat!(
+    r#"("([^"\x00]|"")+"|[Uu]&"([^"\\\x00]|""|\\\\|\\("#,
+    "000[1-9A-Fa-f]|00[1-9A-Fa-f][0-9A-Fa-f]|0[1-9A-Fa-f][0-9A-Fa-f]{2}|[1-9A-CE-Fa-ce-f][0-9A-Fa-f]{3}",
+    r"|[Dd][0-7][0-9A-Fa-f]{2})|\\\+(",
+    "00000[1-9A-Fa-f]|0000[1-9A-Fa-f][0-9A-Fa-f]|000[1-9A-Fa-f][0-9A-Fa-f]{2}|00[1-9A-CE-Fa-ce-f][0-9A-Fa-f]{3}",
+    r#"|00[Dd][0-7][0-9A-Fa-f]{2}|0[1-9A-Fa-f][0-9A-Fa-f]{4}|10[0-9A-Fa-f]{4}))+"|[^".\x00]+)"#
+);
 
 impl Accepts {
     /// A regular expression that the accepted values match, and no others; none for what is told by bounds or as

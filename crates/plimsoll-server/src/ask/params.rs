@@ -82,11 +82,18 @@ pub static WAIT: Param = param(
      known yet",
 );
 
-/// A table alone.
-pub static TABLE: Param = param(
+/// A table or a set, of all that is listed.
+pub static ONLY_TABLE: Param = param(
     "table",
     Accepts::Table,
-    "Only this table: `orders`, `sales.orders`, quoted as in SQL: `\"Sales\".\"Orders\"`",
+    "Only this table, with what is below it: `orders`, `sales.orders`, quoted as in SQL: `\"Sales\".\"Orders\"`",
+);
+/// A table or a set, of all that is listed beside the sums.
+pub static LISTED_TABLE: Param = param(
+    "table",
+    Accepts::Table,
+    "Only this table, with what is below it, is listed, and sums stay those of the database: `orders`, `sales.orders`, \
+     quoted as in SQL: `\"Sales\".\"Orders\"`",
 );
 /// A table with what is below it.
 pub static TABLE_AND_BELOW: Param = param(

@@ -28,6 +28,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, NamedEvent, Store, StoreError, TableName};
 
 use crate::panics::{Panicked, message};
+use crate::selection::{Selected, SelectionError, Unknown};
 use adjust::Adjusted;
 use reads::Series;
 use subject::Found;
@@ -102,14 +103,9 @@ const PATH_STEPS: u32 = 60;
 /// Why nothing can be forecast.
 #[derive(Debug, thiserror::Error)]
 pub enum ForecastError {
-    /// No sample shows the table.
-    #[error(
-        "no sample of the history shows a table {}; names fold to lower case unless they are quoted", .0.key(18)
-    )]
-    UnknownTable(TableName),
-    /// No sample shows a table of the schema.
-    #[error("no sample of the history shows a table in schema \"{0}\"")]
-    UnknownSchema(String),
+    /// Nothing has the name.
+    #[error(transparent)]
+    Unknown(Unknown),
     /// The server has no such tablespace.
     #[error("the server has no tablespace \"{0}\" that can be seen")]
     UnknownTablespace(String),
@@ -127,6 +123,15 @@ pub enum ForecastError {
     /// A mistake of ours.
     #[error("computing the forecast failed by {0}")]
     Panicked(Panicked),
+}
+
+impl From<SelectionError> for ForecastError {
+    fn from(error: SelectionError) -> Self {
+        match error {
+            SelectionError::Unknown(unknown) => Self::Unknown(unknown),
+            SelectionError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// What visits saw, for what the history alone does not tell.
@@ -236,24 +241,25 @@ fn compute(found: Found, limits: Limits, adjusted: Adjusted, horizons_days: &[f6
     }
 }
 
-/// The series of a table (its name now, and with what is below it) or of the database, and what is
-/// known to have happened to it.
+/// The series of the database, and what is known to have happened to it.
 pub(crate) async fn series_of(
     store: &dyn Store,
     of: &DatabaseKey,
-    table: Option<&TableName>,
-) -> Result<(Option<TableName>, Vec<Point>, Vec<KnownChange>), ForecastError> {
-    let (name, series) = match table {
-        None => (None, reads::database(store, of).await?),
-        Some(table) => {
-            let (name, _, series) = reads::table(store, of, table)
-                .await?
-                .ok_or_else(|| ForecastError::UnknownTable(table.clone()))?;
-            (Some(name), series)
-        }
-    };
+) -> Result<(Vec<Point>, Vec<KnownChange>), StoreError> {
+    let series = reads::database(store, of).await?;
     let known = reads::known(&series.events);
-    Ok((name, series.points, known))
+    Ok((series.points, known))
+}
+
+/// The same of a table or a set.
+pub(crate) async fn series_of_table(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    table: &TableName,
+) -> Result<(Selected, Vec<Point>, Vec<KnownChange>), ForecastError> {
+    let (selected, series) = reads::table(store, of, table).await?;
+    let known = reads::known(&series.events);
+    Ok((selected, series.points, known))
 }
 
 fn newest(points: &[Point]) -> Option<&Point> {

@@ -10,6 +10,8 @@ use plimsoll_store::{
     TableName,
 };
 
+use crate::selection::{self, Selected, SelectionError};
+
 /// A series, and what is known to have happened to it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Series {
@@ -96,53 +98,38 @@ async fn totals(store: &dyn Store, of: &DatabaseKey) -> Result<Vec<Point>, Store
     Ok(points)
 }
 
-/// The sum over a schema's tables.
+/// The sum over a schema's tables, with the schema's name.
 pub(super) async fn schema(
     store: &dyn Store,
     of: &DatabaseKey,
     name: &str,
-) -> Result<Option<Series>, StoreError> {
-    let points = sizes(&store.schema_series(of, name, &hourly()).await?);
-    if points.is_empty() {
-        return Ok(None);
-    }
+) -> Result<(String, Series), SelectionError> {
+    let (name, points) = selection::schema(store, of, name, &hourly()).await?;
     let mut events = database_events(store, of).await?;
     events.retain(|event| {
         let table = event.table.as_ref();
         is_of_all(event) || table.is_some_and(|table| table.schema_name == name)
     });
-    Ok(Some(Series { points, events }))
+    let points = sizes(&points);
+    Ok((name, Series { points, events }))
 }
 
-/// A table; a parent with everything below it. With its name now, and whether it is a set.
+/// A table; a parent with everything below it.
 pub(super) async fn table(
     store: &dyn Store,
     of: &DatabaseKey,
     name: &TableName,
-) -> Result<Option<(TableName, bool, Series)>, StoreError> {
-    let Some(table) = store.table_series(of, name, &hourly()).await? else {
-        return Ok(None);
-    };
-    let set = store.set_series(of, name, &hourly()).await?;
-    let set = set.filter(|set| set.members.iter().any(|member| member.name != table.name));
-    let mut of_all = database_events(store, of).await?;
-    of_all.retain(is_of_all);
-    Ok(Some(match set {
-        Some(set) => {
-            let series = Series {
-                points: sizes(&set.points),
-                events: [no_growth(set.events), of_all].concat(),
-            };
-            (set.name, true, series)
-        }
-        None => {
-            let series = Series {
-                points: sizes(&table.points),
-                events: [no_growth(table.events), of_all].concat(),
-            };
-            (table.name, false, series)
-        }
-    }))
+) -> Result<(Selected, Series), SelectionError> {
+    let selected = selection::table(store, of, name, &hourly()).await?;
+    let mut events = no_growth(selected.events.clone());
+    events.extend(
+        database_events(store, of)
+            .await?
+            .into_iter()
+            .filter(is_of_all),
+    );
+    let points = sizes(selected.points());
+    Ok((selected, Series { points, events }))
 }
 
 /// All databases of an instance that are sampled, each with its series.

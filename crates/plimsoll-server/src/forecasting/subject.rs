@@ -83,19 +83,19 @@ pub(super) async fn find(
             reads::database(store, of).await?
         }
         ForecastOf::Schema(name) => {
+            let (name, series) = reads::schema(store, of, name).await?;
             subject.kind = Kind::Schema;
-            subject.schema_name = Some(name.clone());
-            reads::schema(store, of, name)
-                .await?
-                .ok_or_else(|| ForecastError::UnknownSchema(name.clone()))?
+            subject.schema_name = Some(name);
+            series
         }
         ForecastOf::Table(name) => {
-            let (name, is_set, series) = reads::table(store, of, name)
-                .await?
-                .ok_or_else(|| ForecastError::UnknownTable(name.clone()))?;
-            subject.kind = if is_set { Kind::Set } else { Kind::Table };
-            subject.schema_name = Some(name.schema_name);
-            subject.table_name = Some(name.table_name);
+            let (found, series) = reads::table(store, of, name).await?;
+            subject.kind = match found.set {
+                Some(_) => Kind::Set,
+                None => Kind::Table,
+            };
+            subject.schema_name = Some(found.name.schema_name);
+            subject.table_name = Some(found.name.table_name);
             series
         }
         ForecastOf::Tablespace(name) => {

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::ask::Refused;
 use crate::forecasting::ForecastError;
+use crate::selection::{SelectionError, Unknown};
 use crate::watch::{Known, SelectError, WatchError};
 
 /// An error as clients read it.
@@ -105,8 +106,7 @@ impl From<Refused> for Problem {
 impl From<SelectError> for Problem {
     fn from(error: SelectError) -> Self {
         let (status, code) = match &error {
-            SelectError::UnknownInstance { .. } => (StatusCode::NOT_FOUND, "unknown_instance"),
-            SelectError::UnknownDatabase { .. } => (StatusCode::NOT_FOUND, "unknown_database"),
+            SelectError::Unknown(unknown) => return unknown.clone().into(),
             SelectError::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous_database"),
             SelectError::AmbiguousInstance { .. } => (StatusCode::CONFLICT, "ambiguous_instance"),
             SelectError::NoneYet(_) => (StatusCode::SERVICE_UNAVAILABLE, "no_database_yet"),
@@ -132,13 +132,27 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<Unknown> for Problem {
+    fn from(unknown: Unknown) -> Self {
+        Self::new(StatusCode::NOT_FOUND, unknown.code(), unknown.to_string())
+    }
+}
+
+impl From<SelectionError> for Problem {
+    fn from(error: SelectionError) -> Self {
+        match error {
+            SelectionError::Unknown(unknown) => unknown.into(),
+            SelectionError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<ForecastError> for Problem {
     fn from(error: ForecastError) -> Self {
         let (status, code) = match error {
             ForecastError::Store(error) => return error.into(),
             ForecastError::Panicked(panic) => return Self::internal(&panic),
-            ForecastError::UnknownTable(_) => (StatusCode::NOT_FOUND, "unknown_table"),
-            ForecastError::UnknownSchema(_) => (StatusCode::NOT_FOUND, "unknown_schema"),
+            ForecastError::Unknown(unknown) => return unknown.into(),
             ForecastError::UnknownTablespace(_) => (StatusCode::NOT_FOUND, "unknown_tablespace"),
             ForecastError::NoVisit { .. } => (StatusCode::SERVICE_UNAVAILABLE, "no_snapshot"),
         };

@@ -1,6 +1,6 @@
 //! One watched database: its latest snapshot, and the one visit that may be under way.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 
 use super::{Parts, WatchError, fill_last_good};
 use crate::panics::{Panicked, caught};
+use crate::selection::readings;
 use crate::settings::Watched;
 
 /// For how long a failed visit answers for others that ask for one: a server that is down is not knocked
@@ -24,7 +25,10 @@ const FAILURE_FRESH_FOR: SignedDuration = SignedDuration::from_secs(2);
 
 /// One watched database.
 pub struct WatchedDatabase {
-    key: DatabaseKey,
+    /// By which it is asked for.
+    asked: DatabaseKey,
+    /// By its own name, where the first visit showed that to be another: it is asked for by a pooler's alias.
+    identity: OnceLock<DatabaseKey>,
     target: Target,
     options: VisitOptions,
     capacity: ConfiguredCapacity,
@@ -89,7 +93,8 @@ impl WatchedDatabase {
         own_visit: Arc<Semaphore>,
     ) -> Self {
         Self {
-            key,
+            asked: key,
+            identity: OnceLock::new(),
             target,
             options: watched.visit.clone(),
             capacity: watched.capacity(),
@@ -100,9 +105,47 @@ impl WatchedDatabase {
         }
     }
 
-    /// Its instance and name.
-    pub const fn key(&self) -> &DatabaseKey {
-        &self.key
+    /// Its instance and name: its own, as far as that is known. All that is kept of it is kept under this.
+    pub fn key(&self) -> &DatabaseKey {
+        self.identity.get().unwrap_or(&self.asked)
+    }
+
+    /// Its instance, and the name by which it is asked for.
+    pub(super) const fn asked(&self) -> &DatabaseKey {
+        &self.asked
+    }
+
+    /// Whether a name is its own, or that by which it is asked for; raw, or in quotes as it is shown.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        readings(name).any(|name| name == self.key().database || name == self.asked.database)
+    }
+
+    /// Decides its own name, once.
+    pub(super) fn identify(&self, database: &str) {
+        let own = DatabaseKey {
+            database: database.to_owned(),
+            ..self.asked.clone()
+        };
+        if own != self.asked {
+            // Decided already: whoever watches it makes another of this.
+            let _ = self.identity.set(own);
+        }
+    }
+
+    /// Where a pooler's alias led to: decided at the first visit, and kept.
+    async fn keep_identity(&self, parts: &Parts, database: &str) {
+        if self.key().database == database {
+            return;
+        }
+        self.identify(database);
+        let DatabaseKey {
+            instance,
+            database: alias,
+        } = &self.asked;
+        tracing::info!(instance, database, alias, "storage.database.identified");
+        if let Err(error) = parts.store.keep_alias(&self.asked, database).await {
+            tracing::warn!(instance, database, error = %error, "storage.database.alias_not_kept");
+        }
     }
 
     /// Where it is, without a secret.
@@ -249,7 +292,7 @@ impl WatchedDatabase {
     }
 
     async fn visit(&self, parts: &Parts) -> Outcome {
-        let DatabaseKey { instance, database } = &self.key;
+        let DatabaseKey { instance, database } = self.key();
         if parts.stop.is_cancelled() {
             return Err(WatchError::Stopping);
         }
@@ -280,20 +323,21 @@ impl WatchedDatabase {
             Ok(snapshot) => snapshot,
             Err(_) if parts.stop.is_cancelled() => return Err(WatchError::Stopping),
             Err(error) => {
-                log_failure(&self.key, &error);
+                log_failure(self.key(), &error);
                 return Err(error.into());
             }
         };
-        if let Err(error) = fill_last_good(&mut snapshot, &self.key, &*parts.store).await {
+        self.keep_identity(parts, &snapshot.database).await;
+        if let Err(error) = fill_last_good(&mut snapshot, self.key(), &*parts.store).await {
             tracing::warn!(instance, database, error = %error, "storage.last_good.unavailable");
         }
         self.capacity.apply(&mut snapshot.facts);
-        log_visit(&self.key, &snapshot);
+        log_visit(self.key(), &snapshot);
         Ok(Arc::new(snapshot))
     }
 
     async fn panicked(&self, panic: Panicked) -> Outcome {
-        let DatabaseKey { instance, database } = &self.key;
+        let DatabaseKey { instance, database } = self.key();
         tracing::error!(instance, database, error = %panic, "storage.visit.panicked");
         // it may have been left half changed
         *self.memory.lock().await = Memory::default();

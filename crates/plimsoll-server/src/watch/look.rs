@@ -98,7 +98,7 @@ impl Watch {
         {
             before_waiting();
             if let Ok(Ok(snapshot)) = tokio::time::timeout(wait, visit).await {
-                self.learn_databases(&snapshot);
+                self.learn(database, &snapshot);
             }
         }
         database.known()

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::disk::InstanceDisk;
 use crate::followers::Followers;
 use crate::panics::Panicked;
+use crate::selection::{Unknown, readings};
 use crate::settings::{Databases, Settings, Watched};
 
 pub use database::{Failure, Known, WatchedDatabase, fresh_for};
@@ -96,22 +97,9 @@ impl From<StoreError> for WatchError {
 /// Why a request does not name one watched database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
-    /// No instance has this name.
-    #[error("no instance is named \"{name}\"; watched are: {}", .known.join(", "))]
-    UnknownInstance {
-        /// The name that was asked for.
-        name: String,
-        /// Those that there are.
-        known: Vec<String>,
-    },
-    /// No watched database has this name.
-    #[error("no watched database is named \"{name}\"; watched are: {}", .known.join(", "))]
-    UnknownDatabase {
-        /// The name that was asked for.
-        name: String,
-        /// Those that there are, as `instance/database`.
-        known: Vec<String>,
-    },
+    /// Nothing has the name.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
     /// Several fit.
     #[error(
         "several databases fit: {}; name one with ?instance= and &database=", .fitting.join(", ")
@@ -129,6 +117,11 @@ pub enum SelectError {
     /// Nothing is known of the instance's databases yet.
     #[error("no database of \"{0}\" is known yet; /readyz says why")]
     NoneYet(String),
+}
+
+/// A database for people.
+fn path(key: &DatabaseKey) -> String {
+    format!("{}/{}", key.instance, key.database)
 }
 
 impl Watch {
@@ -163,6 +156,18 @@ impl Watch {
             })
             .collect();
         Self { instances, parts }
+    }
+
+    /// Remembers which databases the aliases led to that poolers have for them.
+    pub async fn remember_identities(&self) -> Result<(), StoreError> {
+        for (alias, database) in self.store().aliases().await? {
+            for watched in self.databases() {
+                if *watched.asked() == alias {
+                    watched.identify(&database);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The watched servers.
@@ -202,9 +207,9 @@ impl Watch {
             (Some(name), all) => all
                 .iter()
                 .find(|instance| &*instance.settings.instance == name)
-                .ok_or_else(|| SelectError::UnknownInstance {
-                    name: name.to_owned(),
-                    known: known(),
+                .ok_or_else(|| {
+                    let (name, known) = (name.to_owned(), known());
+                    Unknown::Instance { name, known }.into()
                 }),
         }
     }
@@ -225,13 +230,11 @@ impl Watch {
             .collect();
         let mut fitting: Vec<_> = of_instance
             .iter()
-            .filter(|db| database.is_none_or(|name| db.key().database == name))
+            .filter(|db| database.is_none_or(|name| db.is_named(name)))
             .collect();
-        let paths = |dbs: &[&Arc<WatchedDatabase>]| {
-            dbs.iter()
-                .map(|db| format!("{}/{}", db.key().instance, db.key().database))
-                .collect()
-        };
+        // one that is watched by its own name and by an alias is one
+        fitting.dedup_by(|a, b| a.key() == b.key());
+        let paths = |dbs: &[&Arc<WatchedDatabase>]| dbs.iter().map(|db| path(db.key())).collect();
         match (fitting.pop(), fitting.is_empty(), database) {
             (Some(only), true, _) => Ok(Arc::clone(only)),
             (Some(last), false, _) => {
@@ -240,10 +243,10 @@ impl Watch {
                     fitting: paths(&fitting),
                 })
             }
-            (None, _, Some(name)) => Err(SelectError::UnknownDatabase {
+            (None, _, Some(name)) => Err(SelectError::Unknown(Unknown::Database {
                 name: name.to_owned(),
                 known: paths(&of_instance.iter().collect::<Vec<_>>()),
-            }),
+            })),
             (None, _, None) => Err(SelectError::NoneYet(
                 instance.unwrap_or("any instance").to_owned(),
             )),
@@ -261,12 +264,13 @@ impl Watch {
             Ok(watched) => return Ok(Ok(watched.key().clone())),
             Err(error) => error,
         };
-        let (SelectError::UnknownDatabase { .. }, Some(name)) = (&error, database) else {
+        let (SelectError::Unknown(Unknown::Database { .. }), Some(name)) = (&error, database)
+        else {
             return Ok(Err(error));
         };
         let mut fitting = self.store().databases().await?;
         fitting.retain(|key| {
-            key.database == name
+            readings(name).any(|name| key.database == name)
                 && instance.is_none_or(|name| key.instance == name)
                 && self.select_instance(Some(&key.instance)).is_ok()
         });
@@ -277,7 +281,6 @@ impl Watch {
             return Ok(Ok(only));
         }
         fitting.push(only);
-        let path = |key: &DatabaseKey| format!("{}/{}", key.instance, key.database);
         let fitting = fitting.iter().map(path).collect();
         Ok(Err(SelectError::Ambiguous { fitting }))
     }
@@ -288,7 +291,7 @@ impl Watch {
         database: &Arc<WatchedDatabase>,
     ) -> Result<Arc<plimsoll_core::snapshot::Snapshot>, WatchError> {
         let snapshot = database.visit_now(&self.parts).await?;
-        self.learn_databases(&snapshot);
+        self.learn(database, &snapshot);
         Ok(snapshot)
     }
 
@@ -299,17 +302,21 @@ impl Watch {
         since: jiff::Timestamp,
     ) -> Result<Arc<plimsoll_core::snapshot::Snapshot>, WatchError> {
         let snapshot = database.since(&self.parts, since).await?;
-        self.learn_databases(&snapshot);
+        self.learn(database, &snapshot);
         Ok(snapshot)
     }
 
-    /// Every visit sees which databases its server has: no other statement is needed to find them.
-    fn learn_databases(&self, snapshot: &plimsoll_core::snapshot::Snapshot) {
+    /// Every visit sees which databases its server has, and where an alias leads: no other statement is needed to
+    /// find them.
+    fn learn(&self, database: &WatchedDatabase, snapshot: &plimsoll_core::snapshot::Snapshot) {
         let instance = self
             .instances
             .iter()
             .find(|i| *i.settings.instance == *snapshot.instance);
         if let Some(instance) = instance {
+            if *snapshot.database != *database.key().database {
+                instance.renew(database.asked(), &snapshot.database);
+            }
             instance.learn(snapshot.facts.databases.each());
         }
     }
@@ -393,6 +400,19 @@ impl WatchedInstance {
         Arc::new(WatchedDatabase::new(key, target, &self.settings, own_visit))
     }
 
+    /// An alias leads to another database than it did: what is known of that one is not known of this one.
+    fn renew(&self, asked: &DatabaseKey, database: &str) {
+        let mut databases = self
+            .databases
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(watched) = databases.get_mut(&asked.database) {
+            let renewed = self.watched(&asked.database, &asked.database);
+            renewed.identify(database);
+            *watched = renewed;
+        }
+    }
+
     /// Takes up new databases and lets go of dropped ones, where all are watched.
     fn learn(&self, seen: &[DatabaseTotal]) {
         if self.settings.databases != Databases::All || seen.is_empty() {
@@ -411,15 +431,20 @@ impl WatchedInstance {
             .databases
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        databases.retain(|name, _| {
-            let stays = wanted.iter().any(|(wanted, _)| wanted == name);
+        databases.retain(|name, database| {
+            // behind a pooler it may be asked for by an alias
+            let own = &database.key().database;
+            let stays = wanted.iter().any(|(wanted, _)| wanted == name || wanted == own);
             if !stays {
                 tracing::info!(instance = %self.settings.instance, database = %name, "storage.database.gone");
             }
             stays
         });
         for (name, connect_name) in wanted {
-            if !databases.contains_key(name) {
+            let is_known = databases
+                .iter()
+                .any(|(asked, database)| asked == name || database.key().database == name);
+            if !is_known {
                 tracing::info!(instance = %self.settings.instance, database = %name, "storage.database.found");
                 databases.insert(name.to_owned(), self.watched(name, connect_name));
             }

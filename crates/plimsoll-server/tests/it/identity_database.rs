@@ -45,6 +45,11 @@ async fn on_both_stores(server: &Server, name: &str, url: &str) -> [Service; 2] 
     ]
 }
 
+/// That time as answers write it.
+fn said(n: i64) -> Value {
+    json!(format!("{:.3}", day(n)))
+}
+
 async fn sample(service: &Service, n: i64) -> Value {
     service.clock.set(day(n));
     let sample = service.post("/api/storage/samples").await;
@@ -102,7 +107,7 @@ on_every_major! {
             assert_eq!(database["kind"], "restore");
             assert_eq!(database["bytes_before"], first["total_bytes"]);
             assert_eq!(database["bytes_after"], second["total_bytes"]);
-            assert_eq!((&database["from"], &database["to"]), (&json!(day(0)), &json!(day(1))));
+            assert_eq!((&database["from"], &database["to"]), (&said(0), &said(1)));
             for (at, table) in ["a", "b", "parts", "parts_1"].into_iter().enumerate() {
                 let event = told.iter().find(|event| event["table_name"] == table).unwrap();
                 assert_eq!(event["kind"], "restore", "{event}");
@@ -203,7 +208,7 @@ on_every_major! {
                 assert_eq!(told.len(), expect, "{told:#?}");
                 let event = told.last().unwrap();
                 assert_eq!((&event["kind"], &event["table_name"]), (&json!("statistics_reset"), &Value::Null));
-                assert_eq!((&event["from"], &event["to"]), (&json!(day(n - 1)), &json!(day(n))));
+                assert_eq!((&event["from"], &event["to"]), (&said(n - 1), &said(n)));
                 assert_eq!(event["bytes_after"], is["total_bytes"]);
                 assert_eq!(event["bytes_before"], was["total_bytes"]);
                 assert_eq!(series(service, "a").await.len(), usize::try_from(n).unwrap() + 2);

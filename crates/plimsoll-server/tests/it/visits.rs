@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
+use plimsoll_postgres::MethodChoice;
+use plimsoll_server::settings::Databases;
 use throwaway_postgres::on_every_major;
 
 use crate::service::{Service, at, watched};
@@ -29,6 +31,43 @@ on_every_major! {
         let samples = join_all((0..50).map(|_| service.post("/api/storage/samples"))).await;
         let ids: BTreeSet<_> = samples.iter().map(|sample| sample.json()["id"].as_i64()).collect();
         assert_eq!(ids.len(), 1);
+    }
+
+    async fn a_visit_that_waited_for_its_turn_is_dated_by_its_beginning(server: &Server) {
+        for name in ["turn_first", "turn_second"] {
+            server.sql("postgres", &format!("create database {name}")).unwrap();
+        }
+        // the first one does not end before its gate is open
+        server.sql("turn_first", "
+            create table gate ();
+            create table opened (id int);
+            alter function pg_catalog.pg_relation_size(regclass, text) rename to real_relation_size;
+            create function pg_catalog.pg_relation_size(of regclass, fork text) returns bigint language plpgsql as $$
+            begin
+                while not exists (select from public.opened) loop
+                    perform pg_sleep(0.01);
+                end loop;
+                return pg_catalog.real_relation_size(of, fork);
+            end $$").unwrap();
+        let mut watched = watched("main", &server.url("turn_first"));
+        watched.databases = Databases::Listed(vec!["turn_first".to_owned(), "turn_second".to_owned()]);
+        watched.visit.method = MethodChoice::Functions;
+        let service = Service::of(vec![watched]).await;
+        let sample = |name: &'static str| {
+            let service = &service;
+            async move { service.post(&format!("/api/storage/samples?database={name}")).await.json() }
+        };
+        let later = at("2026-03-10T13:00:00Z");
+        let turns = async {
+            let began = |name| service.watch.select(None, Some(name)).unwrap().visit_began_at();
+            while began("turn_first").is_none() || began("turn_second").is_none() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            service.clock.set(later);
+            server.sql("turn_first", "insert into opened values (1)").unwrap();
+        };
+        let (_, second, ()) = tokio::join!(sample("turn_first"), sample("turn_second"), turns);
+        assert_eq!(second["sampled_at"], format!("{later:.3}"), "{second}");
     }
 
     async fn a_snapshot_is_answered_while_it_is_fresh(server: &Server) {

@@ -89,6 +89,7 @@ pub(crate) fn database(
                 dead: None,
             },
             parent_oid: None,
+            parent_by_name: false,
         });
     }
     let mut snapshot = Snapshot {

@@ -9,13 +9,22 @@ pub use self::samples::Samples;
 pub use self::series::Series;
 pub use self::transfer::Transfer;
 pub use self::upkeep::Upkeep;
-use crate::{CleanupRuns, DiskHistory, Forecasts, Jobs};
+use crate::{Aliases, CleanupRuns, DiskHistory, Forecasts, Jobs};
 
 /// History and state: all subjects, of one store.
 ///
 /// Every method is atomic: it has happened as a whole, or not at all, whatever is killed when.
 pub trait Store:
-    Samples + Series + Forecasts + Jobs + CleanupRuns + Upkeep + Transfer + DiskHistory + 'static
+    Samples
+    + Series
+    + Forecasts
+    + Jobs
+    + CleanupRuns
+    + Aliases
+    + DiskHistory
+    + Upkeep
+    + Transfer
+    + 'static
 {
 }
 
@@ -25,9 +34,10 @@ impl<S> Store for S where
         + Forecasts
         + Jobs
         + CleanupRuns
+        + Aliases
+        + DiskHistory
         + Upkeep
         + Transfer
-        + DiskHistory
         + 'static
 {
 }

@@ -88,6 +88,7 @@ impl World {
                 dead: Some(0),
             },
             parent_oid: None,
+            parent_by_name: false,
         });
         self.tables.last_mut().unwrap()
     }

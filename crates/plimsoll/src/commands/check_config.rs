@@ -34,7 +34,7 @@ pub(crate) fn run(global: &Global) -> anyhow::Result<Finding> {
         Ok(config) => check(&config),
         Err(error) => Checked {
             ok: false,
-            problems: vec![masked(&format!("{error:#}")).into_owned()],
+            problems: vec![masked(&output::chain(&error)).into_owned()],
             warnings: Vec::new(),
             store: None,
             instances: Vec::new(),

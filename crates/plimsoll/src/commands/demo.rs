@@ -149,7 +149,7 @@ fn program() -> String {
 }
 
 fn print_once(context: &Context, snapshot: Snapshot) -> anyhow::Result<()> {
-    let page = sizes(&Arc::new(snapshot), &SizesQuery::default(), None);
+    let page = sizes(&Arc::new(snapshot), &SizesQuery::default(), None)?;
     if context.wants_json() {
         output::json(&page.answer())?;
     } else {

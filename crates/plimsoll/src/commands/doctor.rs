@@ -4,19 +4,20 @@ use std::io::{self, Write};
 
 use plimsoll_core::name::{shown, visible};
 use plimsoll_core::snapshot::Method;
+use plimsoll_postgres::Target;
 use plimsoll_postgres::doctor::{Diagnosis, Item, Level, doctor, grants};
 use plimsoll_server::settings::{Databases, Watched};
 use tokio_util::sync::CancellationToken;
 
 use super::Finding;
 use crate::args;
-use crate::context::Context;
+use crate::context::{Context, database_of};
 use crate::output;
 
 const LEVELS: [Level; 3] = [Level::ReadOnly, Level::Monitor, Level::LockFree];
 
 pub(crate) async fn run(context: &Context, args: &args::Doctor) -> anyhow::Result<Finding> {
-    let (target, watched) = context.target()?;
+    let (target, watched) = context.reachable_target().await?;
     let level = args.level.map(|level| match level {
         args::Level::ReadOnly => Level::ReadOnly,
         args::Level::Monitor => Level::Monitor,
@@ -24,7 +25,7 @@ pub(crate) async fn run(context: &Context, args: &args::Doctor) -> anyhow::Resul
     });
     let diagnosis = doctor(
         &target,
-        &names(context, watched),
+        &names(&target, watched),
         level.unwrap_or_default(),
         &watched.visit,
         &CancellationToken::new(),
@@ -57,14 +58,11 @@ pub(crate) async fn run(context: &Context, args: &args::Doctor) -> anyhow::Resul
 }
 
 /// The databases that are looked at; none means every one that takes connections.
-fn names(context: &Context, watched: &Watched) -> Vec<String> {
+fn names(target: &Target, watched: &Watched) -> Vec<String> {
     match &watched.databases {
         Databases::Listed(names) => names.clone(),
         Databases::All => Vec::new(),
-        Databases::OfUrl => context
-            .key()
-            .map(|key| vec![key.database])
-            .unwrap_or_default(),
+        Databases::OfUrl => vec![database_of(&target.url)],
     }
 }
 

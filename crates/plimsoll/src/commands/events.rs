@@ -7,14 +7,14 @@ use plimsoll_core::name::{shown, shown_table};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::events::{self, EventsAnswer, EventsQuery, HappeningAnswer};
 
-use super::{Finding, input};
+use super::{Finding, TAKES_SAMPLES, input};
 use crate::args::{self, OutputFormat};
 use crate::context::Context;
 use crate::output::{self, Column};
 
 pub(crate) async fn run(context: &Context, query: EventsQuery) -> anyhow::Result<Finding> {
     let store = context.readable_store().await?;
-    let key = context.key()?;
+    let key = context.known_key(&*store).await?;
     let answer = events::events(&*store, &key, &query).await?;
     if context.wants_json() {
         output::json(&answer)?;
@@ -22,8 +22,8 @@ pub(crate) async fn run(context: &Context, query: EventsQuery) -> anyhow::Result
         output::print(|out| {
             writeln!(
                 out,
-                "What happened to {} is not known: the history has no sample of it. `plimsoll sample` takes one.",
-                plimsoll_core::name::shown(&key.database)
+                "What happened to {} is not known: there is no sample of it; {TAKES_SAMPLES}.",
+                shown(&key.database)
             )
         })?;
     } else {

@@ -5,32 +5,29 @@ use std::io::{self, Write};
 
 use anyhow::bail;
 use plimsoll_core::name::visible;
+use plimsoll_server::selection;
 use plimsoll_store::transfer::ndjson;
-use plimsoll_store::{DatabaseKey, SeriesQuery, TableName};
+use plimsoll_store::{SeriesQuery, TableName};
 
-use super::Finding;
+use super::{Finding, TAKES_SAMPLES};
 use crate::args;
 use crate::context::Context;
 use crate::new_file::{Existing, Sink};
-use crate::output::thousands;
+use crate::output::{self, thousands};
 use crate::progress::Counter;
 
 pub(crate) async fn run(context: &Context, args: args::Export) -> anyhow::Result<Finding> {
     let store = context.readable_store().await?;
-    let databases: Vec<DatabaseKey> = store
-        .databases()
-        .await?
-        .into_iter()
-        .filter(|key| context.means(key))
-        .collect();
+    let databases = context.kept(&*store).await?;
     let instances: Vec<String> = store
         .disk_instances()
         .await?
         .into_iter()
         .filter(|instance| context.means_all_of(instance))
         .collect();
-    if databases.is_empty() && (instances.is_empty() || args.table.is_some()) {
-        bail!("the store has no samples of such a database; `plimsoll sample` takes one");
+    if databases.is_empty() && (instances.is_empty() || args.table.0.0.is_some()) {
+        output::complain(&format!("The history has no samples; {TAKES_SAMPLES}."))?;
+        return Ok(Finding::None);
     }
     let existing = if args.overwrite {
         Existing::Goes
@@ -39,7 +36,7 @@ pub(crate) async fn run(context: &Context, args: args::Export) -> anyhow::Result
     };
     let mut sink = Sink::open(args.file.as_deref(), existing)?;
     let out = sink.writer();
-    let result = match &args.table {
+    let result = match &args.table.0.0 {
         None => {
             let counter = Counter::new();
             let written = ndjson::export(&*store, &databases, out, &|rows| {
@@ -55,15 +52,11 @@ pub(crate) async fn run(context: &Context, args: args::Export) -> anyhow::Result
             }
         }
         Some(table) => {
-            let table: TableName = table.parse()?;
             let [of] = &*databases else {
                 bail!("the store has several databases: name one with --instance and --database");
             };
-            let query = SeriesQuery::default();
-            let Some(series) = store.table_series(of, &table, &query).await? else {
-                bail!("no sample of \"{}\" shows a table {table}", of.database);
-            };
-            write_series(out, &table, &series.points).map_err(anyhow::Error::from)
+            let found = selection::table(&*store, of, table, &SeriesQuery::default()).await?;
+            write_series(out, &found.name, found.points()).map_err(anyhow::Error::from)
         }
     };
     match result.and_then(|()| sink.keep()) {

@@ -28,11 +28,11 @@ pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Resu
         Forecasts::One(what, query) => (what, query),
     };
     let store = context.readable_store().await?;
-    let key = context.key()?;
+    let key = context.known_key(&*store).await?;
     // Only the server can say what is free; with a limit given, nobody needs to ask it.
     let is_visited = query.capacity_bytes.is_none() || matches!(what, ForecastOf::Tablespace(_));
     let snapshot = if is_visited {
-        context.visit().await.map_err(|error| format!("{error:#}"))
+        context.visit().await.map_err(|error| output::chain(&error))
     } else {
         Err("the server was not asked".to_owned())
     };

@@ -13,7 +13,7 @@ use crate::output::{self, Column};
 
 pub(crate) async fn run(context: &Context, query: GrowthQuery) -> anyhow::Result<Finding> {
     let store = context.readable_store().await?;
-    let answer = growth(&*store, &context.key()?, &query).await?;
+    let answer = growth(&*store, &context.known_key(&*store).await?, &query).await?;
     if context.wants_json() {
         output::json(&answer)?;
     } else {
@@ -124,7 +124,7 @@ fn groups(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
     let rows = answer.sets.iter().map(|set| {
         row(
             shown_table(&set.schema_name, &set.table_name),
-            &set.grown_human,
+            set.grown_human.as_deref().unwrap_or("unknown"),
             set.per_day_bytes,
             set.share_percent,
         )

@@ -3,25 +3,26 @@
 use std::io::{self, Write};
 
 use jiff::Timestamp;
-use plimsoll_core::name::{shown, visible};
+use plimsoll_core::name::{shown, shown_table, visible};
 use plimsoll_core::size_text;
-use plimsoll_server::answer::history::{HistoryAnswer, HistoryQuery, SampleAnswer, history};
+use plimsoll_server::answer::history::{
+    HistoryAnswer, HistoryQuery, OfTable, SampleAnswer, history,
+};
 
-use super::Finding;
+use super::{Finding, TAKES_SAMPLES};
 use crate::context::Context;
 use crate::output::{self, Column, plot, thousands};
 
 pub(crate) async fn run(context: &Context, query: HistoryQuery) -> anyhow::Result<Finding> {
     let store = context.readable_store().await?;
-    let answer = history(&*store, &context.key()?, &query)
-        .await?
-        .answer(&*store)
-        .await?;
+    let key = context.known_key(&*store).await?;
+    let page = history(&*store, &key, &query).await?;
+    let answer = page.answer(&*store).await?;
     if context.wants_json() {
         output::json(&answer)?;
     } else {
-        output::print(|out| match query.table_key() {
-            Some(key) => print_table(out, &answer, &key),
+        output::print(|out| match &answer.table {
+            Some(table) => print_table(out, &answer, table),
             None => print_samples(out, &answer),
         })?;
     }
@@ -80,39 +81,71 @@ fn change(sample: &SampleAnswer, older: &SampleAnswer) -> String {
     })
 }
 
-fn print_table(out: &mut dyn Write, answer: &HistoryAnswer, key: &str) -> io::Result<()> {
-    let points: Vec<(Timestamp, u64)> = answer
+/// The curve of a table or a set.
+fn print_table(out: &mut dyn Write, answer: &HistoryAnswer, table: &OfTable) -> io::Result<()> {
+    let bytes = |sample: &SampleAnswer| sample.table_sizes.0.first().map(|(_, bytes)| *bytes);
+    let samples = answer.samples.iter().rev();
+    let points: Vec<(Timestamp, u64)> = samples
+        .filter_map(|sample| Some((sample.sampled_at, bytes(sample)?)))
+        .collect();
+    let unknown: Vec<&SampleAnswer> = answer
         .samples
         .iter()
-        .rev()
-        .filter_map(|sample| {
-            let (_, bytes) = sample.table_sizes.0.iter().find(|(name, _)| name == key)?;
-            Some((sample.sampled_at, *bytes))
-        })
+        .filter(|sample| sample.unknown.is_some())
         .collect();
-    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+    let name = name(table);
+    if let (Some(first), Some(last)) = (points.first(), points.last()) {
+        let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+        writeln!(
+            out,
+            "{name}: {} on {}, {} since {} ({})",
+            size_text::pretty(last.1),
+            minute(last.0),
+            size_text::pretty_signed(signed(last.1) - signed(first.1)),
+            minute(first.0),
+            output::count(points.len() as u64, "sample"),
+        )?;
+    } else if unknown.is_empty() {
         return nothing(out, answer);
-    };
-    let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
-    writeln!(
-        out,
-        "{}: {} now, {} since {} ({})",
-        visible(key),
-        size_text::pretty(last.1),
-        size_text::pretty_signed(signed(last.1) - signed(first.1)),
-        first.0.strftime("%Y-%m-%d %H:%M UTC"),
-        output::count(points.len() as u64, "sample"),
-    )?;
+    } else {
+        writeln!(out, "{name}: its size is not known")?;
+    }
+    if table.is_gone {
+        writeln!(out, "It is there no more: these are its last sizes.")?;
+    }
+    // newest first
+    if let (Some(last), Some(first)) = (unknown.first(), unknown.last()) {
+        writeln!(
+            out,
+            "Unknown in {} from {} to {}: {}",
+            output::count(unknown.len() as u64, "sample"),
+            minute(first.sampled_at),
+            minute(last.sampled_at),
+            last.unknown.as_deref().unwrap_or_default(),
+        )?;
+    }
     for line in plot::draw(&points, plot::width()) {
         writeln!(out, "{line}")?;
     }
     Ok(())
 }
 
+fn name(table: &OfTable) -> String {
+    let name = shown_table(&table.schema_name, &table.table_name);
+    match table.set_tables {
+        Some(tables) => format!("{name} (set of {})", output::count(tables, "table")),
+        None => name,
+    }
+}
+
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 fn nothing(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> {
     writeln!(
         out,
-        "No samples of {} on {} match; `plimsoll sample` takes one, `plimsoll serve` one a day.",
+        "No samples of {} on {} match; {TAKES_SAMPLES}.",
         shown(&answer.database),
         visible(&answer.instance)
     )

@@ -71,7 +71,7 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
                 tracing::warn!("{TYPED}");
             }
             counter.at("reading pghero_space_stats");
-            let key = context.key()?;
+            let key = context.key(&*store).await?;
             let importing = pghero::import(&*store, &key, url, &options);
             let imported = watched(&course, &counter, importing).await?;
             drop(counter);
@@ -90,7 +90,7 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
         drop(counter);
         return report(context, &moved, Vec::new(), 0, None);
     }
-    let key = context.key()?;
+    let key = context.key(&*store).await?;
     let importing = csv::import(&*store, &key, input, &options);
     let imported = watched(&course, &counter, importing)
         .await

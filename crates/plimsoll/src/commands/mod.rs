@@ -20,6 +20,9 @@ pub(crate) mod serve;
 pub(crate) mod sizes;
 pub(crate) mod store;
 
+/// What is advised where a database is known and no sample of it matches.
+const TAKES_SAMPLES: &str = "`plimsoll sample` takes one, `plimsoll serve` one a day";
+
 /// Whether a command found something that its user should act on: exit code 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Finding {

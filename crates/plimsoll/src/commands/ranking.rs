@@ -17,7 +17,7 @@ pub(crate) async fn run(context: &Context, by: RankBy, limit: usize) -> anyhow::
     let store = context.readable_store().await?;
     // nobody else asks in this process
     let turn = Mutex::default();
-    let key = context.key()?;
+    let key = context.known_key(&*store).await?;
     let ranked = forecasting::ranking(&*store, &key, &SystemClock, &turn, by, limit).await?;
     let answer = ranking(&key, by, ranked);
     if context.wants_json() {

@@ -1,9 +1,9 @@
 //! `plimsoll serve`: the schedule, the HTTP API and the page, until a signal.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use plimsoll_server::clock::SystemClock;
 use plimsoll_server::settings::Settings;
 use plimsoll_store::Store;
@@ -36,9 +36,22 @@ pub(crate) async fn run(context: Context, args: &args::Serve) -> anyhow::Result<
 
 /// Opens the listening socket.
 pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!("listening on {address} (--listen 127.0.0.1:PORT names another port)")
-    })
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| anyhow::anyhow!("cannot listen on {address}: {}", why(&error)))
+}
+
+/// Why an address cannot be listened on, and what to do about it.
+fn why(error: &io::Error) -> String {
+    let another = "--listen 127.0.0.1:PORT, or `listen` under [server], names another";
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!("another program listens there already; {another}"),
+        io::ErrorKind::AddrNotAvailable => format!("this host has no such address; {another}"),
+        io::ErrorKind::PermissionDenied => {
+            format!("this user may not (ports below 1024 are root's); {another}")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// Serves until a signal ends it.

@@ -20,8 +20,15 @@ use crate::output::{self, Column, thousands};
 pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<Finding> {
     let growth = match query.sort {
         Sort::Growth => {
-            match growth_base(&*context.store()?, &context.key()?, SystemClock.now()).await {
-                Err(StoreError::Absent { .. }) => None,
+            let base = async {
+                let store = context.store()?;
+                let key = context.known_key(&*store).await?;
+                anyhow::Ok(growth_base(&*store, &key, SystemClock.now()).await?)
+            };
+            match base.await {
+                Err(error) if matches!(error.downcast_ref(), Some(StoreError::Absent { .. })) => {
+                    None
+                }
                 base => base?,
             }
         }
@@ -29,7 +36,7 @@ pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<
     };
     let growth_is_unknown = query.sort == Sort::Growth && growth.is_none();
     let snapshot = Arc::new(context.visit().await?);
-    let page = sizes(&snapshot, &query, growth);
+    let page = sizes(&snapshot, &query, growth)?;
     if context.wants_json() {
         let pieces = page.into_json()?;
         output::print(|out| {
@@ -56,10 +63,11 @@ pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<
 /// The table, and below it how the database's total comes about.
 pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()> {
     let with_growth = answer.growth_since.is_some();
-    let with_status = answer
-        .tables
-        .iter()
-        .any(|t| t.status != Some(Status::Ok) || t.size_source != SizeSource::Measured);
+    let with_status = answer.tables.iter().any(|t| {
+        t.status != Some(Status::Ok)
+            || t.size_source != SizeSource::Measured
+            || t.set_unknown.is_some()
+    });
     let mut columns = vec![
         Column::Left("TABLE"),
         Column::Right("SIZE"),
@@ -77,41 +85,10 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
     output::table(
         out,
         &columns,
-        answer.tables.iter().map(|table| {
-            // A parent of partitions has no bytes of its own: its set has.
-            let is_set = table.kind == TableKind::Partitioned;
-            let mut row = if is_set {
-                let blank = String::new;
-                vec![
-                    name(table),
-                    pretty(table.set_bytes),
-                    blank(),
-                    blank(),
-                    blank(),
-                    blank(),
-                ]
-            } else {
-                vec![
-                    name(table),
-                    pretty(table.size_bytes),
-                    table.row_count.map_or_else(unknown, thousands),
-                    pretty(table.heap_bytes),
-                    pretty(table.toast_bytes),
-                    pretty(table.index_bytes),
-                ]
-            };
-            if with_growth {
-                row.push(
-                    table
-                        .growth_bytes
-                        .map_or_else(unknown, size_text::pretty_signed),
-                );
-            }
-            if with_status {
-                row.push(status(table));
-            }
-            row
-        }),
+        answer
+            .tables
+            .iter()
+            .flat_map(|table| rows(table, with_growth, with_status)),
     )?;
     let listed = answer.tables.len() as u64;
     if listed < answer.tables_total {
@@ -164,16 +141,42 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
     )
 }
 
-fn name(table: &TableAnswer) -> String {
-    let mark = if table.set_bytes.is_some() {
-        " (set)"
-    } else {
-        ""
-    };
-    format!(
-        "{}{mark}",
-        shown_table(&table.schema_name, &table.table_name)
-    )
+/// The lines of a table: itself, and where it is a parent, all below it with it. A partitioned table has no bytes of its
+/// own.
+fn rows(table: &TableAnswer, with_growth: bool, with_status: bool) -> Vec<Vec<String>> {
+    let name = shown_table(&table.schema_name, &table.table_name);
+    let mut rows = Vec::new();
+    if table.kind != TableKind::Partitioned {
+        let mut row = vec![
+            name.clone(),
+            pretty(table.size_bytes),
+            table.row_count.map_or_else(unknown, thousands),
+            pretty(table.heap_bytes),
+            pretty(table.toast_bytes),
+            pretty(table.index_bytes),
+        ];
+        if with_growth {
+            let grown = table.growth_bytes;
+            row.push(grown.map_or_else(unknown, size_text::pretty_signed));
+        }
+        if with_status {
+            row.push(status(table));
+        }
+        rows.push(row);
+    }
+    if table.set_tables.is_some() {
+        let by_name = match table.set_tables_by_name {
+            Some(tables) if tables > 0 => format!(", {tables} by name"),
+            _ => String::new(),
+        };
+        let mut row = vec![format!("{name} (set{by_name})"), pretty(table.set_bytes)];
+        row.resize(6 + usize::from(with_growth), String::new());
+        if with_status {
+            row.push(table.set_unknown.clone().unwrap_or_default());
+        }
+        rows.push(row);
+    }
+    rows
 }
 
 fn pretty(bytes: Option<u64>) -> String {

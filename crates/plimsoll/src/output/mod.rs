@@ -29,6 +29,20 @@ pub(crate) fn complain(text: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// An error with its causes, each once: what one repeats of the cause below it is not said again.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 /// Prints an answer as JSON, indented for people who look at it on a terminal.
 pub(crate) fn json(answer: &impl Serialize) -> io::Result<()> {
     print(|out| {
@@ -198,6 +212,24 @@ pub(crate) fn count(number: u64, one: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_says_each_cause_once() {
+        let cause = || io::Error::other("the disk is full");
+        for (error, expect) in [
+            (
+                anyhow::Error::new(cause()).context("writing the sample"),
+                "writing the sample: the disk is full",
+            ),
+            (
+                anyhow::Error::new(cause()).context("preparing: the disk is full"),
+                "preparing: the disk is full",
+            ),
+            (anyhow::Error::new(cause()), "the disk is full"),
+        ] {
+            assert_eq!(chain(&error), expect);
+        }
+    }
 
     #[test]
     fn a_cell_stays_in_its_line() {

@@ -72,12 +72,13 @@ fn what_grew_is_the_sum_of_relations_and_rest_and_of_heap_toast_and_indexes() {
         until: all.to.sampled_at,
         limit: 10,
         kinds: Kinds::Listed,
+        table: None,
     };
     let of = DatabaseKey {
         instance: "main".into(),
         database: "app".into(),
     };
-    let answer = between(&of, &all, &query, None);
+    let answer = between(&of, &all, &query, None, &|_| true);
     assert_eq!(answer.grown_bytes, Some(600));
     assert_eq!(answer.per_day_bytes, Some(300));
     assert_eq!(answer.relations_grown_bytes, 250 + 100 + 50 - 10 - 35);
@@ -136,12 +137,13 @@ fn a_short_time_has_no_rate_and_a_shrinking_database_no_shares() {
         until: all.to.sampled_at,
         limit: 10,
         kinds: Kinds::Listed,
+        table: None,
     };
     let of = DatabaseKey {
         instance: "main".into(),
         database: "app".into(),
     };
-    let answer = between(&of, &all, &query, None);
+    let answer = between(&of, &all, &query, None, &|_| true);
     assert_eq!(
         (answer.per_day_bytes, answer.tables[0].per_day_bytes),
         (None, None)
@@ -160,6 +162,7 @@ fn compared(days: i32, now: &str, samples: [&str; 2]) -> (f64, Compares, Option<
         until: now,
         limit: 10,
         kinds: Kinds::Listed,
+        table: None,
     };
     let [from, to] = samples.map(|at| header(1, at, 1000));
     asked::compare(&query, &from, &to)
@@ -222,12 +225,13 @@ fn what_only_one_sample_covers_is_neither_new_nor_gone_nor_growth() {
         until: all.to.sampled_at,
         limit: 10,
         kinds: Kinds::Listed,
+        table: None,
     };
     let of = DatabaseKey {
         instance: "main".into(),
         database: "app".into(),
     };
-    let answer = between(&of, &all, &query, Some(all.to.sampled_at));
+    let answer = between(&of, &all, &query, Some(all.to.sampled_at), &|_| true);
     assert_eq!(
         (answer.new_tables_total, answer.vanished_tables_total),
         (0, 0)
@@ -237,7 +241,7 @@ fn what_only_one_sample_covers_is_neither_new_nor_gone_nor_growth() {
         (answer.grown_bytes, answer.relations_grown_bytes),
         (None, 50)
     );
-    let answer = between(&of, &all, &query, None);
+    let answer = between(&of, &all, &query, None, &|_| true);
     assert_eq!(
         (answer.new_tables_total, answer.vanished_tables_total),
         (1, 1)

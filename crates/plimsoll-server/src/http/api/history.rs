@@ -44,7 +44,12 @@ pub(super) async fn history(
     let page = history::history(app.watch.store(), &database, &query).await?;
     let ids: Vec<i64> = page.headers.iter().map(|header| header.id).collect();
     let made = Made::of(&asker.question).and((ids, page.total));
-    let tag = made.and(query.major).tag();
+    let mut made = made.and(query.major);
+    if query.table.is_some() {
+        // whether it is there still, and what a set consists of, samples of other kinds say too
+        made = made.and(app.watch.stamp(&database).await?);
+    }
+    let tag = made.tag();
     if let Some(unchanged) = etag::unchanged(&asker.headers, &tag) {
         return Ok(unchanged);
     }

@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use plimsoll_store::{SeriesQuery, TableName};
+use plimsoll_store::SeriesQuery;
 
 use super::super::params::Query;
 use super::super::{Problem, Shared};
@@ -27,22 +26,7 @@ pub(super) async fn series(
         .watch
         .select_kept(of.instance.as_deref(), of.database.as_deref())
         .await??;
-    let series = series::series(app.watch.store(), &database, &what, &query).await?;
-    series.map(Json).ok_or_else(|| match what {
-        SeriesOf::Table(table) => unknown_table(&table),
-        SeriesOf::Schema(_) | SeriesOf::Database => Problem::new(
-            StatusCode::NOT_FOUND,
-            "no_history",
-            "no sample has been taken yet",
-        ),
-    })
-}
-
-/// No sample shows the table.
-pub(super) fn unknown_table(table: &TableName) -> Problem {
-    let detail = format!(
-        "no sample of the history shows a table {}; names fold to lower case unless they are quoted",
-        table.key(18)
-    );
-    Problem::new(StatusCode::NOT_FOUND, "unknown_table", detail)
+    Ok(Json(
+        series::series(app.watch.store(), &database, &what, &query).await?,
+    ))
 }

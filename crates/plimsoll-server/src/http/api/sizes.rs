@@ -51,7 +51,7 @@ pub(super) async fn sizes(
         None
     };
     let answer = if let Some(snapshot) = &known.snapshot {
-        let page = sizes::sizes(snapshot, &query, growth).known(Currency::from(&known));
+        let page = sizes::sizes(snapshot, &query, growth)?.known(Currency::from(&known));
         let json = page.into_json();
         pieces::json(stream::iter(
             json.map_err(|error| Problem::internal(&error))?,
@@ -60,7 +60,8 @@ pub(super) async fn sizes(
         let state = store.state(key, watch.clock().now()).await?;
         let state = state.ok_or_else(|| Problem::nothing_known(&known))?;
         let currency = Currency::from(&known);
-        let json = kept::into_json(key, &state, &query, growth.as_ref(), currency);
+        let answer = kept::sizes(key, &state, &query, growth.as_ref(), currency)?;
+        let json = kept::into_json(answer);
         pieces::json(stream::iter(
             json.map_err(|error| Problem::internal(&error))?,
         ))

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use plimsoll_store::{SeriesQuery, TableName};
 
@@ -16,6 +15,7 @@ use crate::answer::series::{SeriesOf, series};
 use crate::answer::table::{TableBreakdown, breakdown};
 use crate::answer::visit::Currency;
 use crate::ask::{Fresh, OfDatabase};
+use crate::selection::{SelectionError, Unknown};
 
 /// Where a table's bytes are: heap, toast, each index, what is below it, and its series.
 #[utoipa::path(
@@ -47,9 +47,16 @@ pub(super) async fn table(
     if let Some(unchanged) = etag::unchanged(&asker.headers, &tag) {
         return Ok(unchanged);
     }
-    let what = SeriesOf::Table(TableName::new(&*schema, &*table));
-    let history = series(store, key, &what, &query).await?;
-    let (name, currency) = ((&*schema, &*table), Currency::from(&known));
+    let table = TableName::new(schema, table);
+    let what = SeriesOf::Table(table.clone());
+    let history = match series(store, key, &what, &query).await {
+        Ok(history) => Some(history),
+        // made since the last sample
+        Err(SelectionError::Unknown(_)) => None,
+        Err(SelectionError::Store(error)) => return Err(error.into()),
+    };
+    let name = (&*table.schema_name, &*table.table_name);
+    let currency = Currency::from(&known);
     let answer = if let Some(snapshot) = &known.snapshot {
         breakdown(snapshot, name, currency).map(|mut answer| {
             if let Some(history) = history {
@@ -62,12 +69,6 @@ pub(super) async fn table(
         let state = state.ok_or_else(|| Problem::nothing_known(&known))?;
         kept::breakdown(key, &state, name, history, currency)
     };
-    let answer = answer.ok_or_else(|| {
-        let detail = format!(
-            "\"{}\" has no table \"{table}\" in schema \"{schema}\"; /api/storage/sizes?kind=all lists those there are",
-            key.database
-        );
-        Problem::new(StatusCode::NOT_FOUND, "unknown_table", detail)
-    })?;
+    let answer = answer.ok_or(Unknown::Table(table))?;
     Ok(etag::with(Json(answer).into_response(), &tag))
 }

@@ -111,9 +111,10 @@ async fn database_page(
     let page = view::Page {
         key: database.key(),
         several: app.watch.databases().len() > 1,
-        sizes: snapshot
-            .as_ref()
-            .map(|snapshot| sizes(snapshot, &query, None).answer()),
+        sizes: match &snapshot {
+            Some(snapshot) => Some(sizes(snapshot, &query, None)?.answer()),
+            None => None,
+        },
         largest_bytes: snapshot.as_deref().map_or(0, largest),
         trouble,
         asked,

@@ -239,7 +239,7 @@ fn row(page: &Page<'_>, table: &TableAnswer) -> Markup {
         td.number {
             @if table.size_source == SizeSource::Measured { (human(table.size_bytes)) }
             @else { span.estimate title="not measured on this visit" { "≈ " (human(table.size_bytes)) } }
-            @if let Some(set) = table.set_bytes { div.set { (size_text::pretty(set)) " with all below" } }
+            @if table.set_tables.is_some() { div.set { (human(table.set_bytes)) " with all below" } }
         }
         td.bars { (chart::bar(parts.map(|part| part.unwrap_or(0)), page.largest_bytes)) }
         @for part in parts { td.number { (human(part)) } }

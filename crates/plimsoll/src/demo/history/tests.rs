@@ -49,6 +49,7 @@ fn table(oid: u32, schema: &str, name: &str, heap: u64) -> Table {
             dead: Some(10),
         },
         parent_oid: None,
+        parent_by_name: false,
     }
 }
 
