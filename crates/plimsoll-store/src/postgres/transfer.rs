@@ -8,7 +8,6 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::PostgresStore;
 use super::append::NEW_DATABASE_LOCK;
 use super::error::Wrong;
-use super::partition::WEEK;
 use super::read::{instance_name, keep_name};
 use super::work::Work;
 use crate::moving::kinds::{self, Formers};
@@ -17,9 +16,6 @@ use crate::moving::row::{DatabaseRow, RelationRow, Row};
 use crate::moving::splice::{Existing, Splice};
 use crate::moving::{BATCH, ImportedHistory, NotImported};
 use crate::{DatabaseKey, forecast, unread};
-
-/// No history of sizes is longer: 20 years. A wrong date would else make thousands of partitions.
-const MOST_WEEKS: i64 = 20 * 52 + 4;
 
 const READS: [&str; 4] = [
     include_str!("transfer/read_relations.sql"),
@@ -147,14 +143,6 @@ pub(super) async fn write(
     let of = file.key();
     let (relations, rest) = relations_first(rows, &mut from).await;
     let weeks = weeks(store, &file, &relations).await?;
-    if weeks.1 - weeks.0 > MOST_WEEKS * WEEK {
-        return Ok(Err(NotImported::Rows(format!(
-            "its times lie {} years apart, and each week of them gets a partition: leave out what is older than \
-             {} years",
-            (weeks.1 - weeks.0) / (52 * WEEK),
-            MOST_WEEKS / 52
-        ))));
-    }
     store.partitions.ensure_all(&store.pool, weeks).await?;
     let mut connection;
     let mut work = begin!(&store.pool, connection, write);

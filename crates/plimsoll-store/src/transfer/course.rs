@@ -18,6 +18,9 @@ pub struct Course {
     now: i64,
 }
 
+/// The first of January 1996: PostgreSQL 6.0, the first of that name, is of January 1997.
+const FIRST: i64 = 820_454_400;
+
 /// How far the clocks of two machines may be apart.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
@@ -60,8 +63,15 @@ impl Course {
         Ok(())
     }
 
-    /// Whether nobody can have measured at this time yet.
-    pub(crate) fn is_to_come(&self, second: i64) -> bool {
-        self.now != 0 && second > self.now + AHEAD.as_secs()
+    /// An error where nobody can have measured at this time: not yet, or no PostgreSQL was there. A wrong date
+    /// would move everything else.
+    pub(crate) fn check_time(&self, at: Timestamp) -> Result<(), TransferError> {
+        if self.now != 0 && at.as_second() > self.now + AHEAD.as_secs() {
+            return Err(TransferError::ToCome(at));
+        }
+        if at.as_second() < FIRST {
+            return Err(TransferError::TooOld(at));
+        }
+        Ok(())
     }
 }

@@ -122,9 +122,7 @@ fn stage(mut input: impl Read + Seek, options: &Options) -> Result<Staged, Trans
         let series = plimsoll_input::read(&mut input, &options.reading)?;
         options.course.has_read(series.points.len() as u64)?;
         for point in &series.points {
-            if options.course.is_to_come(point.at.as_second()) {
-                return Err(TransferError::ToCome(point.at));
-            }
+            options.course.check_time(point.at)?;
             staging.add_total(point.at.as_millisecond(), as_signed(point.bytes))?;
         }
         (Bad::default(), series.notes)
@@ -168,12 +166,8 @@ fn stage_relations(
                     databases.push(name.to_owned());
                 }
             }
-            if options.course.is_to_come(size.at.as_second()) {
-                return spoil(
-                    line,
-                    Some(size.at),
-                    &TransferError::ToCome(size.at).to_string(),
-                );
+            if let Err(error) = options.course.check_time(size.at) {
+                return spoil(line, Some(size.at), &error.to_string());
             }
             let name = match size.schema {
                 Some(schema) => Ok(TableName::new(schema, size.relation)),

@@ -71,6 +71,9 @@ pub enum TransferError {
     /// A sample is of a time that is not yet.
     #[error("{0} is still to come: nobody can have measured then")]
     ToCome(jiff::Timestamp),
+    /// A sample is older than PostgreSQL.
+    #[error("{0} cannot be when that was measured: there was no PostgreSQL before 1996")]
+    TooOld(jiff::Timestamp),
     /// It was told to stop.
     #[error("it was stopped before its end, and nothing of it is kept")]
     Stopped,

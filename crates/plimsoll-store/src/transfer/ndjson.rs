@@ -285,13 +285,13 @@ impl<'a, R: BufRead> Reader<'a, R> {
             self.wrong(format!("it is no row of an export: {text}"))
         })?;
         row.check().map_err(|reason| self.wrong(reason))?;
-        if let Row::Sample(sample) = &row
-            && self.course.is_to_come(sample.tick)
-        {
-            return Err(self.wrong(format!(
-                "its sample of {} is still to come",
-                sample.sampled_at
-            )));
+        if let Row::Sample(sample) = &row {
+            let tick = jiff::Timestamp::from_second(sample.tick).unwrap_or(sample.sampled_at);
+            let times = [tick, sample.sampled_at];
+            let check = times
+                .into_iter()
+                .try_for_each(|at| self.course.check_time(at));
+            check.map_err(|error| self.wrong(format!("its sample: {error}")))?;
         }
         self.order(&row)?;
         Ok(Some(row))

@@ -1,11 +1,13 @@
 //! What other tools measured becomes history, in whatever shape they keep it.
 
 use std::io::Cursor;
+use std::sync::Arc;
 
 use plimsoll_core::change::EventKind;
 use plimsoll_core::sample::SampleKind;
-use plimsoll_store::transfer::TransferError;
+use plimsoll_core::thinning::Retention;
 use plimsoll_store::transfer::csv::{self, Imported, Options};
+use plimsoll_store::transfer::{Course, TransferError};
 use plimsoll_store::{DatabaseKey, EventQuery, SeriesQuery, Store, TableName};
 
 use crate::fresh::Fresh;
@@ -205,20 +207,58 @@ throwaway_postgres::on_every_major! {
         }
     }
 
-    async fn a_wrong_date_makes_no_thousands_of_partitions(server: &Server) {
+    async fn a_wrong_date_or_a_long_past_makes_no_thousands_of_partitions(server: &Server) {
         let fresh = Fresh::postgres(server, "far").await;
-        let count = || -> u64 {
-            let weeks = "select count(*) from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
-                         where c.relkind = 'r'";
-            fresh.sql(weeks)[0][0].as_deref().unwrap().parse().unwrap()
+        let partitions = || {
+            let tables = "select c.relname from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+                          where i.inhparent = 'table_values'::regclass order by 1";
+            let rows = fresh.sql(tables).into_iter();
+            rows.map(|mut row| row.remove(0).unwrap()).collect::<Vec<_>>()
         };
-        let before = count();
-        let far = "time,bytes\n1991-01-01,8192\n2026-01-01,8192\n";
-        let error = import(&*fresh.store, &shop(), far, &Options::default()).await.unwrap_err();
-        assert!(error.to_string().contains("lie 35 years apart"), "{error}");
-        assert_eq!(count(), before);
-        let near = "time,bytes\n2025-01-01,8192\n2026-01-01,8192\n";
-        import(&*fresh.store, &shop(), near, &Options::default()).await.unwrap();
-        assert!((1..=2 * 54).contains(&(count() - before)));
+        let before = partitions();
+        for (wrong, words) in [
+            ("1970-01-01", "no time that is known"),
+            ("1995-12-31", "no PostgreSQL before 1996"),
+            ("2199-01-01", "still to come"),
+        ] {
+            let text = format!("time,bytes\n2026-01-01,8192\n{wrong},8192\n");
+            let options = Options {
+                course: Arc::new(Course::at(at("2026-06-01T00:00:00Z"))),
+                ..Options::default()
+            };
+            let error = import(&*fresh.store, &shop(), &text, &options).await.unwrap_err();
+            assert!(error.to_string().contains(words), "{error}");
+            assert_eq!(partitions(), before);
+        }
+        // a sample each month of twenty years: the last two years by weeks, each one before by itself
+        let months = (2006..2026).flat_map(|year| (1..=12).map(move |month| (year, month)));
+        let lines: String = months
+            .map(|(year, month)| format!("{year}-{month:02}-15,public,orders,{}\n", 8192 * (year * 12 + month)))
+            .collect();
+        let text = format!("time,schema,table,bytes\n{lines}");
+        let imported = import(&*fresh.store, &shop(), &text, &Options::default()).await.unwrap();
+        assert_eq!(imported.history.samples, 240);
+        let made = partitions();
+        let years = made.iter().filter(|name| name.contains("_year_")).count();
+        assert_eq!(years, 18, "{made:?}");
+        assert!((95..=120).contains(&(made.len() - years - before.len())), "{made:?}");
+        let series = fresh.store
+            .table_series(&shop(), &TableName::new("public", "orders"), &SeriesQuery::default())
+            .await.unwrap().unwrap();
+        let sizes: Vec<_> = series.points.iter().map(|point| point.sizes.total_bytes().unwrap()).collect();
+        let expected: Vec<u64> = (2006 * 12 + 1..=2025 * 12 + 12).map(|months| 8192 * months).collect();
+        assert_eq!(sizes, expected);
+        // what comes to lie in a year that has one partition goes there
+        let more = "time,schema,table,bytes\n2009-05-01,public,orders,8192\n2010-05-01,public,orders,16384\n";
+        let other = DatabaseKey { instance: "other".to_owned(), ..shop() };
+        import(&*fresh.store, &other, more, &Options::default()).await.unwrap();
+        assert_eq!(partitions(), made);
+        // and a year of which no sample is left goes as a whole
+        for of in [shop(), other] {
+            fresh.store.thin(&of, &Retention::default(), at("2026-06-01T00:00:00Z")).await.unwrap();
+        }
+        let left = partitions();
+        let years: Vec<_> = left.iter().filter(|name| name.contains("_year_")).collect();
+        assert_eq!(years.len(), 6 + 2, "of the last 90 samples, and of the two of the other: {left:?}");
     }
 }
