@@ -149,3 +149,42 @@ fn growth_that_only_looks_like_a_proportion_is_told() {
     let kinds: Vec<_> = found.iter().map(|shape| shape.kind).collect();
     assert_eq!(kinds, [ShapeKind::SlopeUp], "{found:?}");
 }
+
+/// Asserts that what adds `then` is told as no more than its 300 MB.
+fn assert_told_by_its_size(what: &str, then: impl Fn(i64) -> u64) {
+    for watched_days in [0, 14] {
+        for last in 101..108 {
+            let points = history(last * DAY + THREE, watched_days, |second| {
+                size(second, &then)
+            });
+            let found = alarms(&points);
+            for shape in &found {
+                let delta = shape.delta_bytes.expect("a step has a size");
+                let told = delta / MB as f64;
+                assert!((270.0..=330.0).contains(&told), "{what}: {shape:?}");
+            }
+            assert!(found.len() <= 1, "{what}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_spike_is_told_by_its_size_and_not_by_the_way_up_and_down() {
+    for begin in [0, 5, 11, 17, 23] {
+        for hours in [24, 30, 47] {
+            let from = 100 * DAY + begin * 60 * MINUTES;
+            let to = from + hours * 60 * MINUTES;
+            assert_told_by_its_size(&format!("{begin} {hours}"), |second| {
+                u64::from((from..to).contains(&second)) * 300 * MB
+            });
+        }
+    }
+}
+
+#[test]
+fn a_spike_that_comes_again_is_one_of_its_size() {
+    assert_told_by_its_size("twice", |second| {
+        let day = (second - THREE) / DAY;
+        u64::from(day == 100 || day == 102) * 300 * MB
+    });
+}

@@ -96,21 +96,28 @@ pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
 /// it a burst, and one that goes on a change of slope, which has a rate since.
 fn upwards(days: &[f64], usual: Usual) -> (ShapeKind, Option<f64>, Option<f64>) {
     let least = (BURST_RATE * usual.mean_size).max(SPREADS * usual.spread);
-    let fast = |days: &[f64]| {
-        days.iter()
-            .filter(|&&day| day - usual.median > least)
-            .count()
-    };
     let stood_still = usual.mean_size <= 0.0;
     let goes_on = if stood_still { STARTS } else { GOES_ON };
-    if fast(days) >= goes_on {
+    if new_highs(days, usual.median, least).0 >= goes_on {
         let rate = days.iter().sum::<f64>() / days.len() as f64;
         return (ShapeKind::SlopeUp, None, Some(rate));
     }
     let burst = &days[..days.len().min(BURST_DAYS)];
-    if fast(burst) >= 2 {
-        let beyond = burst.iter().map(|day| (day - usual.median).max(0.0)).sum();
+    let (days_of_growth, beyond) = new_highs(burst, usual.median, least);
+    if days_of_growth >= 2 {
         return (ShapeKind::Burst, Some(beyond), None);
     }
     (ShapeKind::LevelUp, Some(days[0] - usual.median), None)
+}
+
+/// On how many days the size rose by more than `least` above all before, and how high it came, without the usual growth:
+/// what comes back after a spike has grown once.
+fn new_highs(days: &[f64], usual: f64, least: f64) -> (usize, f64) {
+    let (mut level, mut high, mut count) = (0.0, 0.0, 0);
+    for day in days {
+        level += day - usual;
+        count += usize::from(level > high + least);
+        high = f64::max(high, level);
+    }
+    (count, high)
 }

@@ -32,6 +32,7 @@ impl Forecast {
             return Vec::new();
         };
         let evidence = evidence(&self.daily, &self.clean, &moving.pool, self.tuning);
+        let is_trend = self.clean.pattern.is_none();
         let days = self.daily.len();
         let every = days.div_ceil(CHECKED).max(1);
         let checked: Vec<(usize, Widths)> = (0..days)
@@ -57,10 +58,16 @@ impl Forecast {
                     let Some((_, widths)) = known.checked_sub(1).map(|i| &checked[i]) else {
                         continue;
                     };
-                    let (half80, half95) = widths.at(horizon as f64);
+                    let trend = if is_trend {
+                        error.naive - error.bytes
+                    } else {
+                        0.0
+                    };
+                    let reach = widths.at(horizon as f64, trend);
+                    let is_within = |down: f64, up: f64| -down <= error.bytes && error.bytes <= up;
                     seen += 1;
-                    within80 += u32::from(error.bytes.abs() <= half80);
-                    within95 += u32::from(error.bytes.abs() <= half95);
+                    within80 += u32::from(is_within(reach.down80, reach.up80));
+                    within95 += u32::from(is_within(reach.down95, reach.up95));
                 }
                 let share = |within: u32| {
                     (seen as usize >= LEAST_CHECKED).then(|| f64::from(within) / f64::from(seen))

@@ -8,8 +8,8 @@ use super::grid::Daily;
 use super::pattern::{Pattern, Pitch, Step};
 use super::stats::median;
 use super::tuning::calendar::{
-    AROUND, LEAST_MONTHLY, LEAST_WEEKLY, LONGEST_DAYS, MATERIAL, OVERDUE, SHARE_OF_LOSS,
-    SHARE_OF_MONTHS, SHARE_OF_WEEKS,
+    AROUND, LEAST_MONTHLY, LEAST_WEEKLY, LONGEST_DAYS, MATERIAL, ONE_IN_A_ROW, OVERDUE,
+    SHARE_OF_LOSS, SHARE_OF_MONTHS, SHARE_OF_WEEKS,
 };
 
 /// A week or a month, and how many drops on one of its days make a pattern.
@@ -67,21 +67,32 @@ fn on_one_day(
     lost: f64,
     day_of: impl Fn(usize) -> usize,
 ) -> Option<(usize, Vec<Step>)> {
-    let mut losses = [0.0; 32];
+    let (mut losses, mut largest) = ([0.0; 32], [0.0_f64; 32]);
     for (i, &moved) in increments.iter().enumerate().skip(first) {
-        losses[day_of(i)] += (-moved).max(0.0);
+        let gone = (-moved).max(0.0);
+        losses[day_of(i)] += gone;
+        largest[day_of(i)] = largest[day_of(i)].max(gone);
     }
     let day = (0..calendar.days).max_by(|&a, &b| losses[a].total_cmp(&losses[b]))?;
+    // one drop that is larger than all others lies on some day, and makes no pattern of the others there
+    let others = losses[day] - largest[day];
     // not every month has a 29th
-    if losses[day] < SHARE_OF_LOSS * lost || (calendar.days > 7 && day > 28) {
+    if others < SHARE_OF_LOSS * (lost - largest[day])
+        || others <= 0.0
+        || (calendar.days > 7 && day > 28)
+    {
         return None;
     }
     let is_due = |i: &usize| day_of(*i) == day;
     let begin = (first..increments.len()).find(|i| is_due(i) && increments[*i] < 0.0)?;
     let due: Vec<usize> = (begin..increments.len()).filter(is_due).collect();
-    let drops = due.iter().filter(|&&i| increments[i] < 0.0).count();
+    let dropped: Vec<bool> = due.iter().map(|&i| increments[i] < 0.0).collect();
+    let drops = dropped.iter().filter(|&&is_drop| is_drop).count();
+    // what drops every other time has a longer period
+    let in_a_row = dropped.windows(2).filter(|pair| pair[0] && pair[1]).count();
     let last = due.iter().rfind(|&&i| increments[i] < 0.0)?;
     if drops < calendar.least_drops
+        || in_a_row * ONE_IN_A_ROW < drops
         || (drops as f64) < calendar.share_of_days * due.len() as f64
         || (increments.len() - last) as f64 > OVERDUE * calendar.period_days
     {

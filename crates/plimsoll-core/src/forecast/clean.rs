@@ -19,6 +19,8 @@ pub(crate) struct Clean {
     pub(crate) inflow: Vec<f64>,
     /// Sums of `with_steps`.
     pub(crate) inflow_with_steps: Vec<f64>,
+    /// Sums of what known changes and one-off steps moved.
+    jumps: Vec<f64>,
     /// Steps that come back.
     pub(crate) pattern: Option<Pattern>,
 }
@@ -27,9 +29,12 @@ impl Clean {
     pub(crate) fn new(daily: &Daily, known: &[KnownChange], tuning: Tuning) -> Self {
         let mut increments = daily.increments();
         let known = daily.increments_of(known);
+        let mut jumps = vec![0.0; increments.len()];
         for &(i, bytes) in &known {
             let usual = Usual::of(&mut neighbours(&increments, &increments, i));
-            increments[i] = bytes.map_or(usual.median, |bytes| increments[i] - bytes);
+            let moved = increments[i];
+            increments[i] = bytes.map_or(usual.median, |bytes| moved - bytes);
+            jumps[i] += moved - increments[i];
         }
         let mut pattern =
             calendar::find(daily, &increments).or_else(|| pattern::find(daily, &increments));
@@ -46,8 +51,12 @@ impl Clean {
         if pattern.as_ref().is_none_or(|pattern| !pattern.gives_back()) {
             without_steps(daily, &mut increments, tuning.step_spreads);
         }
+        for ((jump, with), without) in jumps.iter_mut().zip(&with_steps).zip(&increments) {
+            *jump += with - without;
+        }
         let inflow = sums(&increments);
         Self {
+            jumps: sums(&jumps),
             with_steps,
             increments,
             inflow,
@@ -63,8 +72,14 @@ impl Clean {
             increments: vec![0.0; days.saturating_sub(1)],
             inflow: vec![0.0; days],
             inflow_with_steps: vec![0.0; days],
+            jumps: vec![0.0; days],
             pattern: None,
         }
+    }
+
+    /// What known changes and one-off steps moved between two days.
+    pub(crate) fn jumped(&self, from: usize, to: usize) -> f64 {
+        self.jumps[to] - self.jumps[from]
     }
 
     /// The mean increment of the `days` before day `origin`, or of all where there are fewer.

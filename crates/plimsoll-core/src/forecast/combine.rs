@@ -8,19 +8,21 @@ use super::tuning::Tuning;
 /// A mean follows one rule that is ten times too high, however little it weighs; a median wastes what
 /// the others know. Trimming is between the two (Jose and Winkler 2008, "Simple robust averages of forecasts").
 pub(super) fn trimmed_mean(weights: &[f64; RULES], values: &[f64; RULES], tuning: &Tuning) -> f64 {
-    let mut order: [(f64, f64); RULES] = [(0.0, 0.0); RULES];
-    for ((slot, &weight), &value) in order.iter_mut().zip(weights).zip(values) {
-        *slot = (value, weight);
+    // fourteen values are sooner compared with each other, several at once, than sorted
+    let (mut below, mut equal) = ([0.0; RULES], [0.0; RULES]);
+    for (&other, &weight) in values.iter().zip(weights) {
+        for i in 0..RULES {
+            below[i] += if other < values[i] { weight } else { 0.0 };
+            equal[i] += if other == values[i] { weight } else { 0.0 };
+        }
     }
-    order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let total: f64 = weights.iter().sum();
     let (from, to) = (tuning.trimmed * total, (1.0 - tuning.trimmed) * total);
-    let (mut below, mut sum) = (0.0, 0.0);
-    for (value, weight) in order {
-        let above = below + weight;
-        let kept = (f64::min(above, to) - f64::max(below, from)).max(0.0);
-        sum += kept * value;
-        below = above;
+    let mut sum = 0.0;
+    for i in 0..RULES {
+        // what is kept of all that are equal, and this one's share of that
+        let kept = f64::min(below[i] + equal[i], to) - f64::max(below[i], from);
+        sum += kept.max(0.0) * values[i] * (weights[i] / equal[i].max(f64::MIN_POSITIVE));
     }
     sum / (to - from)
 }
@@ -39,7 +41,7 @@ mod tests {
         let mut weights = [1.0; RULES];
         values[6] = 10.0;
         weights[6] = 3.0;
-        assert_eq!(combined(values, weights), 1.0);
+        assert!((combined(values, weights) - 1.0).abs() < 1e-12);
     }
 
     #[test]

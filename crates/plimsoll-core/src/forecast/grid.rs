@@ -70,6 +70,19 @@ impl Daily {
         usize::from(date.day().unsigned_abs())
     }
 
+    /// The last day up to `origin` that lies whole months before `day`, UTC.
+    pub(crate) fn months_before(&self, day: usize, origin: usize) -> Option<usize> {
+        let date = self.moment(day).to_zoned(jiff::tz::TimeZone::UTC).date();
+        let fewest = i64::try_from((day - origin).div_ceil(31)).ok()?;
+        (fewest..fewest + 2)
+            .filter_map(|months| {
+                let before = date.checked_sub(months.months()).ok()?;
+                let days = (date - before).get_days();
+                day.checked_sub(usize::try_from(days).ok()?)
+            })
+            .find(|&before| before <= origin)
+    }
+
     /// The day of the month (1 to 31) and of the week (0 to 6) of each day from day `from` on, UTC.
     pub(crate) fn dates(&self, from: usize) -> Vec<(usize, usize)> {
         let first = self.moment(from).to_zoned(jiff::tz::TimeZone::UTC).date();

@@ -18,14 +18,17 @@ mod calendar;
 pub(crate) mod clean;
 pub mod coherent;
 mod combine;
+mod exponents;
 mod gaps;
 pub(crate) mod grid;
 mod interval;
 mod judged;
 mod passage;
 pub(crate) mod pattern;
+mod phase;
 mod pool;
 mod rules;
+mod skill;
 mod smoothing;
 pub(crate) mod stats;
 mod tuning;
@@ -39,9 +42,11 @@ pub use tuning::Tuning;
 use clean::Clean;
 use coherent::{Adjustment, Estimate};
 use grid::Daily;
-use interval::{Evidence, Widths};
+use interval::{Evidence, Reach, Widths};
+use pattern::Expected;
 use pool::Pool;
 use rules::{Path, RULES};
+use tuning::passage::JERKS_AHEAD;
 
 /// A size at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,8 +127,8 @@ struct Moving {
     pool: Pool,
     /// The rules' paths from the last day.
     paths: [Path; RULES],
-    /// Steps of the pattern that are due: days from now, and the bytes of all up to then.
-    expected: Vec<(usize, f64)>,
+    /// Steps of the pattern that are due.
+    expected: Vec<Expected>,
     widths: Widths,
     adjustment: Adjustment,
 }
@@ -198,13 +203,7 @@ impl Moving {
         let paths = paths[newest];
         let expected = clean.pattern.as_ref().map_or_else(Vec::new, |pattern| {
             let until = newest + usize::from(FURTHEST_DAYS);
-            pattern.expected(
-                daily,
-                &clean.inflow_with_steps,
-                newest,
-                until,
-                pool.rate(&paths),
-            )
+            pattern.expected(daily, &clean.inflow_with_steps, newest, until)
         });
         Self {
             pool,
@@ -216,10 +215,15 @@ impl Moving {
     }
 
     /// Bytes above the present value, so many days ahead.
-    fn point(&self, days: f64) -> f64 {
-        self.pool.at(&self.paths, days)
-            + pool::steps_within(&self.expected, stats::whole(days.floor()))
-            + self.adjustment.at(days)
+    fn point(&self, daily: &Daily, days: f64) -> f64 {
+        self.pool.forecast(daily, &self.paths, &self.expected, days) + self.adjustment.at(days)
+    }
+
+    /// How far the bounds are from `point`, so many days ahead.
+    fn reach(&self, point: f64, days: f64) -> Reach {
+        // what comes and goes hides its rate
+        let trend = if self.expected.is_empty() { point } else { 0.0 };
+        self.widths.at(days, trend)
     }
 }
 
@@ -232,7 +236,7 @@ fn evidence<'a>(
     Evidence {
         errors: &pool.errors,
         stride: pool::stride(daily.len()),
-        increments: &clean.with_steps,
+        clean,
         daily,
         tuning,
     }
@@ -253,7 +257,9 @@ impl Forecast {
     pub fn slope_bytes_per_day(&self) -> f64 {
         match &self.model {
             Model::Constant => 0.0,
-            Model::Moving(moving) => moving.point(30.0).max(-self.daily.level()) / 30.0,
+            Model::Moving(moving) => {
+                moving.point(&self.daily, 30.0).max(-self.daily.level()) / 30.0
+            }
         }
     }
 
@@ -263,7 +269,9 @@ impl Forecast {
         match &self.model {
             Model::Constant => Estimate::from_half80(0.0, 0.0),
             Model::Moving(moving) => {
-                Estimate::from_half80(moving.point(days), moving.widths.at(days).0)
+                let point = moving.point(&self.daily, days);
+                let reach = moving.reach(point, days);
+                Estimate::from_half80(point, f64::midpoint(reach.up80, reach.down80))
             }
         }
     }
@@ -297,6 +305,16 @@ impl Forecast {
         self.clean.pattern.as_ref().map(|found| found.period_days)
     }
 
+    /// How far a first passage comes ahead of a path that rises to `point`, `days` from now.
+    fn ahead(&self, point: f64, days: f64) -> f64 {
+        match &self.model {
+            Model::Moving(moving) if point > self.daily.level() => {
+                JERKS_AHEAD * moving.widths.at(days, 0.0).smooth80
+            }
+            _ => 0.0,
+        }
+    }
+
     /// Where the size is expected `days` from now; at least 0 and at most ten years are answered.
     pub fn band(&self, days: f64) -> Band {
         let days = if days.is_finite() {
@@ -304,9 +322,12 @@ impl Forecast {
         } else {
             0.0
         };
-        let (moved, (half80, half95)) = match &self.model {
-            Model::Moving(moving) if days > 0.0 => (moving.point(days), moving.widths.at(days)),
-            _ => (0.0, (0.0, 0.0)),
+        let (moved, reach) = match &self.model {
+            Model::Moving(moving) if days > 0.0 => {
+                let point = moving.point(&self.daily, days);
+                (point, moving.reach(point, days))
+            }
+            _ => (0.0, Reach::default()),
         };
         let bytes = |moved: f64| {
             let bytes = (self.daily.level() + moved).round();
@@ -319,10 +340,10 @@ impl Forecast {
         Band {
             h: days,
             point: bytes(moved),
-            lo80: bytes(moved - half80),
-            hi80: bytes(moved + half80),
-            lo95: bytes(moved - half95),
-            hi95: bytes(moved + half95),
+            lo80: bytes(moved - reach.down80),
+            hi80: bytes(moved + reach.up80),
+            lo95: bytes(moved - reach.down95),
+            hi95: bytes(moved + reach.up95),
         }
     }
 }

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::grid::after;
 use super::stats::normal_cdf;
-use super::tuning::passage::JUMPS_AHEAD;
 use super::{Band, FURTHEST_DAYS, Forecast, Model};
 
 /// When a limit is reached, in days from now. Null: not within 365 days.
@@ -63,7 +62,7 @@ impl Forecast {
             for day in 1..=FURTHEST_DAYS {
                 let band = self.band(f64::from(day));
                 let edges = [
-                    band.point + JUMPS_AHEAD * (band.hi80 - band.point),
+                    band.point + self.ahead(band.point, band.h),
                     band.hi80,
                     band.lo80,
                     band.hi95,

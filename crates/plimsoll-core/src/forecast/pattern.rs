@@ -28,6 +28,19 @@ pub(crate) struct Step {
     pub(crate) bytes: f64,
 }
 
+/// Steps that are due: all up to one of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Expected {
+    /// Days from the origin to it.
+    pub(crate) days: usize,
+    /// Bytes of all up to it, without
+    pub(crate) bytes: f64,
+    /// what comes in on so many days to come, which they give back: negative.
+    pub(crate) days_of_inflow: f64,
+    /// Whether steps like it gave back just what came in.
+    pub(crate) is_exact: bool,
+}
+
 /// Steps of one direction that come back at a regular pitch, oldest first.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
@@ -197,17 +210,15 @@ impl Pattern {
         }
     }
 
-    /// The steps that are due in `(origin, until]`, as one could know on day `origin`: days after the
-    /// origin, and the bytes of all steps up to then. `inflow` is the sum of increments without steps,
-    /// and `rate` what is expected to come in a day.
+    /// The steps that are due in `(origin, until]`, as one could know on day `origin`. `inflow` is the sum of
+    /// increments without steps.
     pub(crate) fn expected(
         &self,
         daily: &Daily,
         inflow: &[f64],
         origin: usize,
         until: usize,
-        rate: f64,
-    ) -> Vec<(usize, f64)> {
+    ) -> Vec<Expected> {
         let seen = self.seen_at(origin);
         if seen < 2 {
             return Vec::new();
@@ -217,39 +228,45 @@ impl Pattern {
             .map(|step| step.bytes)
             .collect();
         let typical = median(&mut tail);
-        let mut sum = 0.0;
+        let (mut bytes, mut days_of_inflow) = (0.0, 0.0);
         self.due(daily, origin, until)
             .into_iter()
             .enumerate()
             .map(|(nth, day)| {
-                sum += self
-                    .given_back(inflow, origin, seen, seen + nth, rate)
-                    .map_or(typical, |bytes| -bytes);
-                (day - origin, sum)
+                let (known, to_come) = self
+                    .given_back(inflow, origin, seen, seen + nth)
+                    .unwrap_or((-typical, 0.0));
+                bytes -= known;
+                days_of_inflow -= to_come;
+                Expected {
+                    days: day - origin,
+                    bytes,
+                    days_of_inflow,
+                    is_exact: self.is_exact,
+                }
             })
             .collect()
     }
 
-    /// What the step number `nth` gives back: what came in, or is expected to come in at `rate`.
+    /// What the step number `nth` gives back: bytes that came in, and so many days of what is still to come in.
     fn given_back(
         &self,
         inflow: &[f64],
         origin: usize,
         seen: usize,
         nth: usize,
-        rate: f64,
-    ) -> Option<f64> {
+    ) -> Option<(f64, f64)> {
         let closing = (nth + 1).checked_sub(self.lag?)?;
         if closing > seen {
-            return Some(rate * self.period_days);
+            return Some((0.0, self.period_days));
         }
         let opened = self.steps[closing.checked_sub(1)?].increment;
         if closing < seen {
-            return Some(inflow[self.steps[closing].increment] - inflow[opened]);
+            return Some((inflow[self.steps[closing].increment] - inflow[opened], 0.0));
         }
         // the period under way: what came so far, and the rest
         let rest = self.period_days - (origin - opened) as f64;
-        Some(inflow[origin] - inflow[opened] + rate * rest.max(0.0))
+        Some((inflow[origin] - inflow[opened], rest.max(0.0)))
     }
 
     /// Finds out whether drops give back what came in some periods before, which tells the next

@@ -4,10 +4,13 @@ use super::clean::Clean;
 use super::combine::trimmed_mean;
 use super::grid::Daily;
 use super::judged::{Judged, Weights};
-use super::pattern::Pattern;
-use super::rules::{Path, RULES};
+use super::pattern::{Expected, Pattern};
+use super::phase::Phases;
+use super::rules::{self, Path, RULES};
+use super::skill::{Belief, Said, Skill};
+use super::stats::whole;
 use super::tuning::Tuning;
-use super::tuning::pool::{DRIFT_FROM_DAYS, LEAST_HISTORY, MAX_ORIGINS, MONTH, NODES};
+use super::tuning::pool::{DRIFT_FROM_DAYS, LEAST_HISTORY, MAX_ORIGINS, NODES};
 
 /// One error of the pool in the past.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +28,10 @@ pub(crate) struct PastError {
 pub(crate) struct Pool {
     /// Weights for a forecast from the last day.
     pub(crate) weights: Weights,
+    /// What is believed of the forecast at each node.
+    beliefs: [Belief; NODES.len()],
+    /// What the same phase of the pattern says.
+    phases: Option<Phases>,
     /// At each node, the errors of the forecasts that would have been made, oldest first.
     pub(crate) errors: [Vec<PastError>; NODES.len()],
     tuning: Tuning,
@@ -43,17 +50,22 @@ impl Pool {
         let stride = stride(days);
         let newest = days - 1;
         let is_origin = |day: usize| day >= LEAST_HISTORY && (newest - day).is_multiple_of(stride);
-        let at_nodes: Vec<[[f64; RULES]; NODES.len()]> = paths
-            .iter()
-            .map(|rules| NODES.map(|node| rules.map(|path| path.at(node as f64))))
-            .collect();
+        // of what comes after the last day nobody learns how wrong it is
+        let due = |day: usize| NODES.partition_point(|node| day + node <= newest);
+        let at_nodes = rules::at_nodes(paths, due);
         let pattern = clean.pattern.as_ref();
+        let phases = pattern.map(Phases::of);
+        let phase =
+            |day: usize, days: usize| phases.map_or(0.0, |phases| phases.at(daily, day, days));
         let first_origin = pattern.map_or(0, Pattern::known_from);
         let mut judged = Judged::new(tuning);
-        let mut forecasts: Vec<[f64; NODES.len()]> = vec![[0.0; NODES.len()]; days];
+        let mut skill = Skill::new(stride, phases.is_some());
+        let mut said: Vec<[f64; NODES.len()]> = vec![[0.0; NODES.len()]; days];
+        let mut forecasts: Vec<[Said; NODES.len()]> = vec![[Said::default(); NODES.len()]; days];
         let mut errors: [Vec<PastError>; NODES.len()] = Default::default();
         for day in 0..days {
             judged.grow_old();
+            skill.grow_old();
             for (x, &node) in NODES.iter().enumerate() {
                 let Some(origin) = day.checked_sub(node) else {
                     break;
@@ -73,41 +85,72 @@ impl Pool {
                     let naive = daily.y[day] - daily.y[origin];
                     errors[x].push(PastError {
                         origin,
-                        bytes: naive - forecasts[origin][x],
+                        bytes: naive - said[origin][x],
                         naive,
                     });
+                    let jumped = if node >= DRIFT_FROM_DAYS {
+                        0.0
+                    } else {
+                        clean.jumped(origin, day)
+                    };
+                    skill.add(x, naive - jumped, forecasts[origin][x], phase(origin, node));
                 }
             }
             if is_origin(day) {
-                let weights = judged.weights();
-                for x in 0..NODES.len() {
-                    forecasts[day][x] = trimmed_mean(&weights[x], &at_nodes[day][x], &tuning);
+                let due = due(day);
+                let weights = judged.weights(due);
+                for x in 0..due {
+                    forecasts[day][x].inflow =
+                        trimmed_mean(&weights[x], &at_nodes[day][x], &tuning);
                 }
                 if let Some(pattern) = pattern.filter(|_| day >= first_origin) {
                     let until = newest.min(day + NODES[NODES.len() - 1]);
-                    let rate = forecasts[day][MONTH] / NODES[MONTH] as f64;
-                    let steps = pattern.expected(daily, &clean.inflow_with_steps, day, until, rate);
-                    for (x, &node) in NODES.iter().enumerate() {
-                        forecasts[day][x] += steps_within(&steps, node);
+                    let steps = pattern.expected(daily, &clean.inflow_with_steps, day, until);
+                    for (said, node) in forecasts[day].iter_mut().zip(NODES).take(due) {
+                        *said = with_steps(&steps, said.inflow, node as f64);
                     }
+                }
+                for (x, belief) in skill.beliefs().into_iter().enumerate().take(due) {
+                    said[day][x] = belief.of(forecasts[day][x], || phase(day, NODES[x]));
                 }
             }
         }
         Self {
-            weights: judged.weights(),
+            weights: judged.weights(NODES.len()),
+            phases,
+            beliefs: skill.beliefs(),
             errors,
             tuning,
         }
     }
 
-    /// What is expected to come in a day, by the rules together.
-    pub(crate) fn rate(&self, paths: &[Path; RULES]) -> f64 {
-        let days = NODES[MONTH] as f64;
-        self.at(paths, days) / days
+    /// What is forecast `days` ahead of the last day of `daily`, from the rules' paths and the steps that are due.
+    pub(crate) fn forecast(
+        &self,
+        daily: &Daily,
+        paths: &[Path; RULES],
+        expected: &[Expected],
+        days: f64,
+    ) -> f64 {
+        let trend = self.at(paths, days);
+        let said = with_steps(expected, trend, days);
+        let phase = || {
+            self.phases.map_or(0.0, |phases| {
+                phases.at(daily, daily.len() - 1, whole(days.floor()))
+            })
+        };
+        let (x, share) = between_nodes(days);
+        let mut belief = self.beliefs[x];
+        if share > 0.0 {
+            let next = self.beliefs[x + 1];
+            belief.inflow += share * (next.inflow - belief.inflow);
+            belief.phase += share * (next.phase - belief.phase);
+        }
+        belief.of(said, phase)
     }
 
     /// What the rules say together about `days` ahead.
-    pub(crate) fn at(&self, paths: &[Path; RULES], days: f64) -> f64 {
+    fn at(&self, paths: &[Path; RULES], days: f64) -> f64 {
         let values = paths.map(|path| path.at(days));
         let (x, share) = between_nodes(days);
         let near = trimmed_mean(&self.weights[x], &values, &self.tuning);
@@ -123,10 +166,25 @@ pub(crate) fn stride(days: usize) -> usize {
     days.div_ceil(MAX_ORIGINS)
 }
 
-/// The bytes of the steps within `days`, of pairs of days and running sums.
-pub(crate) fn steps_within(expected: &[(usize, f64)], days: usize) -> f64 {
-    let count = expected.partition_point(|&(day, _)| day <= days);
-    count.checked_sub(1).map_or(0.0, |last| expected[last].1)
+/// What is said of `days` ahead, if so much comes in until then, with the steps that are due.
+fn with_steps(expected: &[Expected], inflow: f64, days: f64) -> Said {
+    let within = expected.partition_point(|step| step.days as f64 <= days);
+    let Some(step) = within.checked_sub(1).map(|last| expected[last]) else {
+        return Said { inflow, due: 0.0 };
+    };
+    let inflow = inflow + step.days_of_inflow * inflow / days;
+    // steps that gave back just what came in are certain
+    if step.is_exact {
+        Said {
+            inflow,
+            due: step.bytes,
+        }
+    } else {
+        Said {
+            inflow: inflow + step.bytes,
+            due: 0.0,
+        }
+    }
 }
 
 /// The node at or before `days`, and how far (in logarithms) it is to the next one.

@@ -5,6 +5,7 @@ use super::grid::Daily;
 use super::smoothing;
 use super::stats::median;
 use super::tuning::Tuning;
+use super::tuning::pool::NODES;
 use super::tuning::rules::{
     GROWTH_DAYS, HALF_LIVES, LONG_DAYS, LONGEST_GROWTH, SETTLES, SETTLES_FROM_DAYS, WINDOWS, YEAR,
 };
@@ -46,11 +47,16 @@ impl Path {
 
     /// Bytes above the present value after `days`.
     pub(crate) fn at(&self, days: f64) -> f64 {
+        self.along(days, |keeps| damped(keeps, days))
+    }
+
+    /// The same, where the sum of a share's powers up to `days` is known.
+    fn along(&self, days: f64, damped: impl Fn(f64) -> f64) -> f64 {
         let length = match self.bend {
             Bend::Straight => days,
-            Bend::Damped(keeps) => damped(keeps, days),
+            Bend::Damped(keeps) => damped(keeps),
             Bend::Settling { keeps, excess } => {
-                return self.slope * days + excess * damped(keeps, days);
+                return self.slope * days + excess * damped(keeps);
             }
             Bend::Growing(rate) => {
                 let growing = days.min(LONGEST_GROWTH);
@@ -64,6 +70,34 @@ impl Path {
 /// The sum of a share's powers from 1 to `days`.
 fn damped(keeps: f64, days: f64) -> f64 {
     keeps * (1.0 - keeps.powf(days)) / (1.0 - keeps)
+}
+
+/// What each path says at the nodes, of day `i` at the first `due(i)` of them.
+pub(crate) fn at_nodes(
+    paths: &[[Path; RULES]],
+    due: impl Fn(usize) -> usize,
+) -> Vec<[[f64; RULES]; NODES.len()]> {
+    let smoothed = paths.first().map_or(0.0, |rules| match rules[0].bend {
+        Bend::Damped(keeps) => keeps,
+        _ => 0.0,
+    });
+    // powers are dear, and of two shares only
+    let lengths = NODES.map(|node| [SETTLES, smoothed].map(|keeps| damped(keeps, node as f64)));
+    paths
+        .iter()
+        .enumerate()
+        .map(|(day, rules)| {
+            let mut said = [[0.0; RULES]; NODES.len()];
+            for x in 0..due(day) {
+                let [settling, damped] = lengths[x];
+                for (said, path) in said[x].iter_mut().zip(rules) {
+                    let length = |keeps: f64| if keeps == SETTLES { settling } else { damped };
+                    *said = path.along(NODES[x] as f64, length);
+                }
+            }
+            said
+        })
+        .collect()
 }
 
 /// Every rule's path from every day of the history.

@@ -111,6 +111,8 @@ pub(super) mod pattern {
     pub(crate) const STANDS_OUT_MEDIANS: f64 = 3.0;
     /// and is at least this share of the size.
     pub(crate) const STANDS_OUT_SHARE: f64 = 0.002;
+    /// What the size gains over whole periods is taken from so many days.
+    pub(crate) const DRIFT_DAYS: f64 = 84.0;
     /// Pitches may differ by this share of the period (and always by a day).
     pub(crate) const JITTER: f64 = 0.15;
     /// Fewer steps are no pattern,
@@ -135,7 +137,7 @@ pub(super) mod pattern {
 pub(super) mod calendar {
     /// History before this says little about how partitions are dropped now.
     pub(crate) const LONGEST_DAYS: usize = 450;
-    /// Of all bytes that went, so much went on the day of the calendar.
+    /// Of all bytes that went, so much went on the day of the calendar, the largest drop there left out.
     pub(crate) const SHARE_OF_LOSS: f64 = 0.9;
     /// What went comes to at least this share of the largest size.
     pub(crate) const MATERIAL: f64 = 0.05;
@@ -144,6 +146,9 @@ pub(super) mod calendar {
     /// A last drop longer ago than this many periods is the end of the pattern: one may fail to come, because nothing
     /// came in.
     pub(crate) const OVERDUE: f64 = 2.3;
+    /// Of the drops, one in so many at least follows one a period before: what drops every other time has a longer
+    /// period.
+    pub(crate) const ONE_IN_A_ROW: usize = 4;
     /// So many drops on one day of the week make a pattern: by chance they come so in one of 7^4 cases.
     pub(crate) const LEAST_WEEKLY: usize = 5;
     /// Of these days since the first drop, so many had one.
@@ -200,8 +205,6 @@ pub(super) mod smoothing {
 pub(super) mod pool {
     /// Horizons, in days, at which rules are judged and errors are collected.
     pub(crate) const NODES: [usize; 8] = [1, 2, 4, 7, 14, 30, 60, 90];
-    /// The node whose slope is the rate at which steps of a pattern are expected to grow.
-    pub(crate) const MONTH: usize = 5;
     /// From this horizon on rules are judged with one-off steps in what came: over a month and more, steps that come
     /// now and then are drift, and rules that leave them out are too low.
     pub(crate) const DRIFT_FROM_DAYS: usize = 30;
@@ -219,6 +222,22 @@ pub(super) mod pool {
     pub(crate) const STILL_WITHIN: (f64, f64) = (7.0, 90.0);
 }
 
+/// Constants of how far the common forecast is believed.
+pub(super) mod skill {
+    /// What was missed loses half of its weight in so many days.
+    pub(crate) const HALF_LIFE_DAYS: f64 = 250.0;
+    /// How far the record at one horizon counts at another: e-fold for this distance of logarithms.
+    pub(crate) const NEAR: f64 = 1.0;
+    /// So many independent errors carry half of the power.
+    pub(crate) const HALF_EVIDENCE: f64 = 3.0;
+    /// Candidates weigh by this power of their inverse errors, when there is any amount of evidence.
+    pub(crate) const POWER: f64 = 8.0;
+    /// The whole forecast, and what the same phase says, weigh so many times as much as half of it or nothing.
+    pub(crate) const PRIOR: f64 = 4.0;
+    /// Candidates are not told apart by less than this share of the error of the forecast.
+    pub(crate) const RIDGE: f64 = 0.05;
+}
+
 /// Constants of the bounds. What is said of 90 days begins at 7 and grows with the logarithm of the horizon.
 pub(super) mod interval {
     /// Bounds change their manner between these horizons, in days.
@@ -228,13 +247,13 @@ pub(super) mod interval {
     /// Independent errors per horizon's length of history: neighbouring ones overlap.
     pub(crate) const INDEPENDENT: f64 = 2.0;
     /// So many standard errors more are the 80 % bounds raised by at 90 days: the past errors there are few.
-    pub(crate) const RAISED_FAR: f64 = 0.1;
+    pub(crate) const RAISED_FAR: f64 = 0.3;
     /// How many standard errors of its quantile the 95 % bound is raised by: few errors tell it.
     pub(crate) const RAISED95: f64 = 1.0;
     /// The 95 % bounds are at least this many times the 80 % ones, and
     pub(crate) const LEAST_RATIO: f64 = 1.5;
     /// so much more at 90 days, where a whole history holds a few independent errors.
-    pub(crate) const LEAST_RATIO_FAR: f64 = 0.7;
+    pub(crate) const LEAST_RATIO_FAR: f64 = 1.0;
     /// This share of a past error at 90 days is scaled by the size now over the size then: errors grow with what
     /// grows.
     pub(crate) const GROWS: f64 = 0.3;
@@ -248,6 +267,17 @@ pub(super) mod interval {
     pub(crate) const EXPONENTS: (f64, f64) = (0.8, 1.3);
     /// to this where history cannot tell the power.
     pub(crate) const EXPONENT: f64 = 0.9;
+    /// The quantiles of errors with jumps one way that bounds reach to: beyond the 80 % bounds lies a tenth on either
+    /// side,
+    pub(crate) const WITH_JUMPS80: f64 = 0.9;
+    /// and beyond the 95 % ones a fortieth.
+    pub(crate) const WITH_JUMPS95: f64 = 0.975;
+    /// At 90 days the 95 % bounds are at least this share of the growth away that is expected until then: a rate that
+    /// was steady for as long as anybody looked may change tomorrow.
+    pub(crate) const RATE_CHANGES: f64 = 0.7;
+    /// What jumps add grows with the horizon to this power past what history can check: they come now and then, in
+    /// either direction.
+    pub(crate) const JUMPS_EXPONENT: f64 = 0.5;
     /// Share of the size below which a width is noise of rounding.
     pub(crate) const FLOOR: f64 = 1e-6;
     /// No quantile is above this.
@@ -258,9 +288,10 @@ pub(super) mod interval {
 
 /// Constants of the first passage.
 pub(super) mod passage {
-    /// A series that moves in jumps meets a limit before its smooth path does, so that the median of the first
-    /// passage is a little earlier than the path's: by this share of the 80 % half-width.
-    pub(crate) const JUMPS_AHEAD: f64 = 0.1;
+    /// A series that moves in jerks meets a limit before its smooth path does, so that the median of the first passage
+    /// is a little earlier than the path's: by this share of the 80 % half-width without jumps. One jump in the past is
+    /// no reason to expect the next one before the path arrives.
+    pub(crate) const JERKS_AHEAD: f64 = 0.2;
 }
 
 /// Constants of the record.
