@@ -8,6 +8,7 @@ mod churn;
 mod exact;
 mod machine;
 mod migration;
+mod pulse;
 mod report;
 mod rounds;
 mod serving;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let result = match args.as_slice() {
         [command, url, way] if command == exact::VISIT_ONCE => visit_once(url, way),
+        [command] if command == "pulse" => pulses_alone(),
         _ => run(),
     };
     match result {
@@ -64,6 +66,7 @@ fn run() -> Result<ExitCode> {
     let mut report = Report::default();
     let mut memory = rounds::measure(&bed, &runtime, rounds, &mut report)?;
     exact::check(&bed, &runtime, &mut report)?;
+    pulse::check(&bed, &runtime, &mut report)?;
     serving::check(&bed, &mut report)?;
     migration::check(&bed, &runtime, &mut memory, &mut report)?;
     churn::check(&bed, &runtime, &mut memory, churn_seconds, &mut report)?;
@@ -80,6 +83,20 @@ fn run() -> Result<ExitCode> {
             say(&format!("{missed} of the bars were missed"));
             ExitCode::FAILURE
         }
+    })
+}
+
+/// `plimsoll-bench pulse`: nothing but what a pulse costs. Printed, and not kept.
+fn pulses_alone() -> Result<ExitCode> {
+    let tables: u32 = setting("PLIMSOLL_BENCH_TABLES", TABLES)?;
+    let bed = Bed::make(tables)?;
+    say(&machine::describe(&bed, 1)?);
+    let mut report = Report::default();
+    pulse::check(&bed, &Runtime::new()?, &mut report)?;
+    Ok(if report.missed() == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 

@@ -1,10 +1,10 @@
-//! How many bytes a server may use: as configured, or as this host's file system says.
+//! How many bytes a server may use, as this host's file systems say.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use plimsoll_core::capacity::{Capacity, CapacitySource};
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::instance::{Figure, InstanceFacts};
@@ -12,60 +12,6 @@ use tokio::time::Instant;
 
 use crate::session::Session;
 use crate::volumes::{Directories, Found, OfServer, Volumes};
-
-/// What the configuration says about one instance. It goes before what the file system says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ConfiguredCapacity {
-    /// Bytes that the whole instance may use.
-    pub instance_bytes: Option<u64>,
-    /// Bytes that a tablespace may use, by its name.
-    pub tablespace_bytes: BTreeMap<String, u64>,
-}
-
-impl ConfiguredCapacity {
-    /// Puts the configured figures in place of those that were read.
-    ///
-    /// What is said of the whole instance also holds for `pg_default` and `pg_global`, which lie in
-    /// its data directory, and for WAL, logs and each tablespace of which nothing else is known.
-    pub fn apply(&self, facts: &mut InstanceFacts) {
-        if let Some(bytes) = self.instance_bytes {
-            let configured = configured(bytes, &facts.capacity, &Place::Data);
-            for other in [&mut facts.wal.capacity, &mut facts.log_capacity] {
-                if other.known().is_none() || pool(other) == pool(&facts.capacity) {
-                    *other = configured.clone();
-                }
-            }
-            facts.capacity = configured;
-        }
-        for tablespace in facts.tablespaces.each_mut() {
-            let place = Place::of_tablespace(&tablespace.name);
-            if let Some(own) = self.tablespace_bytes.get(&tablespace.name) {
-                tablespace.capacity = configured(*own, &tablespace.capacity, &place);
-            } else if self.instance_bytes.is_some()
-                && (place == Place::Data || tablespace.capacity.known().is_none())
-            {
-                tablespace.capacity = facts.capacity.clone();
-            }
-        }
-    }
-}
-
-/// The number, for the volume that was found or else for one of its own.
-fn configured(bytes: u64, found: &Figure<Capacity>, place: &Place) -> Figure<Capacity> {
-    Figure::Known(Capacity {
-        capacity_bytes: bytes,
-        used_bytes: None,
-        available_bytes: None,
-        source: CapacitySource::Config,
-        path: None,
-        mount_point: None,
-        pool: pool(found).map_or_else(|| place.to_string(), str::to_owned),
-    })
-}
-
-fn pool(figure: &Figure<Capacity>) -> Option<&str> {
-    figure.known().map(|capacity| capacity.pool.as_str())
-}
 
 /// How long this host's file systems may take to answer.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -93,19 +39,20 @@ pub(crate) async fn look(
         .limits()
         .deadline
         .saturating_duration_since(Instant::now());
+    let at = Timestamp::now();
     let found = VOLUMES
         .of_server(session, &directories, LIMIT.min(left))
         .await;
-    facts.capacity = figure_of(&found, &Place::Data);
-    facts.wal.capacity = figure_of(&found, &Place::Wal);
-    facts.log_capacity = figure_of(&found, &Place::Log);
+    facts.capacity = figure_of(&found, &Place::Data, at);
+    facts.wal.capacity = figure_of(&found, &Place::Wal, at);
+    facts.log_capacity = figure_of(&found, &Place::Log, at);
     for tablespace in facts.tablespaces.each_mut() {
         let place = Place::of_tablespace(&tablespace.name);
-        tablespace.capacity = figure_of(&found, &place);
+        tablespace.capacity = figure_of(&found, &place, at);
     }
 }
 
-fn figure_of(found: &OfServer, place: &Place) -> Figure<Capacity> {
+fn figure_of(found: &OfServer, place: &Place, at: Timestamp) -> Figure<Capacity> {
     let (path, found) = match found {
         Ok(found) => match found.get(place) {
             Some((path, found)) => (path, found),
@@ -117,9 +64,10 @@ fn figure_of(found: &OfServer, place: &Place) -> Figure<Capacity> {
         Figure::Absent(reason) => Figure::Absent(reason.clone()),
         Figure::Known(Found { pool, space }) => Figure::Known(Capacity {
             capacity_bytes: space.capacity_bytes,
-            used_bytes: Some(space.used_bytes),
-            available_bytes: Some(space.available_bytes),
+            used_bytes: space.used_bytes,
+            available_bytes: space.available_bytes,
             source: CapacitySource::Statvfs,
+            source_at: Some(at),
             path: path
                 .as_ref()
                 .map(|path| path.to_string_lossy().into_owned()),
@@ -128,6 +76,3 @@ fn figure_of(found: &OfServer, place: &Place) -> Figure<Capacity> {
         }),
     }
 }
-
-#[cfg(test)]
-mod tests;

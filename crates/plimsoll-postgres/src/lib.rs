@@ -33,7 +33,6 @@ mod transactions;
 mod visit;
 mod volumes;
 
-pub use crate::capacity::ConfiguredCapacity;
 pub use crate::databases::databases;
 pub use crate::error::VisitError;
 pub use crate::facts::facts;

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use plimsoll_core::Oid;
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::part::{Kind, Part, Source};
-use plimsoll_core::disk::pulse::{Pulse, Rewriting, Writer};
+use plimsoll_core::disk::pulse::{Pulse, Rewriting, Space, Writer};
 use plimsoll_core::disk::wal::Limits;
 use plimsoll_core::instance::Figure;
 use plimsoll_core::name;
@@ -87,6 +87,7 @@ pub async fn pulse(
         volumes: BTreeMap::new(),
         found: BTreeMap::new(),
         directories: BTreeMap::new(),
+        declared: BTreeMap::new(),
         lost: BTreeMap::new(),
         host: String::new(),
         not_found: None,
@@ -410,7 +411,11 @@ async fn look_at_volumes(
         match figure {
             Figure::Known(found) => {
                 pulse.found.insert(place, found.pool.clone());
-                pulse.volumes.insert(found.pool, Figure::Known(found.space));
+                let space = Space {
+                    source_at: Some(pulse.at),
+                    ..found.space
+                };
+                pulse.volumes.insert(found.pool, Figure::Known(space));
             }
             Figure::Absent(reason) => {
                 pulse.lost.insert(place, reason);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use plimsoll_core::capacity::CapacitySource;
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::mounts::{mount_of, mounts};
 use plimsoll_core::disk::pulse::Space;
@@ -240,10 +241,12 @@ fn look_at(path: &Path) -> Result<Found, String> {
             mount_point: mount.mount_point.to_string_lossy().into_owned(),
             fs_type: mount.fs_type.clone(),
             capacity_bytes: bytes(volume.f_blocks),
-            used_bytes: bytes(volume.f_blocks.saturating_sub(volume.f_bfree)),
-            available_bytes: bytes(volume.f_bavail),
+            used_bytes: Some(bytes(volume.f_blocks.saturating_sub(volume.f_bfree))),
+            available_bytes: Some(bytes(volume.f_bavail)),
             inodes_total: counted.then_some(volume.f_files),
             inodes_available: counted.then_some(volume.f_favail),
+            source: CapacitySource::Statvfs,
+            source_at: None,
         },
     })
 }
@@ -263,7 +266,7 @@ mod tests {
             .look(&directories, Duration::from_secs(5))
             .await;
         let here = found[folder.path()].known().unwrap();
-        assert!(here.space.available_bytes <= here.space.capacity_bytes);
+        assert!(here.space.available_bytes <= Some(here.space.capacity_bytes));
         assert!(
             folder
                 .path()

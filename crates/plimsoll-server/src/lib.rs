@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod ask;
+pub mod capacity;
 pub mod clock;
 pub mod disk;
 pub mod followers;

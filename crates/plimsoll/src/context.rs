@@ -222,7 +222,8 @@ impl Context {
         };
         drop(spinner);
         let mut snapshot = snapshot.with_context(|| format!("visiting {}", target.url))?;
-        watched.capacity().apply(&mut snapshot.facts);
+        let declared = watched.capacities().ask(now).await;
+        declared.apply_to_facts(&mut snapshot.facts);
         if let Err(error) = self.keep_alias(target, &snapshot).await {
             tracing::debug!(%error, "storage.alias.not_kept");
         }

@@ -1,7 +1,8 @@
 //! Small volumes under a temporary server, mounted where this user may: tests of what lies on which volume.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use crate::server::Server;
 
@@ -10,6 +11,8 @@ use crate::server::Server;
 #[derive(Debug)]
 pub struct Volume {
     path: PathBuf,
+    /// What holds a mount that never answers.
+    holder: Option<Child>,
 }
 
 impl Volume {
@@ -52,11 +55,43 @@ impl Volume {
         let shown = path.to_string_lossy().into_owned();
         args.push(&shown);
         run("mount", &args)?;
-        let volume = Self { path };
+        let volume = Self { path, holder: None };
         // It belongs to whoever the server runs as.
         let owner = format!("--reference={}", server.data_dir().display());
         run("chown", &[&owner, &shown])?;
         Ok(volume)
+    }
+
+    /// A file system that never answers, as one of a network whose server is gone: until this is dropped.
+    ///
+    /// # Errors
+    /// With the reason where this user may not mount.
+    pub fn hung(server: &Server, name: &str) -> Result<Self, String> {
+        let path = server
+            .make_folder(name)
+            .map_err(|error| error.to_string())?;
+        // One in user space whose requests nobody reads.
+        let script = "exec 3<>/dev/fuse && \
+            mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 hung \"$1\" && echo mounted && read -r _";
+        let mut holder = Command::new("sh")
+            .args(["-c", script, "sh", &path.to_string_lossy()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("sh: {error}"))?;
+        let mut said = String::new();
+        if let Some(output) = holder.stdout.as_mut() {
+            let _ = BufReader::new(output).read_line(&mut said);
+        }
+        if said.trim() != "mounted" {
+            let _ = holder.wait();
+            return Err("mount: no file system in user space".to_owned());
+        }
+        Ok(Self {
+            path,
+            holder: Some(holder),
+        })
     }
 
     /// Where it is mounted.
@@ -96,6 +131,11 @@ impl Volume {
 
 impl Drop for Volume {
     fn drop(&mut self) {
+        if let Some(mut holder) = self.holder.take() {
+            // Whoever waits for it is told that nobody is there.
+            let _ = holder.kill();
+            let _ = holder.wait();
+        }
         let _ = run("umount", &["-l", &self.path.to_string_lossy()]);
     }
 }

@@ -1,5 +1,6 @@
 //! The disk as a whole: volumes and the parts that fill them, how fast, why, and what would help.
 
+pub mod declared;
 pub mod help;
 pub mod kept;
 pub mod layout;

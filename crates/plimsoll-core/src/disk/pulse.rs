@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::layout::Place;
 use super::part::Part;
 use super::wal::{Holder, Limits};
+use crate::capacity::CapacitySource;
 use crate::instance::Figure;
 
 /// One pulse. Each fact stands on its own: one that could not be read is absent with its reason.
@@ -31,6 +32,9 @@ pub struct Pulse {
     pub writers: Figure<Vec<Writer>>,
     /// Every volume that was found, by its pool.
     pub volumes: BTreeMap<String, Figure<Space>>,
+    /// Which pool the configuration says that a place lies on.
+    #[serde(default)]
+    pub declared: BTreeMap<Place, String>,
     /// Which pool each place lies on, as far as it was found.
     pub found: BTreeMap<Place, String>,
     /// Where the directories of those places are, as `name::of_bytes` writes paths: what a server that does not answer
@@ -80,18 +84,24 @@ pub struct Writer {
 /// What a volume has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Space {
-    /// The mount point that it was looked at by.
+    /// The mount point that it was looked at by; empty where it was not looked at from this host.
     pub mount_point: String,
     /// `ext4`, `btrfs`, ...
     pub fs_type: String,
     /// Bytes in all.
     pub capacity_bytes: u64,
-    /// Bytes in use.
-    pub used_bytes: u64,
-    /// Bytes that an ordinary process may still use: without root's reserve.
-    pub available_bytes: u64,
+    /// Bytes in use; none where only a number is known of it.
+    pub used_bytes: Option<u64>,
+    /// Bytes that an ordinary process may still use: without root's reserve. None where only a number is known of it.
+    pub available_bytes: Option<u64>,
     /// Inodes in all; none where they are not counted.
     pub inodes_total: Option<u64>,
     /// Inodes that are left.
     pub inodes_available: Option<u64>,
+    /// Where all this comes from.
+    #[serde(default)]
+    pub source: CapacitySource,
+    /// When it was read; none for a number of the configuration.
+    #[serde(default)]
+    pub source_at: Option<Timestamp>,
 }

@@ -11,7 +11,7 @@ use super::pace::{Full, pace, without_rewrites};
 use super::pace::{Pace, Rewrite};
 use super::part::{Kind, Part};
 use super::pulse::Pulse;
-use super::volume::known_bytes;
+use super::volume::{NUMBER_ALONE, known_bytes};
 use super::wal::{Holder, bytes_per_hour};
 use super::why::{Cause, Note, why};
 
@@ -58,9 +58,11 @@ pub struct Volume {
     pub inodes_total: Option<u64>,
     /// Inodes that are left.
     pub inodes_available: Option<u64>,
-    /// Where capacity and use come from: `statvfs`, or none.
+    /// Why its dates are later than the truth, if they are.
+    pub late: Option<String>,
+    /// Where capacity and use come from: `config`, `command`, `prometheus`, `path`, `statvfs`, or none.
     pub source: Option<&'static str>,
-    /// When that was read.
+    /// When that was read; none for a number of the configuration.
     #[serde(serialize_with = "crate::time::serialize")]
     pub source_at: Option<Timestamp>,
     /// Why it is not known.
@@ -250,9 +252,22 @@ impl Memory {
             .map(|(place, _)| place)
             .collect();
         let pulse = self.last.as_ref();
-        let pace = match space {
-            Some(space) => {
-                pace_of(pool, pulse, space.available_bytes, now).map_err(|error| error.to_string())
+        let parts = pool
+            .parts
+            .back()
+            .map(|(_, parts)| parts.as_slice())
+            .unwrap_or_default();
+        // Of a number alone what is known is taken off: what else is there makes the dates late.
+        let known = known_bytes(parts);
+        let available = space.map(|space| {
+            let known = u64::try_from(known).unwrap_or(0);
+            let left = space.capacity_bytes.saturating_sub(known);
+            space.available_bytes.unwrap_or(left)
+        });
+        let late = space.filter(|space| space.available_bytes.is_none());
+        let pace = match available {
+            Some(available) => {
+                pace_of(pool, pulse, available, now).map_err(|error| error.to_string())
             }
             None => Err(pool.space.reason().unwrap_or_default().to_owned()),
         };
@@ -264,19 +279,16 @@ impl Memory {
         let older = older.and_then(|look| Some((look.at, look.parts(name)?)));
         let before = older.as_ref().or_else(|| pool.parts_at(since));
         let before = before.filter(|(at, _)| Some(*at) < newest);
-        let parts = pool
-            .parts
-            .back()
-            .map(|(_, parts)| parts.as_slice())
-            .unwrap_or_default();
         let notes = pulse.map_or_else(Vec::new, |pulse| notes(pulse, on.contains(&&Place::Wal)));
         let causes = before.map_or_else(Vec::new, |(at, before)| why(before, parts, *at, &notes));
         let dates = |pace: &Pace| {
-            let Full { low, mid, high } = pace.full(space?.available_bytes, now);
+            let Full { low, mid, high } = pace.full(available?, now);
             Some(Dates { low, mid, high })
         };
         Volume {
-            name: space.map(|space| space.mount_point.clone()),
+            name: space
+                .map(|space| space.mount_point.clone())
+                .filter(|mount_point| !mount_point.is_empty()),
             pool: name.to_owned(),
             assumed: self
                 .places
@@ -284,13 +296,14 @@ impl Memory {
                 .any(|lies| lies.pool == name && lies.assumed),
             places: on.iter().map(ToString::to_string).collect(),
             capacity_bytes: space.map(|space| space.capacity_bytes),
-            used_bytes: space.map(|space| space.used_bytes),
-            known_bytes: known_bytes(parts),
-            available_bytes: space.map(|space| space.available_bytes),
+            used_bytes: space.and_then(|space| space.used_bytes),
+            known_bytes: known,
+            available_bytes: space.and_then(|space| space.available_bytes),
+            late: late.map(|_| format!("{NUMBER_ALONE}, so the dates are late")),
             inodes_total: space.and_then(|space| space.inodes_total),
             inodes_available: space.and_then(|space| space.inodes_available),
-            source: space.map(|_| "statvfs"),
-            source_at: space.and_then(|_| pool.parts.back().map(|(at, _)| *at)),
+            source: space.map(|space| space.source.as_str()),
+            source_at: space.and_then(|space| space.source_at),
             unknown: pool.space.reason().map(str::to_owned),
             parts: parts
                 .iter()

@@ -8,6 +8,10 @@ use jiff::Timestamp;
 
 use super::part::{Kind, Part};
 
+/// Why it is not known what a volume uses of which only a number is configured.
+pub const NUMBER_ALONE: &str =
+    "only a number is known of the volume: what else lies there is not seen";
+
 /// Whether sizes of files are what they take of the volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileSystem {

@@ -187,13 +187,13 @@ on_every_major! {
         let space = seen.volumes[&seen.found[&Place::Data]].known().unwrap();
         assert_eq!(seen.found[&Place::Data], seen.found[&Place::Wal]);
         let here: Vec<Part> = all.iter().map(|(_, part)| part.clone()).collect();
-        let full = full_look(Ok(space.used_bytes), here, FileSystem::of(&space.fs_type), seen.at);
-        assert_eq!(known_bytes(&full), i64::try_from(space.used_bytes).unwrap());
+        let full = full_look(Ok(space.used_bytes.unwrap()), here, FileSystem::of(&space.fs_type), seen.at);
+        assert_eq!(known_bytes(&full), i64::try_from(space.used_bytes.unwrap()).unwrap());
         let later = look(&session).await;
         let space = later.volumes[&later.found[&Place::Data]].known().unwrap();
         let parts = later.parts.iter().map(|(_, part)| part.clone()).collect();
-        let at_pulse = at_pulse(Ok(space.used_bytes), parts, &full, later.at);
-        assert_eq!(known_bytes(&at_pulse), i64::try_from(space.used_bytes).unwrap());
+        let at_pulse = at_pulse(Ok(space.used_bytes.unwrap()), parts, &full, later.at);
+        assert_eq!(known_bytes(&at_pulse), i64::try_from(space.used_bytes.unwrap()).unwrap());
 
         // Without the walk: where there are more tablespaces, those are known, and no byte counts twice.
         run(server, &["create role plain login", "grant pg_monitor to plain"]);

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::part::{Kind, Part};
 use plimsoll_core::disk::pulse::{Pulse, Space};
-use plimsoll_core::disk::volume::{FileSystem, at_pulse, full_look, known_bytes};
+use plimsoll_core::disk::volume::{FileSystem, at_pulse, full_look, known_bytes, scale};
 use plimsoll_core::disk::why::why;
-use plimsoll_postgres::{Volumes, rest_of_disk};
+use plimsoll_postgres::{Session, Volumes, rest_of_disk};
 use throwaway_postgres::{Installation, Server, Volume, say_volumes, test};
 
 use crate::pulse::{look, on_disk};
-use crate::session::open;
+use crate::session::{as_role, open};
 
 const MB: u64 = 1 << 20;
 
@@ -41,6 +41,135 @@ fn bytes(parts: &[Part], kind: Kind) -> i64 {
 
 throwaway_postgres::on_own_server! {
     wal_and_a_tablespace_on_volumes_of_their_own => elsewhere,
+    a_volume_that_compresses_one_that_is_full_and_one_that_hangs => odd,
+}
+
+async fn odd(installation: &Installation) {
+    if installation.major != 18 {
+        return;
+    }
+    let server = Server::start(&test::options(installation)).unwrap();
+    let session = open(&server.url("postgres")).await.unwrap();
+    let packed = Volume::of_file(&server, "packed", "btrfs", 400, "compress-force=zstd");
+    say_volumes(
+        "a compressed btrfs",
+        packed.as_ref().map(|_| ()).map_err(String::as_str),
+    );
+    if let Ok(volume) = packed {
+        compressed(&server, &session, &volume).await;
+    }
+    let small = Volume::of_file(&server, "small", "ext4", 32, "");
+    say_volumes(
+        "a small ext4 that is full",
+        small.as_ref().map(|_| ()).map_err(String::as_str),
+    );
+    if let Ok(volume) = small {
+        full(&volume).await;
+    }
+    let hung = Volume::hung(&server, "hung");
+    say_volumes(
+        "a mount that hangs",
+        hung.as_ref().map(|_| ()).map_err(String::as_str),
+    );
+    if let Ok(volume) = hung {
+        hangs(&server, volume).await;
+    }
+}
+
+/// What the file system saves is a part of its own, and negative.
+async fn compressed(server: &Server, session: &Session, volume: &Volume) {
+    let location = volume.make_folder(server, "space").unwrap();
+    let made = format!("create tablespace packed location '{}'", location.display());
+    for sql in [
+        made.as_str(),
+        "create table big tablespace packed as select repeat('x', 1000) from generate_series(1, 60000)",
+        "checkpoint",
+    ] {
+        server.sql("postgres", sql).unwrap();
+    }
+    let synced = std::process::Command::new("sync")
+        .arg("-f")
+        .arg(volume.path())
+        .status();
+    assert!(synced.unwrap().success());
+    let seen = look(session).await;
+    let on = Place::Tablespace("packed".to_owned());
+    let mut measured = parts(&seen, &on);
+    let rest = rest_of_disk(session, seen.at).await.unwrap();
+    measured.extend(
+        rest.into_iter()
+            .filter(|(place, _)| *place == on)
+            .map(|(_, part)| part),
+    );
+    let has = space(&seen, &on);
+    assert_eq!(has.fs_type, "btrfs");
+    let used = has.used_bytes.unwrap();
+    let full = full_look(Ok(used), measured, FileSystem::of(&has.fs_type), seen.at);
+    let size = server
+        .sql("postgres", "select pg_relation_size('big')")
+        .unwrap()[0][0]
+        .clone()
+        .unwrap();
+    assert_eq!(bytes(&full, Kind::Database), size.parse::<i64>().unwrap());
+    assert!(bytes(&full, Kind::FileSystem) < -(40 << 20), "{full:?}");
+    assert_eq!(known_bytes(&full), i64::try_from(used).unwrap());
+    // A forecast of such files is one of what they take.
+    assert!(scale(&full) < 0.4, "{}", scale(&full));
+    server
+        .sql("postgres", "drop table big; drop tablespace packed")
+        .unwrap();
+}
+
+/// What root keeps for itself is not available.
+async fn full(volume: &Volume) {
+    let volumes = Volumes::default();
+    let mut number = 0;
+    loop {
+        let found = volumes
+            .look(&[volume.path().to_path_buf()], Duration::from_secs(60))
+            .await;
+        let space = found[volume.path()].known().unwrap().space.clone();
+        if space.available_bytes == Some(0) {
+            let reserve = space.capacity_bytes - space.used_bytes.unwrap();
+            assert!(reserve > 0, "{space:?}");
+            return;
+        }
+        number += 1;
+        assert!(number < 1000, "{space:?}");
+        std::fs::write(volume.path().join(number.to_string()), vec![1; 256 << 10]).unwrap();
+    }
+}
+
+/// What does not answer costs itself, and is not asked again while it hangs.
+async fn hangs(server: &Server, volume: Volume) {
+    for sql in ["create role plain login", "grant pg_monitor to plain"] {
+        server.sql("postgres", sql).unwrap();
+    }
+    std::os::unix::fs::symlink(volume.path(), server.data_dir().join("log")).unwrap();
+    let session = open(&as_role(&server.url("postgres"), "plain"))
+        .await
+        .unwrap();
+    let volumes = Volumes::default();
+    for expect in ["did not answer", "still hangs"] {
+        let seen = plimsoll_postgres::pulse(&session, &volumes, Timestamp::now())
+            .await
+            .unwrap();
+        let reason = &seen.lost[&Place::Log];
+        assert!(reason.contains(expect), "{reason}");
+        assert!(seen.volumes[&seen.found[&Place::Data]].known().is_some());
+        assert_eq!(seen.found[&Place::Wal], seen.found[&Place::Data]);
+    }
+    // So does a visit.
+    let facts = plimsoll_postgres::facts(&session, &[]).await.unwrap();
+    assert!(
+        facts
+            .log_capacity
+            .reason()
+            .unwrap()
+            .contains("did not answer")
+    );
+    assert!(facts.capacity.known().is_some() && facts.wal.capacity.known().is_some());
+    drop(volume);
 }
 
 async fn elsewhere(installation: &Installation) {
@@ -82,7 +211,7 @@ async fn elsewhere(installation: &Installation) {
     );
 
     // A neighbour's file: unexplained at the next pulse, elsewhere at the next look, and the sum holds.
-    let used = |pulse: &Pulse| Ok(space(pulse, &Place::Wal).used_bytes);
+    let used = |pulse: &Pulse| Ok(space(pulse, &Place::Wal).used_bytes.unwrap());
     let full = full_look(
         used(&first),
         parts(&first, &Place::Wal),
@@ -98,7 +227,7 @@ async fn elsewhere(installation: &Installation) {
     let pulsed = at_pulse(used(&second), parts(&second, &Place::Wal), &full, second.at);
     assert_eq!(
         known_bytes(&pulsed),
-        i64::try_from(space(&second, &Place::Wal).used_bytes).unwrap()
+        i64::try_from(space(&second, &Place::Wal).used_bytes.unwrap()).unwrap()
     );
     assert_eq!(
         (
@@ -182,7 +311,7 @@ async fn elsewhere(installation: &Installation) {
     // Full, and stopped: the volume is looked at all the same.
     let filler = fast.path().join("filler");
     assert!(std::fs::write(&filler, vec![1; 32 << 20]).is_err());
-    assert_eq!(space(&look(&session).await, &on).available_bytes, 0);
+    assert_eq!(space(&look(&session).await, &on).available_bytes, Some(0));
     server.stop().unwrap();
     let found = Volumes::default()
         .look(&[wal.path().to_path_buf()], Duration::from_secs(5))

@@ -60,6 +60,8 @@ pub struct VolumeAnswer {
     pub inodes_total: Option<u64>,
     /// Inodes that are left.
     pub inodes_available: Option<u64>,
+    /// Why its dates are later than the truth: only a number is known of it, and not what else lies there.
+    pub late: Option<String>,
     /// Where capacity and use come from.
     #[schema(schema_with = schema::volume_source)]
     pub source: Option<String>,
@@ -219,6 +221,7 @@ fn volume(volume: &Volume) -> VolumeAnswer {
         available_bytes: volume.available_bytes,
         inodes_total: volume.inodes_total,
         inodes_available: volume.inodes_available,
+        late: volume.late.clone(),
         source: volume.source.map(str::to_owned),
         source_at: volume.source_at,
         unknown: volume.unknown.clone(),

@@ -118,14 +118,17 @@ pub struct TablespaceAnswer {
 pub struct CapacityAnswer {
     /// Bytes that may be used in all.
     pub capacity_bytes: Option<u64>,
-    /// Bytes in use on the volume by anything (`statvfs` only).
+    /// Bytes in use on the volume by anything, where the source says so.
     pub used_bytes: Option<u64>,
-    /// Bytes still free (`statvfs` only).
+    /// Bytes still free, where the source says so.
     pub available_bytes: Option<u64>,
     /// Where the number comes from.
     #[schema(schema_with = schema::capacity_source)]
     pub source: Option<CapacitySource>,
-    /// The directory that was looked at (`statvfs` only).
+    /// When that was read; null for a number of the configuration.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
+    pub source_at: Option<Timestamp>,
+    /// The directory that was looked at (`path` and `statvfs`).
     pub path: Option<String>,
     /// Why `capacity_bytes` is null.
     pub capacity_unknown: Option<String>,
@@ -281,6 +284,7 @@ fn seen(figure: &Figure<Capacity>) -> CapacityAnswer {
             used_bytes: capacity.used_bytes,
             available_bytes: capacity.available_bytes,
             source: Some(capacity.source),
+            source_at: capacity.source_at,
             path: capacity.path.clone(),
             capacity_unknown: None,
         },

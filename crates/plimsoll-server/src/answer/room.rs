@@ -1,6 +1,6 @@
 //! How far a size may grow, as answers show it.
 
-use plimsoll_core::capacity::CapacitySource;
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,15 +16,20 @@ pub struct RoomAnswer {
     pub limit_bytes: Option<u64>,
     /// Bytes that may be used in all, by anything.
     pub capacity_bytes: Option<u64>,
-    /// Bytes in use: of the volume by anything (`statvfs`), of the server as far as they can be seen
-    /// (`config`).
+    /// Bytes in use: of the volume by anything where the source says that, else by the server as far as they can be
+    /// seen; `late` says so then.
     pub used_bytes: Option<u64>,
     /// Bytes still free.
     pub available_bytes: Option<u64>,
     /// Where the number comes from: `asked` is the question's own limit.
     #[schema(schema_with = schema::room_source)]
     pub source: Option<&'static str>,
-    /// The directory that was looked at (`statvfs` only).
+    /// When that was read; null for a number of the configuration.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
+    pub source_at: Option<Timestamp>,
+    /// Why the date is later than the truth: only a number is known of the volume, and not what else lies there.
+    pub late: Option<String>,
+    /// The directory that was looked at (`path` and `statvfs`).
     pub path: Option<String>,
     /// The volume's mount point, where this host sees it.
     pub volume: Option<String>,
@@ -73,9 +78,10 @@ impl From<Room> for RoomAnswer {
             available_bytes: room.available_bytes,
             source: room.source.map(|source| match source {
                 RoomSource::Asked => "asked",
-                RoomSource::Capacity(CapacitySource::Config) => "config",
-                RoomSource::Capacity(CapacitySource::Statvfs) => "statvfs",
+                RoomSource::Capacity(source) => source.as_str(),
             }),
+            source_at: room.source_at,
+            late: room.late,
             path: room.path,
             volume: room.volume,
             pool: room.pool,

@@ -1,5 +1,6 @@
 //! How the domain's own words appear in the specification: strings with their allowed values.
 
+use plimsoll_core::capacity::CapacitySource;
 use plimsoll_core::snapshot::{Method, TableKind};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
@@ -82,7 +83,8 @@ pub(crate) fn unattributed_cause() -> Object {
 }
 
 pub(crate) fn capacity_source() -> Object {
-    words_or_null("Where the capacity comes from", &["config", "statvfs"])
+    let sources = CapacitySource::ALL.map(CapacitySource::as_str);
+    words_or_null("Where the capacity comes from", &sources)
 }
 
 pub(crate) fn wal_holder() -> Object {
@@ -136,10 +138,9 @@ pub(crate) fn job_outcome() -> Object {
 }
 
 pub(crate) fn room_source() -> Object {
-    words_or_null(
-        "Where the limit comes from",
-        &["asked", "config", "statvfs"],
-    )
+    let mut sources = vec!["asked"];
+    sources.extend(CapacitySource::ALL.map(CapacitySource::as_str));
+    words_or_null("Where the limit comes from", &sources)
 }
 
 fn shapes() -> [&'static str; 5] {

@@ -53,11 +53,19 @@ impl InstanceDisk {
     pub(super) async fn see(&self, visited_at: Option<Timestamp>, now: Timestamp) -> Seen {
         let is_due = self.state().is_full_due(visited_at, now);
         match self.ask(is_due, now).await {
-            Ok((pulse, full)) => Seen::Pulse(Box::new(pulse), full),
+            Ok((mut pulse, full)) => {
+                self.capacities.ask(now).await.apply(&mut pulse);
+                Seen::Pulse(Box::new(pulse), full)
+            }
             Err(error) => {
                 let last = self.state().memory.last_pulse().cloned();
                 let volumes = match last {
-                    Some(pulse) => volumes_of(&pulse, &self.volumes, VOLUMES_LIMIT).await,
+                    Some(mut pulse) => {
+                        pulse.volumes = volumes_of(&pulse, &self.volumes, VOLUMES_LIMIT).await;
+                        // Who else knows what a volume has does not need the server.
+                        self.capacities.ask(now).await.apply(&mut pulse);
+                        pulse.volumes
+                    }
                     None => BTreeMap::new(),
                 };
                 Seen::Unreachable(error, volumes)

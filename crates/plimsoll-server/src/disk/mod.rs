@@ -12,6 +12,7 @@ use plimsoll_core::disk::state::Disk;
 use plimsoll_postgres::{Lending, VisitError, Volumes};
 use plimsoll_store::{Store, StoreError};
 
+use crate::capacity::Capacities;
 use crate::settings::Watched;
 
 pub use eye::Looked;
@@ -23,6 +24,7 @@ pub struct InstanceDisk {
     watched: Watched,
     lending: Lending,
     volumes: Volumes,
+    capacities: Capacities,
     state: Mutex<State>,
 }
 
@@ -53,6 +55,7 @@ impl InstanceDisk {
             watched: watched.clone(),
             lending,
             volumes: Volumes::default(),
+            capacities: watched.capacities(),
             state: Mutex::default(),
         }
     }

@@ -153,7 +153,7 @@ pub async fn forecast(
 ) -> Result<Forecast, ForecastError> {
     let found = subject::find(store, of, what, seen.database).await?;
     let limits = match query.capacity_bytes {
-        Some(asked) => Limits::Asked(Room::asked(asked)),
+        Some(asked) => Limits::Asked(Box::new(Room::asked(asked))),
         None => Limits::Volumes(shares::shares(store, of, what, &found.series, seen).await?),
     };
     let now = newest(&found.series.points).map(|point| point.at);
@@ -187,7 +187,12 @@ pub fn of_points(points: Vec<Point>, query: &ForecastQuery) -> Forecast {
         among: None,
     };
     let alone = Err("a file is forecast on its own".to_owned());
-    compute(found, Limits::Asked(room), alone, &query.horizons_days)
+    compute(
+        found,
+        Limits::Asked(Box::new(room)),
+        alone,
+        &query.horizons_days,
+    )
 }
 
 fn compute(found: Found, limits: Limits, adjusted: Adjusted, horizons_days: &[f64]) -> Forecast {

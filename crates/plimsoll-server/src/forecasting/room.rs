@@ -1,6 +1,8 @@
 //! How far a size may grow: its own bytes and what is free where it lies.
 
+use jiff::Timestamp;
 use plimsoll_core::capacity::{Capacity, CapacitySource};
+use plimsoll_core::disk::volume::NUMBER_ALONE;
 use plimsoll_core::instance::{Figure, InstanceFacts};
 
 /// How far a size may grow, and where that number comes from.
@@ -16,6 +18,10 @@ pub struct Room {
     pub available_bytes: Option<u64>,
     /// Where the number comes from.
     pub source: Option<RoomSource>,
+    /// When that was read; none for a number of the configuration.
+    pub source_at: Option<Timestamp>,
+    /// Why the date is later than the truth, if it is.
+    pub late: Option<String>,
     /// The directory that was looked at.
     pub path: Option<String>,
     /// The volume: its mount point, where this host sees it.
@@ -72,6 +78,11 @@ impl Room {
             used_bytes: Some(used_bytes),
             available_bytes: Some(available_bytes),
             source: Some(RoomSource::Capacity(capacity.source)),
+            source_at: capacity.source_at,
+            late: capacity
+                .available_bytes
+                .is_none()
+                .then(|| format!("{NUMBER_ALONE}, so the date is late")),
             path: capacity.path.clone(),
             volume: capacity.mount_point.clone(),
             pool: Some(capacity.pool.clone()),
@@ -105,6 +116,7 @@ mod tests {
                 used_bytes: used,
                 available_bytes: available,
                 source: CapacitySource::Config,
+                source_at: None,
                 path: None,
                 mount_point: None,
                 pool: "data".to_owned(),

@@ -30,7 +30,7 @@ pub struct OnVolume {
 /// What bounds a size.
 pub(super) enum Limits {
     /// A limit that is given, or the reason why there is none.
-    Asked(Room),
+    Asked(Box<Room>),
     /// What is free where it lies.
     Volumes(Vec<Share>),
 }
@@ -56,7 +56,7 @@ impl Limits {
         found: &mut Outlook,
     ) -> (Room, Vec<OnVolume>) {
         let shares = match self {
-            Self::Asked(room) => return (room, Vec::new()),
+            Self::Asked(room) => return (*room, Vec::new()),
             Self::Volumes(shares) => shares,
         };
         if let [only] = &*shares {

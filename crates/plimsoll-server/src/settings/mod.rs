@@ -12,6 +12,7 @@ use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::thinning::Retention;
 use plimsoll_postgres::VisitOptions;
 
+pub use crate::capacity::{Capacities, ConfiguredCapacity};
 pub use cron::{Cron, CronError};
 
 /// Everything the server is told.
@@ -45,7 +46,7 @@ pub struct Watched {
     pub exclude: BTreeSet<String>,
     /// How a visit behaves.
     pub visit: VisitOptions,
-    /// How many bytes may be used, where the configuration says so.
+    /// Where its volumes are, and who says what they have, as far as the configuration does.
     pub capacity: Vec<ConfiguredCapacity>,
 }
 
@@ -58,15 +59,6 @@ pub enum Databases {
     Listed(Vec<String>),
     /// Every one that takes connections and is no template; new ones are found, dropped ones end.
     All,
-}
-
-/// A `[[capacity]]` entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfiguredCapacity {
-    /// Of which tablespace; the whole instance when absent.
-    pub tablespace: Option<String>,
-    /// How many bytes may be used.
-    pub bytes: u64,
 }
 
 /// When the jobs run, in UTC.
@@ -218,20 +210,9 @@ impl Watched {
         }
     }
 
-    /// The `[[capacity]]` entries as the visit takes them.
-    pub fn capacity(&self) -> plimsoll_postgres::ConfiguredCapacity {
-        let mut configured = plimsoll_postgres::ConfiguredCapacity::default();
-        for entry in &self.capacity {
-            match &entry.tablespace {
-                None => configured.instance_bytes = Some(entry.bytes),
-                Some(name) => {
-                    configured
-                        .tablespace_bytes
-                        .insert(name.clone(), entry.bytes);
-                }
-            }
-        }
-        configured
+    /// What asks the `[[capacity]]` entries.
+    pub fn capacities(&self) -> Capacities {
+        Capacities::new(&self.capacity)
     }
 }
 

@@ -7,14 +7,13 @@ use futures_util::future::{BoxFuture, Shared};
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
-use plimsoll_postgres::{
-    ConfiguredCapacity, Memory, Silent, Target, VisitError, VisitOptions, visit,
-};
+use plimsoll_postgres::{Memory, Silent, Target, VisitError, VisitOptions, visit};
 use plimsoll_store::DatabaseKey;
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 
 use super::{Parts, WatchError, fill_last_good};
+use crate::capacity::Capacities;
 use crate::panics::{Panicked, caught};
 use crate::selection::readings;
 use crate::settings::Watched;
@@ -31,7 +30,7 @@ pub struct WatchedDatabase {
     identity: OnceLock<DatabaseKey>,
     target: Target,
     options: VisitOptions,
-    capacity: ConfiguredCapacity,
+    capacities: Capacities,
     state: Mutex<State>,
     memory: tokio::sync::Mutex<Memory>,
     /// The one visit that its server may have at a time.
@@ -97,7 +96,7 @@ impl WatchedDatabase {
             identity: OnceLock::new(),
             target,
             options: watched.visit.clone(),
-            capacity: watched.capacity(),
+            capacities: watched.capacities(),
             state: Mutex::default(),
             memory: tokio::sync::Mutex::default(),
             own_visit,
@@ -331,7 +330,8 @@ impl WatchedDatabase {
         if let Err(error) = fill_last_good(&mut snapshot, self.key(), &*parts.store).await {
             tracing::warn!(instance, database, error = %error, "storage.last_good.unavailable");
         }
-        self.capacity.apply(&mut snapshot.facts);
+        let declared = self.capacities.ask(snapshot.measured_at).await;
+        declared.apply_to_facts(&mut snapshot.facts);
         log_visit(self.key(), &snapshot);
         Ok(Arc::new(snapshot))
     }

@@ -4,6 +4,8 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use throwaway_postgres::on_every_major;
 
+use plimsoll_server::capacity::{ConfiguredCapacity, Source};
+
 use crate::service::{NOON, Service, at, watched};
 
 on_every_major! {
@@ -17,7 +19,7 @@ on_every_major! {
             create table still as select 1 as one").unwrap();
         let mut settings = watched("main", &server.url("ahead"));
         let gigabyte = 1_u64 << 30;
-        settings.capacity = vec![plimsoll_server::settings::ConfiguredCapacity { tablespace: None, bytes: gigabyte }];
+        settings.capacity = vec![ConfiguredCapacity { place: None, on: None, sources: vec![Source::Bytes(gigabyte)] }];
         let service = Service::of(vec![settings]).await;
         let early = service.json("/api/storage/forecast").await;
         assert_eq!(early["insufficient_data"]["samples"], 0, "{early}");

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod bounds;
+mod capacity;
 mod databases;
 mod disk;
 mod forecast;

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_postgres::{Memory, Silent, Target, VisitOptions, visit};
 use plimsoll_server::answer::sizes::{SizesQuery, sizes};
+use plimsoll_server::capacity::Source;
 use plimsoll_server::clock::{Clock as _, SystemClock};
 use plimsoll_server::forecasting::in_use;
 use plimsoll_server::settings::{ConfiguredCapacity, Settings, Watched};
@@ -66,10 +67,12 @@ async fn show(context: &Context, args: &args::Demo) -> anyhow::Result<()> {
     // So that the first look shows when it is full.
     let capacity_bytes = in_use(&snapshot.facts) / 2 * 3;
     watched.capacity.push(ConfiguredCapacity {
-        tablespace: None,
-        bytes: capacity_bytes,
+        place: None,
+        on: None,
+        sources: vec![Source::Bytes(capacity_bytes)],
     });
-    watched.capacity().apply(&mut snapshot.facts);
+    let declared = watched.capacities().ask(now).await;
+    declared.apply_to_facts(&mut snapshot.facts);
     let folder = tempfile::Builder::new()
         .prefix("plimsoll-demo-")
         .tempdir()?;

@@ -10,6 +10,7 @@ use plimsoll_core::disk::memory::Memory;
 use plimsoll_core::disk::part::Part;
 use plimsoll_core::disk::state::Disk;
 use plimsoll_postgres::{Limits, Session, VisitError, Volumes, pulse, rest_of_disk};
+use plimsoll_server::capacity::Capacities;
 use plimsoll_server::settings::Watched;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -77,6 +78,7 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
 struct Eye {
     memory: Memory,
     volumes: Volumes,
+    capacities: Option<Capacities>,
     session: Option<Session>,
     first_at: Option<Timestamp>,
     full_at: Option<Timestamp>,
@@ -94,7 +96,9 @@ impl Eye {
         session.until(Instant::now() + LIMIT);
         let now = Timestamp::now();
         let before = session.cost().statements;
-        let pulse = pulse(&session, &self.volumes, now).await?;
+        let mut pulse = pulse(&session, &self.volumes, now).await?;
+        let capacities = self.capacities.get_or_insert_with(|| watched.capacities());
+        capacities.ask(now).await.apply(&mut pulse);
         let is_due = self
             .full_at
             .is_none_or(|at| now.duration_since(at) >= FULL_EVERY);

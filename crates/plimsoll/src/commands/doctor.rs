@@ -1,5 +1,7 @@
 //! `plimsoll doctor`: what the role can and cannot see (exit code 1), and the grants that change it.
 
+mod places;
+
 use std::io::{self, Write};
 
 use plimsoll_core::name::{shown, visible};
@@ -7,12 +9,14 @@ use plimsoll_core::snapshot::Method;
 use plimsoll_postgres::Target;
 use plimsoll_postgres::doctor::{Diagnosis, Item, Level, doctor, grants};
 use plimsoll_server::settings::{Databases, Watched};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::Finding;
 use crate::args;
 use crate::context::{Context, database_of};
 use crate::output;
+use places::PlaceReport;
 
 const LEVELS: [Level; 3] = [Level::ReadOnly, Level::Monitor, Level::LockFree];
 
@@ -45,16 +49,29 @@ pub(crate) async fn run(context: &Context, args: &args::Doctor) -> anyhow::Resul
         })?;
         return Ok(Finding::None);
     }
+    let places = places::places(watched).await?;
     if context.wants_json() {
-        output::json(&diagnosis)?;
+        output::json(&Report {
+            diagnosis: &diagnosis,
+            places: &places,
+        })?;
     } else {
-        output::print(|out| print(out, &diagnosis))?;
+        output::print(|out| print(out, &diagnosis, &places))?;
     }
     Ok(if diagnosis.is_complete {
         Finding::None
     } else {
         Finding::Some
     })
+}
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    diagnosis: &'a Diagnosis,
+    /// Where each directory lies.
+    places: &'a [PlaceReport],
 }
 
 /// The databases that are looked at; none means every one that takes connections.
@@ -66,7 +83,7 @@ fn names(target: &Target, watched: &Watched) -> Vec<String> {
     }
 }
 
-fn print(out: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
+fn print(out: &mut dyn Write, diagnosis: &Diagnosis, places: &[PlaceReport]) -> io::Result<()> {
     let superuser = if diagnosis.is_superuser {
         ": a superuser, which sees everything and could do everything; a role of its own is safer"
     } else {
@@ -81,6 +98,7 @@ fn print(out: &mut dyn Write, diagnosis: &Diagnosis) -> io::Result<()> {
     )?;
     writeln!(out, "\nOn the whole server")?;
     items(out, &diagnosis.items)?;
+    places::print(out, places)?;
     for database in &diagnosis.databases {
         let method = database
             .method

@@ -242,27 +242,33 @@ fn limit(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
     };
     write!(out, "Room: {} ", size_text::pretty(passage.bytes))?;
     match (room.source, room.capacity_bytes, room.available_bytes) {
-        (Some("statvfs"), Some(capacity), Some(free)) => writeln!(
+        (Some(source), Some(capacity), Some(free)) if room.late.is_none() && source != "asked" => {
+            writeln!(
+                out,
+                "in all, of which {} is free now (the volume of {}, {} large, says {source})",
+                size_text::pretty(free),
+                visible(
+                    room.volume
+                        .as_deref()
+                        .or(room.path.as_deref())
+                        .or(room.pool.as_deref())
+                        .unwrap_or("the data directory")
+                ),
+                size_text::pretty(capacity)
+            )?;
+        }
+        (Some(source), Some(capacity), Some(free)) if source != "asked" => writeln!(
             out,
-            "in all, of which {} is free now (the volume of {}, {} large)",
-            size_text::pretty(free),
-            visible(
-                room.volume
-                    .as_deref()
-                    .or(room.path.as_deref())
-                    .unwrap_or("the data directory")
-            ),
-            size_text::pretty(capacity)
-        )?,
-        (Some("config"), Some(capacity), Some(free)) => writeln!(
-            out,
-            "in all, of which {} is free now (the server may use {}, says the configuration)",
+            "in all, of which {} is free now (the server may use {}, says {source})",
             size_text::pretty(free),
             size_text::pretty(capacity)
         )?,
         _ => writeln!(out, "as given")?,
     }
     writeln!(out, "Full: {}", full(&passage.full_on))?;
+    if let Some(late) = &room.late {
+        writeln!(out, "      {}", visible(late))?;
+    }
     let likely = passage.probability;
     writeln!(
         out,

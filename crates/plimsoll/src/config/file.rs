@@ -137,8 +137,29 @@ pub(crate) struct Visit {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Capacity {
     pub(crate) instance: Option<String>,
+    pub(crate) volume: Option<String>,
+    /// The same as `volume = "tablespace:NAME"`.
     pub(crate) tablespace: Option<String>,
-    pub(crate) bytes: Bytes,
+    pub(crate) on: Option<String>,
+    pub(crate) bytes: Option<Bytes>,
+    pub(crate) command: Option<Vec<SecretString>>,
+    /// Of the command.
+    pub(crate) timeout: Option<Length>,
+    pub(crate) prometheus: Option<Prometheus>,
+    pub(crate) path: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Prometheus {
+    /// May hold what it should not.
+    pub(crate) url: SecretString,
+    pub(crate) capacity: String,
+    pub(crate) available: Option<String>,
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) username: Option<String>,
+    pub(crate) password_file: Option<PathBuf>,
+    pub(crate) timeout: Option<Length>,
 }
 
 /// Reads the file's text. An error names the line, and the nearest known key for an unknown one; it repeats no

@@ -9,11 +9,12 @@ use anyhow::{Context as _, anyhow, bail};
 use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::thinning::Retention;
 use plimsoll_postgres::{MethodChoice, VisitOptions};
-use plimsoll_server::settings::{ConfiguredCapacity, Databases, Schedule, Settings, Watched};
+use plimsoll_server::settings::{Databases, Schedule, Settings, Watched};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::args::Global;
 
+mod capacity;
 mod duration;
 mod file;
 
@@ -180,10 +181,7 @@ fn visit_options(visit: &file::Visit) -> anyhow::Result<VisitOptions> {
 
 fn add_capacities(capacities: &[file::Capacity], instances: &mut [Watched]) -> anyhow::Result<()> {
     for capacity in capacities {
-        let configured = ConfiguredCapacity {
-            tablespace: capacity.tablespace.clone(),
-            bytes: capacity.bytes.0,
-        };
+        let configured = capacity::configured(capacity)?;
         let instance = match (&capacity.instance, &mut *instances) {
             (None, [only]) => only,
             // A configuration without instances takes them from the command line, or has no use here.
@@ -288,7 +286,10 @@ mod tests {
         assert_eq!(config.settings.listen, default.listen);
         let instance = &config.settings.instances[0];
         assert_eq!(instance.databases, Databases::All);
-        assert_eq!(instance.capacity[0].bytes, 500 << 30);
+        assert_eq!(
+            instance.capacity[0].sources,
+            [plimsoll_server::capacity::Source::Bytes(500 << 30)]
+        );
         assert_eq!(config.warnings, Vec::<String>::new());
     }
 
@@ -321,6 +322,13 @@ mod tests {
                     instance("url = \"postgres://h/d\"")
                 ),
                 "not watched",
+            ),
+            (
+                format!(
+                    "{}[[capacity]]\nvolume = \"data\"\n",
+                    instance("url = \"postgres://h/d\"")
+                ),
+                "says neither",
             ),
         ] {
             let error = error(&text);

@@ -135,6 +135,18 @@ fn footer(out: &mut dyn Write, disk: &Disk, looked: &Looked) -> io::Result<()> {
 
 fn one(out: &mut dyn Write, volume: &Volume, width: usize) -> io::Result<()> {
     headline(out, volume)?;
+    if let Some(late) = &volume.late {
+        let capacity = volume.capacity_bytes.unwrap_or(0);
+        let known = u64::try_from(volume.known_bytes).unwrap_or(0);
+        writeln!(
+            out,
+            "{} are known of {}, says {}: {}\n",
+            pretty(known),
+            pretty(capacity),
+            volume.source.unwrap_or("nobody"),
+            visible(late)
+        )?;
+    }
     if let (Some(capacity), Some(available)) = (volume.capacity_bytes, volume.available_bytes) {
         let segments = segments(volume);
         let label = format!(" {}", pretty(capacity));
@@ -154,9 +166,15 @@ fn one(out: &mut dyn Write, volume: &Volume, width: usize) -> io::Result<()> {
                 )
             })
             .collect();
+        let used = volume.used_bytes.unwrap_or(0);
+        // Free, but for root only.
+        let reserve = match capacity.saturating_sub(used).saturating_sub(available) {
+            0 => String::new(),
+            bytes => format!("   · kept for root {}", pretty(bytes)),
+        };
         writeln!(
             out,
-            "{}   · free {}\n",
+            "{}   · free {}{reserve}\n",
             legend.join("   "),
             pretty(available)
         )?;

@@ -169,11 +169,10 @@ impl Look {
         for seen in pools {
             let space = seen.space;
             values.push(space.map(|space| signed(space.capacity_bytes)));
-            values.push(space.map(|space| signed(space.used_bytes)));
-            values.push(space.map(|space| {
-                signed(space.capacity_bytes)
-                    - signed(space.used_bytes)
-                    - signed(space.available_bytes)
+            values.push(space.and_then(|space| space.used_bytes.map(signed)));
+            values.push(space.and_then(|space| {
+                let used = signed(space.used_bytes?);
+                Some(signed(space.capacity_bytes) - used - signed(space.available_bytes?))
             }));
             values.extend(seen.parts.iter().map(|part| part.bytes));
             shape.pools.push(PoolShape {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::capacity::CapacitySource;
 use crate::disk::memory::{Kept, Memory};
 use crate::disk::state::tests::{at, full, pulse};
 use crate::instance::Figure;
@@ -13,10 +14,12 @@ fn look(second: i64, sizes: &[Option<i64>], also: bool) -> Look {
         mount_point: "/data".into(),
         fs_type: "ext4".into(),
         capacity_bytes: 1000,
-        used_bytes: u64::try_from(second.rem_euclid(900)).unwrap(),
-        available_bytes: 10,
+        used_bytes: u64::try_from(second.rem_euclid(900)).ok(),
+        available_bytes: Some(10),
         inodes_total: None,
         inodes_available: None,
+        source: CapacitySource::Statvfs,
+        source_at: None,
     };
     let part = |kind, bytes: &Option<i64>| Part {
         bytes: *bytes,
@@ -235,7 +238,7 @@ fn a_server_that_does_not_answer_still_has_its_volume_and_what_was_known_of_it()
     let last = pulse(0, 0, 5);
     let mut space = last.volumes["/dev/sda"].known().unwrap().clone();
     memory.observe(last, Some(&full(0)));
-    space.used_bytes += 3_000_000_000;
+    *space.used_bytes.as_mut().unwrap() += 3_000_000_000;
     let volumes = [("/dev/sda".to_owned(), Figure::Known(space))].into();
     memory.observe_volumes(at(1), "connection refused", &volumes);
     let disk = memory.disk(None, at(1));

@@ -71,7 +71,7 @@ impl Memory {
         places.dedup();
         self.places.extend(layout(
             &places,
-            &BTreeMap::new(),
+            &pulse.declared,
             &pulse.found,
             &self.remembered,
             UNKNOWN_POOL,
@@ -126,6 +126,11 @@ impl Memory {
     pub fn reaches_back_to(&self, since: Timestamp) -> bool {
         let mut pools = self.pools.values();
         pools.all(|pool| pool.parts.front().is_some_and(|(first, _)| *first <= since))
+    }
+
+    /// Which pool each place lies on.
+    pub const fn places(&self) -> &BTreeMap<Place, OnPool> {
+        &self.places
     }
 
     /// When the volumes were looked at last.

@@ -9,7 +9,7 @@ use crate::disk::kept::{Step, begin};
 use crate::disk::pace::{Usual, slopes};
 use crate::disk::part::Part;
 use crate::disk::pulse::Space;
-use crate::disk::volume::{FileSystem, at_pulse, full_look};
+use crate::disk::volume::{FileSystem, NUMBER_ALONE, at_pulse, full_look, known_bytes};
 use crate::forecast::Point;
 use crate::instance::Figure;
 
@@ -37,22 +37,25 @@ pub(super) fn hour_of(at: Timestamp) -> Timestamp {
 impl Pool {
     pub(super) fn observe(&mut self, parts: Vec<Part>, is_full: bool, at: Timestamp) {
         let used = match &self.space {
-            Figure::Known(space) => Ok(space.used_bytes),
+            Figure::Known(space) => space.used_bytes.ok_or_else(|| NUMBER_ALONE.to_owned()),
             Figure::Absent(reason) => Err(reason.clone()),
         };
         let file_system = self
             .space
             .known()
             .map_or(FileSystem::Plain, |space| FileSystem::of(&space.fs_type));
-        if let Ok(bytes) = used {
-            self.looks.push(Point { at, bytes });
-            self.looks.retain(|look| look.at > at - LOOKS);
-            self.count(at);
-        }
+        let used_bytes = used.as_ref().ok().copied();
         let parts = match self.parts.back() {
             Some((_, last)) if !is_full => at_pulse(used, parts, last, at),
             _ => full_look(used, parts, file_system, at),
         };
+        // Of a number alone: what is known fills it.
+        let known = || u64::try_from(known_bytes(&parts)).unwrap_or(0);
+        if let Some(bytes) = used_bytes.or_else(|| self.space.known().map(|_| known())) {
+            self.looks.push(Point { at, bytes });
+            self.looks.retain(|look| look.at > at - LOOKS);
+            self.count(at);
+        }
         self.parts.push_back((at, parts));
         self.thin(at);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
+use crate::capacity::CapacitySource;
 use crate::disk::part::Source;
 use crate::disk::pulse::{Rewriting, Space, Writer};
 use crate::disk::wal::{HolderKind, Limits, Slot};
@@ -27,10 +28,12 @@ pub(crate) fn pulse(minute: i64, wal: u64, position: u64) -> Pulse {
         mount_point: "/var/lib/postgresql".into(),
         fs_type: "ext4".into(),
         capacity_bytes: 500 * GB,
-        used_bytes: 400 * GB + wal,
-        available_bytes: 90 * GB - wal,
+        used_bytes: Some(400 * GB + wal),
+        available_bytes: Some(90 * GB - wal),
         inodes_total: Some(100),
         inodes_available: Some(50),
+        source: CapacitySource::Statvfs,
+        source_at: Some(at),
     };
     let slot = Slot {
         name: "standby".into(),
@@ -65,6 +68,7 @@ pub(crate) fn pulse(minute: i64, wal: u64, position: u64) -> Pulse {
             .map(|place| (place, "/dev/sda".to_owned()))
             .collect(),
         directories: BTreeMap::new(),
+        declared: BTreeMap::new(),
         lost: BTreeMap::new(),
         host: String::new(),
         not_found: None,
