@@ -16,9 +16,7 @@ pub enum VisitError {
     Connect(ConnectError),
 
     /// The role may not do what was attempted.
-    #[error(
-        "{attempted} on {server}: {reason}; `plimsoll doctor --grants` prints what the role needs"
-    )]
+    #[error("{attempted} on {server}: {reason}; {advice}")]
     PermissionDenied {
         /// `host:port`, or the socket's path.
         server: String,
@@ -26,6 +24,8 @@ pub enum VisitError {
         attempted: String,
         /// What the server said.
         reason: String,
+        /// What would help.
+        advice: &'static str,
     },
 
     /// The deadline came first; what ran on the server was cancelled there.
@@ -193,6 +193,11 @@ impl Scene<'_> {
                 server,
                 attempted,
                 reason,
+                advice: if is_of_the_file_system(answer) {
+                    "no grant helps: the account that the server runs as may not read that file or folder"
+                } else {
+                    "`plimsoll doctor --grants` prints what the role needs"
+                },
             },
             SqlState::QUERY_CANCELED => VisitError::StatementTimedOut {
                 server,
@@ -219,4 +224,20 @@ impl Scene<'_> {
             },
         }
     }
+}
+
+/// Whether it is the operating system that refused the server: both refusals have one SQLSTATE, and only the server's
+/// function that reports them tells which (`fd.c`, `genfile.c`, `dbsize.c`).
+fn is_of_the_file_system(answer: &DbError) -> bool {
+    let file_access = [
+        "AllocateDir",
+        "ReadDirExtended",
+        "pg_stat_file",
+        "calculate_relation_size",
+        "calculate_tablespace_size",
+        "db_dir_size",
+    ];
+    answer
+        .routine()
+        .is_some_and(|routine| file_access.contains(&routine))
 }

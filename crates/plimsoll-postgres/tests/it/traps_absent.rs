@@ -8,6 +8,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_postgres::{Memory, MethodChoice};
 use throwaway_postgres::{Server, on_every_major};
 
+use crate::session::open;
 use crate::sizing::{
     BOTH, assert_adds_up, assert_exact, database, file_of, number, options, relation_sizes, run,
     see, see_again, table, try_visit, url_as,
@@ -292,4 +293,16 @@ async fn unreadable(server: &'static Server) {
         assert_costs_its_own(server, "trap_74", &snapshot, Status::Denied);
         assert_exact(server, "trap_74", &see(server, "trap_74", method).await);
     }
+    // and nobody is sent to grant what is not the server's to grant
+    let session = open(&server.url("trap_74")).await.unwrap();
+    let sql = format!("select pg_ls_dir('{}')", place.version.display());
+    mode(0o000);
+    let error = session.rows(&sql, &[]).await.unwrap_err();
+    mode(0o700);
+    assert_eq!(error.code(), "permission_denied", "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("no grant helps") && !text.contains("doctor"),
+        "{text}"
+    );
 }

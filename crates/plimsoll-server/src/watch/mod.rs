@@ -268,9 +268,13 @@ impl Watch {
         else {
             return Ok(Err(error));
         };
+        let aliases = self.store().aliases().await?;
         let mut fitting = self.store().databases().await?;
         fitting.retain(|key| {
-            readings(name).any(|name| key.database == name)
+            let leads_here = |(alias, own): &(DatabaseKey, String)| {
+                alias.instance == key.instance && alias.database == name && *own == key.database
+            };
+            (readings(name).any(|name| key.database == name) || aliases.iter().any(leads_here))
                 && instance.is_none_or(|name| key.instance == name)
                 && self.select_instance(Some(&key.instance)).is_ok()
         });

@@ -80,6 +80,8 @@ on_every_major! {
         service.store.keep_alias(&alias, "own_name").await.unwrap();
         service.store.keep_alias(&alias, "own_name").await.unwrap();
         assert_eq!(service.store.aliases().await.unwrap(), [(alias, "own_name".to_owned())]);
+        // also where it is watched by its own name
+        assert_eq!(service.json("/api/storage/history?database=alias").await["total"], 1);
         // another process, which is told the alias only
         let url = server.url("own_name").replace("/own_name", "/alias");
         let folder = std::sync::Arc::clone(&service.folder);
