@@ -141,7 +141,7 @@ on_every_major! {
         let run = |args: &[&str]| home.run(&url, args);
         // a command that reads makes no store
         for command in ["growth", "history", "events", "forecast", "export"] {
-            run(&[command]).failed_saying(&["plimsoll.db is not set up", "plimsoll migrate"]);
+            run(&[command]).failed_saying(&["there is no store", "plimsoll.db yet", "plimsoll sample"]);
         }
         run(&["migrate"]);
         let nothing = run(&["growth"]);

@@ -150,7 +150,7 @@ on_every_major! {
         let (status, jobs) = service.get("/api/jobs");
         assert_eq!(status, 200);
         let names: Vec<_> = jobs["jobs"].as_array().unwrap().iter().map(|j| j["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["cleanup", "sample_storage_sizes", "watch"]);
+        assert_eq!(names, ["cleanup", "sample_storage_sizes", "watch", "look_at_disk"]);
         for (path, code) in [("/api/nothing", 404), ("/api/storage/sizes?limit=x", 400), ("/api/storage/sizes?limt=1", 400), ("/api/storage/sizes?database=no", 404)] {
             let (status, problem) = service.get(path);
             assert_eq!(status, code, "{path}: {problem}");
