@@ -20,7 +20,7 @@ mod history;
 mod jobs;
 mod keys;
 mod migration;
-mod moving;
+mod portable;
 mod postgres;
 mod queries;
 mod reader;
@@ -51,8 +51,8 @@ pub use crate::history::{
     SetMember, SetSeries, State, TableName, TableNameError, TableSeries, TableState,
 };
 pub use crate::jobs::{CLOCK_SKEW, Claim, Held, JobState, Jobs};
-pub use crate::moving::row::Row;
-pub use crate::moving::{ImportedHistory, NotImported};
+pub use crate::portable::row::Row;
+pub use crate::portable::{ImportedHistory, NotImported};
 pub use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, Step};
 pub use crate::store::{Samples, Series, Store, Transfer, Upkeep};
 

@@ -10,11 +10,11 @@ use super::append::NEW_DATABASE_LOCK;
 use super::error::Wrong;
 use super::read::{instance_name, keep_name};
 use super::work::Work;
-use crate::moving::kinds::{self, Formers};
-use crate::moving::line::{Destination, Line, Write, batch_json, by_table};
-use crate::moving::row::{DatabaseRow, RelationRow, Row};
-use crate::moving::splice::{Existing, Splice};
-use crate::moving::{BATCH, ImportedHistory, NotImported};
+use crate::portable::kinds::{self, Formers};
+use crate::portable::line::{Destination, Line, Write, batch_json, by_table};
+use crate::portable::row::{DatabaseRow, RelationRow, Row};
+use crate::portable::splice::{Existing, Splice};
+use crate::portable::{BATCH, ImportedHistory, NotImported};
 use crate::{DatabaseKey, forecast, unread};
 
 const READS: [&str; 4] = [

@@ -12,11 +12,11 @@ use super::error::Wrong;
 use super::file::{Access, connect_to_read};
 use super::read::keys;
 use super::rows::{SqliteTransaction, wait};
-use crate::moving::kinds::{self, Formers};
-use crate::moving::line::{Destination, Line, Write, batch_json, by_table};
-use crate::moving::row::{DatabaseRow, Row};
-use crate::moving::splice::{Existing, Splice};
-use crate::moving::{BATCH, ImportedHistory, NotImported};
+use crate::portable::kinds::{self, Formers};
+use crate::portable::line::{Destination, Line, Write, batch_json, by_table};
+use crate::portable::row::{DatabaseRow, Row};
+use crate::portable::splice::{Existing, Splice};
+use crate::portable::{BATCH, ImportedHistory, NotImported};
 use crate::{DatabaseKey, StoreError, forecast, unread};
 
 /// Pages copied at a time; between two steps others may write.

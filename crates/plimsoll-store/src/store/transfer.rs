@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use crate::moving::row::Row;
+use crate::portable::row::Row;
 use crate::{DatabaseKey, ImportedHistory, NotImported, StoreError};
 
 /// Moves histories.

@@ -1,7 +1,7 @@
 //! Moves histories: out of a store, into a store, and into it what other tools measured.
 //!
 //! A history travels as rows ([`row::Row`]), database by database. A database's rows are taken as a
-//! whole or not at all, and never twice: `moving` takes from them only what the store lacks.
+//! whole or not at all, and never twice: `portable` takes from them only what the store lacks.
 
 mod course;
 pub mod csv;
@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 
 pub use self::course::Course;
 use self::row::Row;
-pub(crate) use crate::moving::BATCH;
-pub use crate::moving::{Fit, ImportedHistory, NotImported, row};
+pub(crate) use crate::portable::BATCH;
+pub use crate::portable::{Fit, ImportedHistory, NotImported, row};
 use crate::{Store, StoreError};
 
 /// How many batches wait to be written.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::moving::row::RelationRow;
+use crate::portable::row::RelationRow;
 
 /// Which relations are indexes, and of which table: as the store knows, or else as names tell.
 pub(super) fn owners<'a>(

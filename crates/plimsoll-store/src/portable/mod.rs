@@ -1,4 +1,4 @@
-//! Rows on their way between two stores, and what a store takes of them.
+//! Rows that are the same whichever store they come from, and what a store takes of them.
 
 pub(crate) mod kinds;
 pub(crate) mod line;

@@ -1,4 +1,4 @@
-//! The rows of a history on its way between two stores: what a line of an export holds.
+//! The rows of a history as they travel between two stores: what a line of an export holds.
 
 use jiff::Timestamp;
 use plimsoll_core::change::{EventKind, Part, RelationKind};
