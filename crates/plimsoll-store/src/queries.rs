@@ -27,32 +27,30 @@ pub(crate) async fn table_series<R: Reader>(
     table: &TableName,
     query: &SeriesQuery,
 ) -> Result<Option<TableSeries>, R::Error> {
-    let Some(relation) = find(reader, of, table).await? else {
+    // what waits for no other answer is asked at once
+    let (relation, ticks) = tokio::try_join!(find(reader, of, table), reader.ticks(of, query))?;
+    let Some(relation) = relation else {
         return Ok(None);
     };
     let Some(kind) = relation.table_kind() else {
         return Ok(None);
     };
-    // what waits for no other answer is asked at once
-    let (ticks, mut indexes) = tokio::try_join!(
-        reader.ticks(of, query),
+    let last = last_tick(&ticks);
+    let (mut indexes, values) = tokio::try_join!(
         reader.relations(of, Which::IndexesOf(relation.id)),
+        reader.table_values(of, Some(std::slice::from_ref(&relation.id)), last),
     )?;
     indexes.sort_by(|a, b| {
         (a.gone_tick.is_some(), &a.relation_name).cmp(&(b.gone_tick.is_some(), &b.relation_name))
     });
     let index_ids: Vec<RelationId> = indexes.iter().map(|index| index.id).collect();
     let ids: Vec<RelationId> = index_ids.iter().copied().chain([relation.id]).collect();
-    let last = last_tick(&ticks);
-    let (values, index_values, (unread, events)) = tokio::try_join!(
-        reader.table_values(of, Some(std::slice::from_ref(&relation.id)), last),
-        reader.index_values(of, &index_ids, last),
-        async {
+    let (index_values, (unread, events)) =
+        tokio::try_join!(reader.index_values(of, &index_ids, last), async {
             let unread = unread_rows::read(reader.rows(), of, Some(&ids));
             let events = event_rows::read(reader.rows(), of, Some(&ids));
             tokio::try_join!(unread, events).map_err(R::Error::from)
-        },
-    )?;
+        },)?;
 
     let mut sum = Sum::new(&ticks);
     if has_bytes(&relation) {

@@ -12,7 +12,7 @@ use super::work::Work;
 use crate::history::SeriesQuery;
 use crate::reader::{Compared, Ids, Keys, Reader, Relation, SizeChange, Which};
 use crate::rows::Transaction;
-use crate::sample::unsigned;
+use crate::sample::{Step, unsigned};
 use crate::series::{Tick, Value};
 
 impl Reader for Work<'_> {
@@ -25,12 +25,22 @@ impl Reader for Work<'_> {
     async fn ticks(&self, of: Keys, query: &SeriesQuery) -> Result<Vec<Tick>, Wrong> {
         let kinds: Vec<&str> = query.kinds.iter().map(|kind| kind.as_str()).collect();
         let step_s = query.step.millis() / 1000;
-        let rows = self
-            .query(
-                include_str!("reader/ticks.sql"),
-                &[&of.0, &of.1, &kinds, &query.since, &query.until, &step_s],
-            )
-            .await?;
+        let rows = match query.step {
+            Step::All => {
+                self.query(
+                    include_str!("reader/ticks_all.sql"),
+                    &[&of.0, &of.1, &kinds, &query.since, &query.until],
+                )
+                .await?
+            }
+            Step::Hour | Step::Day => {
+                self.query(
+                    include_str!("reader/ticks.sql"),
+                    &[&of.0, &of.1, &kinds, &query.since, &query.until, &step_s],
+                )
+                .await?
+            }
+        };
         let rows = rows.iter().map(|row| -> Result<_, Wrong> {
             Ok(Tick {
                 tick: row.try_get(0)?,

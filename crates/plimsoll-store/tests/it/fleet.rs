@@ -237,6 +237,11 @@ pub(crate) async fn read_everything(store: &dyn Store) {
     store.set_series(&of, &parent, &all).await.unwrap().unwrap();
     store.schema_series(&of, "public", &all).await.unwrap();
     store.database_series(&of, &all).await.unwrap();
+    let daily = SeriesQuery {
+        step: Step::Day,
+        ..all.clone()
+    };
+    store.database_series(&of, &daily).await.unwrap();
     for at in [hour(-5), hour(2)] {
         store.state(&of, at).await.unwrap().unwrap();
     }

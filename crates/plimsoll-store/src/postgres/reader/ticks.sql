@@ -1,14 +1,11 @@
--- the samples that a series is read at, the last of each step: one database's samples by key; no locks
--- that block anybody
+-- the samples that a series is read at, the last of each step of $6 seconds: one database's samples by key; no
+-- locks that block anybody
 select tick, id, sampled_at, kind, total_bytes
 from (
     select
         tick, id, sampled_at, kind, total_bytes,
         row_number() over (
-            partition by case
-                when $6::bigint = 0 then tick
-                else div(extract(epoch from sampled_at)::numeric, greatest($6::bigint, 1))
-            end
+            partition by div(extract(epoch from sampled_at)::numeric, $6::bigint)
             order by tick desc
         ) as place
     from plimsoll.samples
