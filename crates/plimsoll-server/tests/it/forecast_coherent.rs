@@ -130,11 +130,11 @@ on_every_major! {
         let limited = of(&format!("capacity={point}")).await;
         let days = limited["limits"][0]["point"].as_f64().unwrap();
         assert!(days <= 30.0, "{limited}");
-        // the first day on which it, with a tenth of the 80 % width ahead for jumps, reaches the limit
+        // the first day on which it, with a fifth of the 80 % width ahead for jerks, reaches the limit
         let bands = of(&format!("horizons={},{days}", days - 1.0)).await;
         let ahead = |band: &Value| {
             let [expected, upper] = ["point", "hi80"].map(|bound| number(&band[bound]));
-            expected + (upper - expected) / 10
+            expected + (upper - expected) / 5
         };
         let [before, then] = [0, 1].map(|at| ahead(&bands["forecast"][at]));
         assert!(before < point && point <= then + 1, "{before} {then} {limited}");
