@@ -184,6 +184,7 @@ on_every_major! {
             ("cleanup", "2026-03-11T02:00:00.000Z"),
             ("sample_storage_sizes", "2026-03-11T03:00:00.000Z"),
             ("watch", "2026-03-10T12:15:00.000Z"),
+            ("look_at_disk", "2026-03-10T12:01:00.000Z"),
         ]);
 
         let page = service.get("/").await;
