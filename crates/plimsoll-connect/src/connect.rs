@@ -192,13 +192,13 @@ impl Reaching<'_> {
                 address: address.clone(),
                 tls,
             };
-            let (error, is_refused) =
+            let (error, may_go_on) =
                 match self.in_time(self.attempt(&config, way, database)).await? {
                     Ok(connected) => return Ok(connected),
                     Err(refused) => refused,
                 };
             let is_tls = matches!(error, ConnectError::TlsFailed { .. });
-            if at + 1 == attempts.len() || !(is_refused || is_tls) {
+            if at + 1 == attempts.len() || !may_go_on {
                 // The server's own words about the first try say more than "it has no TLS" about the second.
                 return Err(match first {
                     Some(first) if is_tls => first,
@@ -210,7 +210,8 @@ impl Reaching<'_> {
         Err(first.unwrap_or_else(|| self.unreachable(&"no way to connect was left")))
     }
 
-    /// One try; a failure says whether `pg_hba.conf` turned this way of connecting down.
+    /// One try; a failure says whether another way may do: `pg_hba.conf` turned this one down, or the server has
+    /// no TLS. Where TLS failed otherwise, plain text behind somebody's back would be less safe than asked.
     async fn attempt(
         &self,
         config: &Config,
@@ -234,9 +235,14 @@ impl Reaching<'_> {
         };
         opened.map_err(|error| {
             let is_refused = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+            let refusal = self.peer(&self.host.text()).refusal(&error);
+            let has_no_tls = matches!(
+                &refusal,
+                ConnectError::TlsFailed { reason, .. } if tls::has_none(reason)
+            );
             (
-                with_advice(self.peer(&self.host.text()).refusal(&error), self.url.tls()),
-                is_refused,
+                with_advice(refusal, self.url.tls()),
+                is_refused || has_no_tls,
             )
         })
     }

@@ -58,10 +58,15 @@ fn versions(choice: Versions) -> &'static [&'static SupportedProtocolVersion] {
     }
 }
 
+/// Whether the server said that it has no TLS.
+pub(crate) fn has_none(reason: &str) -> bool {
+    reason.contains("server does not support TLS")
+}
+
 /// What a failed handshake means, and what to do about it.
 pub(crate) fn advice(reason: &str, choice: &TlsChoice) -> String {
     let mode = choice.mode.as_str();
-    if reason.contains("server does not support TLS") {
+    if has_none(reason) {
         return format!(
             "the server has TLS switched off, and sslmode={mode} insists on it; set ssl = on there, or sslmode=prefer here"
         );
@@ -75,13 +80,22 @@ pub(crate) fn advice(reason: &str, choice: &TlsChoice) -> String {
     } else if reason.contains("Expired") || reason.contains("certificate expired") {
         "the server's certificate has expired"
     } else if reason.contains("UnsupportedCertVersion") {
-        "the server's certificate is an X.509 version 1 certificate; make one of version 3 (openssl x509 -extfile)"
+        "the server's certificate is an X.509 version 1 certificate, as Citus makes one by itself; make one of version 3 (openssl x509 -extfile)"
     } else if reason.contains("fatal alert") {
         "the server refused the client certificate or the TLS version; check sslcert and sslkey, and ssl_ca_file there"
     } else {
-        return reason.to_owned();
+        return format!("{reason}{}", if_preferred(choice));
     };
-    format!("{meaning} ({reason})")
+    format!("{meaning} ({reason}){}", if_preferred(choice))
+}
+
+/// What `prefer` does not do: it goes on in plain text only where the server has no TLS.
+fn if_preferred(choice: &TlsChoice) -> &'static str {
+    if choice.mode == SslMode::Prefer {
+        "; set sslmode=disable to go on in plain text"
+    } else {
+        ""
+    }
 }
 
 /// The authorities that the server's certificate must come from; none where it is not checked.

@@ -49,38 +49,56 @@ pub(crate) fn weight(databases: &[KeptDatabase]) -> u64 {
         .sum()
 }
 
+/// What the history is going to take, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Projection {
+    /// If what changes in an hour, or a day, is the same again and again.
+    pub low_bytes: u64,
+    /// If it is something else each time. As `low_bytes` once that was seen.
+    pub high_bytes: u64,
+}
+
 /// How many bytes the history is going to take once it is as old as it gets, while what is watched
 /// changes as it did; `None` where too little was seen.
 ///
 /// Each database's samples are counted as the retention keeps them, at the rate at which they came.
 /// What a sample of a kind holds is measured on those that are there; before there are any, an hour
-/// or a day is taken to hold as much as its samples together, but never more than one value for each
-/// relation. The bytes follow from what a value takes now, its share of everything else included.
+/// or a day holds between what one of its samples does and what they do together, but never more than one
+/// value for each relation. The bytes follow from what a value takes now, its share of everything else included.
 pub fn projection(
     databases: &[KeptDatabase],
     occupied_bytes: u64,
     retention: &Retention,
     now: Timestamp,
-) -> Option<u64> {
+) -> Option<Projection> {
     let present = weight(databases);
     if present == 0 {
         return None;
     }
-    let mut future = 0.0;
+    let (mut low, mut high) = (0.0, 0.0);
     for database in databases {
-        future += of_one(database, retention, now)?;
+        let (least, most) = of_one(database, retention, now)?;
+        low += least;
+        high += most;
     }
-    let bytes = as_float(occupied_bytes) * future / as_float(present);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative, and far below 2^63"
-    )]
-    Some(bytes.round() as u64)
+    let bytes = |future: f64| {
+        let bytes = as_float(occupied_bytes) * future / as_float(present);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative, and far below 2^63"
+        )]
+        let bytes = bytes.round() as u64;
+        bytes
+    };
+    Some(Projection {
+        low_bytes: bytes(low),
+        high_bytes: bytes(high),
+    })
 }
 
-/// The weight that one database is going to have, in values.
-fn of_one(database: &KeptDatabase, retention: &Retention, now: Timestamp) -> Option<f64> {
+/// The weight that one database is going to have, in values: the least and the most.
+fn of_one(database: &KeptDatabase, retention: &Retention, now: Timestamp) -> Option<(f64, f64)> {
     let mut samples = database.samples.clone();
     samples.sort_by_key(|sample| (sample.sampled_at, sample.id));
     // the first one holds a value for every relation, whatever changed
@@ -106,14 +124,26 @@ fn of_one(database: &KeptDatabase, retention: &Retention, now: Timestamp) -> Opt
     let detail_a_day = as_float(detail.len() as u64) / recent_days;
     let values_a_day = total(&recent) / recent_days;
     let of_detail = mean(&detail, 1).unwrap_or(0.0);
-    let of_an_hour = mean(&hourly, ENOUGH)
-        .unwrap_or_else(|| (values_a_day / detail_a_day.clamp(1.0, 24.0)).min(relations));
+    let of_an_hour = mean(&hourly, ENOUGH).map_or_else(
+        || {
+            let most = (values_a_day / detail_a_day.clamp(1.0, 24.0)).min(relations);
+            (of_detail.min(most), most)
+        },
+        |seen| (seen, seen),
+    );
     let has_detail = !detail.is_empty() || !hourly.is_empty();
-    let of_a_day = if has_detail {
-        mean(&old_daily, ENOUGH).unwrap_or_else(|| values_a_day.min(relations))
+    let seen_of_a_day = if has_detail {
+        mean(&old_daily, ENOUGH)
     } else {
-        mean(&daily, 1).unwrap_or(0.0)
+        Some(mean(&daily, 1).unwrap_or(0.0))
     };
+    let of_a_day = seen_of_a_day.map_or_else(
+        || {
+            let most = values_a_day.min(relations);
+            (of_an_hour.0.min(most), most)
+        },
+        |seen| (seen, seen),
+    );
 
     let all_days = days(retention.all_for);
     let hourly_days = days(retention.hourly_for.max(retention.all_for)) - all_days;
@@ -128,14 +158,18 @@ fn of_one(database: &KeptDatabase, retention: &Retention, now: Timestamp) -> Opt
         }
     };
     let samples_of = |count: f64, values: f64| count * (values + 1.0);
-    Some(
+    let weight = |of_an_hour: f64, of_a_day: f64| {
         relations * (1.0 + as_float(VALUES_A_RELATION))
             + samples_of(detail_a_day * all_days, of_detail)
             + samples_of(detail_a_day.min(24.0) * hourly_days, of_an_hour)
             // between samples of an hour or less, a daily one holds no more than they do
             + samples_of(young_daily, of_detail)
-            + samples_of(old_daily, of_a_day),
-    )
+            + samples_of(old_daily, of_a_day)
+    };
+    Some((
+        weight(of_an_hour.0, of_a_day.0),
+        weight(of_an_hour.1, of_a_day.1),
+    ))
 }
 
 fn total(samples: &[KeptSample]) -> f64 {
@@ -206,27 +240,57 @@ mod tests {
             let old = watched(200, &retention, quarter_values);
             let occupied = weight(std::slice::from_ref(&old)) * BYTES_A_VALUE;
             let projected = projection(&[old], occupied, &retention, now()).unwrap();
-            let ratio = as_float(projected) / as_float(occupied);
+            let ratio = as_float(projected.high_bytes) / as_float(occupied);
             assert!((0.97..1.03).contains(&ratio), "{quarter_values}: {ratio}");
+            assert_eq!(
+                projected.low_bytes, projected.high_bytes,
+                "all of it was seen"
+            );
         }
     }
 
     #[test]
-    fn a_young_history_is_told_what_becomes_of_it_and_never_too_little() {
+    fn what_becomes_of_a_young_history_lies_within_its_range() {
         let retention = Retention::default();
-        let grown = weight(&[watched(200, &retention, 10)]) * BYTES_A_VALUE;
-        // before an hour or a day was seen, its samples might have changed different relations
+        let grown = as_float(weight(&[watched(200, &retention, 10)]) * BYTES_A_VALUE);
         for (days, at_most) in [(2, 9.0), (5, 8.0), (20, 1.05)] {
             let young = [watched(days, &retention, 10)];
             let occupied = weight(&young) * BYTES_A_VALUE;
-            let projected = projection(&young, occupied, &retention, now()).unwrap();
-            assert!(projected > occupied, "after {days} days");
-            let ratio = as_float(projected) / as_float(grown);
-            assert!(
-                (0.97..at_most).contains(&ratio),
-                "after {days} days: {ratio}"
-            );
+            let Projection {
+                low_bytes,
+                high_bytes,
+            } = projection(&young, occupied, &retention, now()).unwrap();
+            assert!(low_bytes > occupied, "after {days} days");
+            let (low, high) = (as_float(low_bytes) / grown, as_float(high_bytes) / grown);
+            // here the same relations change each time, which is the low end of what can be
+            assert!((0.95..1.05).contains(&low), "after {days} days: {low}");
+            assert!((low..at_most).contains(&high), "after {days} days: {high}");
         }
+        // where others change each time, it is the high end that holds
+        let different = |days: i64| {
+            let mut holding = watched(days, &retention, 2);
+            for sample in holding.samples.iter_mut().skip(1) {
+                let age = now().duration_since(sample.sampled_at);
+                let gathers = if age < retention.all_for {
+                    1
+                } else if age < retention.hourly_for {
+                    4
+                } else {
+                    96
+                };
+                sample.values = 2 * gathers;
+            }
+            holding
+        };
+        let grown = as_float(weight(&[different(200)]) * BYTES_A_VALUE);
+        let young = [different(2)];
+        let occupied = weight(&young) * BYTES_A_VALUE;
+        let range = projection(&young, occupied, &retention, now()).unwrap();
+        let (low, high) = (
+            as_float(range.low_bytes) / grown,
+            as_float(range.high_bytes) / grown,
+        );
+        assert!(low < 1.0 && high > 0.95, "{low} {high}");
     }
 
     #[test]
@@ -247,7 +311,8 @@ mod tests {
         let young = [daily(10)];
         let occupied = weight(&young) * BYTES_A_VALUE;
         let projected = projection(&young, occupied, &Retention::default(), now()).unwrap();
-        let ratio = as_float(projected) / as_float(grown);
+        assert_eq!(projected.low_bytes, projected.high_bytes);
+        let ratio = as_float(projected.high_bytes) / as_float(grown);
         assert!((0.98..1.02).contains(&ratio), "{ratio}");
     }
 

@@ -43,6 +43,10 @@ pub async fn run(
     for name in store.migrate().await? {
         tracing::info!(migration = name, "store.migrated");
     }
+    let said = |what: &str| tracing::info!(what, "store.distributing");
+    for done in store.distribute(&said).await? {
+        tracing::info!(done, "store.distributed");
+    }
     let stop = shutdown.child_token();
     let tasks = TaskTracker::new();
     let listen = settings.listen.to_string();

@@ -10,12 +10,14 @@ use crate::StoreError;
 /// What the store takes, and what it holds for that.
 #[derive(Debug, Clone)]
 pub struct Footprint {
-    /// Bytes on the store's own disk.
-    pub size_bytes: u64,
+    /// Bytes on the store's own disk; `None` where a node of a distributed store does not say.
+    pub size_bytes: Option<u64>,
     /// What is kept, database by database.
     pub databases: Vec<KeptDatabase>,
     /// When `history.max_bytes` last made something go.
     pub last_shrink: Option<Shrink>,
+    /// What is not known, and why.
+    pub unknown: Option<String>,
 }
 
 /// What a hard cap in bytes made go.
@@ -42,8 +44,13 @@ pub(crate) trait Shrinking {
     async fn occupied_bytes(&self) -> Result<u64, StoreError>;
     async fn kept(&self) -> Result<Vec<KeptDatabase>, StoreError>;
     async fn drop_samples(&self, database: (i32, i32), ids: &[i64]) -> Result<u64, StoreError>;
-    /// Gives the space of what was dropped back to the file system.
-    async fn give_back(&self) -> Result<(), StoreError>;
+    /// Drops as a whole what holds nothing any more: it costs no room.
+    async fn drop_unneeded(&self) -> Result<(), StoreError>;
+    /// How much of what is occupied nothing needs, as far as can be told: never too much.
+    async fn loose_bytes(&self, kept: &[KeptDatabase]) -> Result<u64, StoreError>;
+    /// Gives space that nothing needs back to the file system, in steps, until no more than `enough_bytes` are
+    /// occupied. A step that finds no room on a full disk is left out.
+    async fn give_back(&self, enough_bytes: u64) -> Result<(), StoreError>;
     async fn note(&self, shrink: &Shrink) -> Result<(), StoreError>;
 }
 
@@ -51,6 +58,9 @@ pub(crate) trait Shrinking {
 const NOTE_BYTES: u64 = 32 * 1024;
 
 /// Drops the oldest detail until the store takes at most `max_bytes`; `None` if it does.
+///
+/// What is over the cap is dropped before anything is rewritten: a disk that is full has no room for that.
+/// Only where the cap is kept without what nothing needs any more, nothing is dropped for it.
 pub(crate) async fn shrink(
     store: &impl Shrinking,
     max_bytes: u64,
@@ -60,8 +70,7 @@ pub(crate) async fn shrink(
     if before_bytes <= max_bytes {
         return Ok(None);
     }
-    // what was thinned away before may still hold space, and that costs nothing
-    store.give_back().await?;
+    store.drop_unneeded().await?;
     let mut shrink = Shrink {
         at: now,
         max_bytes,
@@ -70,28 +79,33 @@ pub(crate) async fn shrink(
         samples_dropped: 0,
         dropped_until: None,
     };
-    while shrink.after_bytes + NOTE_BYTES > max_bytes {
-        let plan = cap::plan(
-            &store.kept().await?,
-            shrink.after_bytes + NOTE_BYTES,
-            max_bytes,
-        );
-        if plan.is_empty() {
-            break;
-        }
+    let enough_bytes = max_bytes.saturating_sub(NOTE_BYTES);
+    // whether what nothing needs can be counted on to be given back
+    let mut is_loose = true;
+    while shrink.after_bytes > enough_bytes {
+        let kept = store.kept().await?;
+        let loose_bytes = if is_loose {
+            store.loose_bytes(&kept).await?
+        } else {
+            0
+        };
+        let needed_bytes = shrink.after_bytes.saturating_sub(loose_bytes) + NOTE_BYTES;
+        let plan = cap::plan(&kept, needed_bytes, max_bytes);
         let mut dropped = 0;
         for (database, ids) in &plan.drop {
             dropped += store.drop_samples(*database, ids).await?;
         }
-        store.give_back().await?;
         shrink.samples_dropped += dropped;
         shrink.dropped_until = shrink.dropped_until.max(plan.dropped_until);
+        store.drop_unneeded().await?;
+        store.give_back(enough_bytes).await?;
         let after_bytes = store.occupied_bytes().await?;
-        let is_stuck = dropped == 0 || after_bytes >= shrink.after_bytes;
+        let is_stuck = dropped == 0 && after_bytes >= shrink.after_bytes;
         shrink.after_bytes = after_bytes;
-        if is_stuck {
+        if is_stuck && !is_loose {
             break;
         }
+        is_loose = !is_stuck;
     }
     if shrink.samples_dropped > 0 {
         store.note(&shrink).await?;

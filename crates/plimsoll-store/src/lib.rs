@@ -56,6 +56,9 @@ pub use crate::portable::{ImportedHistory, NotImported};
 pub use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, Step};
 pub use crate::store::{Samples, Series, Store, Transfer, Upkeep};
 
+/// Is told in words what is being done.
+pub type Progress<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
 /// Is told how many pages of a backup are copied, and how many there are.
 pub type BackupProgress = Box<dyn Fn(u64, u64) + Send>;
 

@@ -34,6 +34,9 @@ const OF_SOME: [(&str, &str); 2] = [
     ("transaction_timeout", "0"),
 ];
 
+/// Where this is off, a commit is acknowledged that a crash of the server may lose.
+const ACKNOWLEDGED: &str = "synchronous_commit";
+
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -94,7 +97,8 @@ impl Session {
         let found: Result<Vec<Row>, _> = async {
             self.client().batch_execute(&self.begin(Mode::Read)).await?;
             let sql = format!(
-                "select name from pg_catalog.pg_settings where name in ('{}', '{}')",
+                "select name from pg_catalog.pg_settings where name in ('{}', '{}')
+                     or (name = '{ACKNOWLEDGED}' and setting = 'off')",
                 OF_SOME[0].0, OF_SOME[1].0
             );
             let found = self.client().query_typed(&sql, &[]).await?;
@@ -104,6 +108,10 @@ impl Session {
         .await;
         for row in found? {
             let name: &str = row.try_get(0)?;
+            if name == ACKNOWLEDGED {
+                self.pinned
+                    .push_str(&format!(";\nset local {ACKNOWLEDGED} = on"));
+            }
             if let Some((name, value)) = OF_SOME.iter().find(|(of_some, _)| *of_some == name) {
                 self.pinned
                     .push_str(&format!(";\nset local {name} = {value}"));

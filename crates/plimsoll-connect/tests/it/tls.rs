@@ -232,8 +232,12 @@ async fn modes(installation: &Installation) {
             "tls_failed",
             "no PEM certificate",
         ),
-        // `prefer` goes on without TLS when it does not come about, as libpq does.
-        (format!("host=localhost {wrong_ca}"), "plain", ""),
+        // `prefer` goes on without TLS where the server has none, and not where TLS fails.
+        (
+            format!("host=localhost {wrong_ca}"),
+            "tls_failed",
+            "sslmode=disable",
+        ),
     ] {
         check(&format!("{either} {parameters}"), expected, says).await;
     }
@@ -302,6 +306,38 @@ async fn modes(installation: &Installation) {
     let direct = format!("{either} host=localhost sslmode=require sslnegotiation=direct");
     let (found, error) = outcome(&direct).await;
     assert_eq!(found == "tls", server.major() >= 17, "{found} {error}");
+
+    // A certificate of X.509 version 1, as Citus makes them: nobody goes on in plain text behind its back.
+    let ours = ["crt", "key"].map(|suffix| {
+        let path = server.data_dir().join(format!("server.{suffix}"));
+        let kept = std::fs::read_to_string(path).unwrap();
+        let old = match suffix {
+            "crt" => include_str!("version_1/server.crt"),
+            _ => include_str!("version_1/server.key"),
+        };
+        write(&server, &format!("server.{suffix}"), old);
+        (suffix, kept)
+    });
+    tokio::task::block_in_place(|| server.restart().unwrap());
+    for mode in ["require", "prefer"] {
+        let url = format!("{either} host=localhost sslmode={mode}");
+        check(
+            &url,
+            "tls_failed",
+            "X.509 version 1 certificate, as Citus makes",
+        )
+        .await;
+    }
+    check(
+        &format!("{either} host=localhost sslmode=disable"),
+        "plain",
+        "",
+    )
+    .await;
+    for (suffix, kept) in ours {
+        write(&server, &format!("server.{suffix}"), &kept);
+    }
+    tokio::task::block_in_place(|| server.restart().unwrap());
 
     // A database whose name is no text is asked for within TLS, and without.
     let latin1 = "template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'";

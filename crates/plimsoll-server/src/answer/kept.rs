@@ -183,6 +183,7 @@ pub fn breakdown(
         measured_at: state.sample.sampled_at,
         refreshing: currency.refreshing,
         visit_error: currency.visit_error,
+        history_error: None,
     };
     if let Some(history) = history {
         answer.add_history(history);

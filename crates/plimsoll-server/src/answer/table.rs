@@ -74,6 +74,8 @@ pub struct TableBreakdown {
     pub refreshing: bool,
     /// Why the last visit failed, if it did.
     pub visit_error: Option<VisitErrorAnswer>,
+    /// Why series and events are missing, where the store did not say in time.
+    pub history_error: Option<String>,
 }
 
 /// Some bytes, and how far they can be trusted.
@@ -216,6 +218,7 @@ pub fn breakdown(
         measured_at: snapshot.measured_at,
         refreshing: currency.refreshing,
         visit_error: currency.visit_error,
+        history_error: None,
     })
 }
 

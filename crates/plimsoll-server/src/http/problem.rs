@@ -35,6 +35,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// What is said to people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// A problem with its status, stable code and text.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {

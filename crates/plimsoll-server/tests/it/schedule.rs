@@ -136,7 +136,7 @@ on_every_major! {
         let service = Service::with(settings).await;
         let before = service.json("/api/store").await;
         assert_eq!(before["samples"], 0);
-        assert_eq!(before["projected_bytes"], serde_json::Value::Null, "nothing was seen yet");
+        assert_eq!(before["projected"], serde_json::Value::Null, "nothing was seen yet");
         assert_eq!(before["last_shrink"], serde_json::Value::Null);
         for _ in 0..3 {
             assert_eq!(run_until_next(&service, &SAMPLE).await, 1);

@@ -25,6 +25,8 @@ pub(super) enum Wrong {
     Foreign(String),
     /// What the layer for kinds of rows has said of this store already.
     Said(StoreError),
+    /// So many shards lie on nodes that do not answer.
+    Shards(i64),
     /// A row that cannot be read.
     Row(String),
 }
@@ -152,6 +154,10 @@ impl Wrong {
             Self::PoolBusy => StoreError::Busy {
                 store,
                 reason: "none of our connections became free in time".to_owned(),
+            },
+            Self::Shards(silent) => StoreError::Unreachable {
+                store,
+                reason: format!("{silent} shards lie on nodes that do not answer"),
             },
             Self::Row(reason) => StoreError::Failed { store, reason },
             Self::Newer(newer) => newer.on(store),

@@ -1,6 +1,5 @@
 //! Applies the numbered migrations to the schema `plimsoll`.
 
-use super::citus;
 use super::error::Wrong;
 use super::pool::Pool;
 use super::recognise::recognise;
@@ -41,9 +40,8 @@ pub(super) async fn migrate(pool: &Pool) -> Result<Vec<String>, Wrong> {
         )
         .await?;
     }
-    let distributed = citus::distribute(&work).await?;
     work.commit().await?;
-    Ok(names(missing).into_iter().chain(distributed).collect())
+    Ok(names(missing))
 }
 
 pub(super) async fn pending(pool: &Pool) -> Result<Vec<String>, Wrong> {

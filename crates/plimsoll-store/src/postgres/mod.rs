@@ -91,8 +91,8 @@ use crate::history::{
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
-    BackupProgress, DatabaseKey, ImportedHistory, NotImported, Row, Samples, Series, SeriesBatch,
-    StoreError, Transfer, Upkeep, on_this_thread, queries,
+    BackupProgress, DatabaseKey, ImportedHistory, NotImported, Progress, Row, Samples, Series,
+    SeriesBatch, StoreError, Transfer, Upkeep, on_this_thread, queries,
 };
 
 /// How often a snapshot is compared anew because another process came first.
@@ -326,6 +326,12 @@ impl Upkeep for PostgresStore {
             .map_err(|wrong| wrong.on(&self.name))
     }
 
+    async fn distribute(&self, progress: Progress<'_>) -> Result<Vec<String>, StoreError> {
+        citus::distribute(&self.pool, progress)
+            .await
+            .map_err(|wrong| wrong.on(&self.name))
+    }
+
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
         migrate::pending(&self.pool)
             .await
@@ -345,6 +351,11 @@ impl Upkeep for PostgresStore {
         {
             tracing::warn!(reason = %wrong.on(&self.name), "store.partition.not_dropped");
         }
+        if dropped > 0
+            && let Err(wrong) = self.rewrite_past(now).await
+        {
+            tracing::warn!(reason = %wrong.on(&self.name), "store.partition.not_rewritten");
+        }
         Ok(dropped)
     }
 
@@ -357,7 +368,7 @@ impl Upkeep for PostgresStore {
     }
 
     async fn footprint(&self) -> Result<Footprint, StoreError> {
-        transaction!(self, read, |work| footprint::footprint(&work))
+        footprint::footprint(self).await
     }
 
     async fn shrink(&self, max_bytes: u64, now: Timestamp) -> Result<Option<Shrink>, StoreError> {

@@ -268,6 +268,11 @@ pub(super) const fn week_of(tick: i64) -> i64 {
     (tick - MONDAY).div_euclid(WEEK) * WEEK + MONDAY
 }
 
+/// Whether a partition, by its name, is of weeks before `now`'s.
+pub(super) fn is_past(name: &str, now: Timestamp) -> bool {
+    Span::named(name).is_some_and(|span| span.end <= week_of(now.as_second()))
+}
+
 /// The ticks that a partition is for: of a week, or of the weeks that begin in a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {

@@ -131,6 +131,12 @@ impl Connection {
         self.begin(Mode::Write).await
     }
 
+    /// Vacuums a table, which can be part of no transaction; nothing is set for it.
+    pub(super) async fn vacuum(&self, table: &str) -> Result<(), Wrong> {
+        let sql = format!("vacuum {table}");
+        Ok(self.session.client().batch_execute(&sql).await?)
+    }
+
     async fn begin(&mut self, mode: Mode) -> Result<Work<'_>, Wrong> {
         Work::begin(&self.session, mode, &self.store, &self.is_silent).await
     }

@@ -7,6 +7,7 @@ use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use tokio_postgres::Row;
 
+use super::citus;
 use super::error::Wrong;
 use super::work::Work;
 use crate::keys::Keys;
@@ -192,7 +193,18 @@ pub(super) async fn databases(work: &Work<'_>) -> Result<Vec<DatabaseKey>, Wrong
     .collect()
 }
 
+/// The keys of the instances that have a history.
+pub(super) async fn instances(work: &Work<'_>) -> Result<Vec<i32>, Wrong> {
+    let sql = "select distinct instance_id from plimsoll.database_names order by instance_id";
+    let rows = work.query(sql, &[]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
 pub(super) async fn size_bytes(work: &Work<'_>) -> Result<u64, Wrong> {
     let row = work.row(include_str!("read/size_bytes.sql"), &[]).await?;
-    Ok(unsigned(row.try_get(0)?))
+    let here = unsigned(row.try_get(0)?);
+    if citus::is_there(work).await? {
+        return Ok(here + citus::shard_bytes(work).await?);
+    }
+    Ok(here)
 }

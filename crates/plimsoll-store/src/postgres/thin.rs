@@ -50,6 +50,19 @@ pub(super) async fn thin(
 /// nothing.
 pub(super) async fn drop_samples(
     work: &Work<'_>,
+    database: (i32, i32),
+    ids: &[i64],
+) -> Result<u64, Wrong> {
+    let dropped = delete_samples(work, database, ids).await?;
+    if dropped > 0 {
+        carry(work, database).await?;
+    }
+    Ok(dropped)
+}
+
+/// As [`drop_samples`], but only deletes: a full disk has room for that.
+pub(super) async fn delete_samples(
+    work: &Work<'_>,
     (instance_id, database_id): (i32, i32),
     ids: &[i64],
 ) -> Result<u64, Wrong> {
@@ -82,17 +95,26 @@ pub(super) async fn drop_samples(
             &[&instance_id, &database_id],
         )
         .await?;
-        for statement in CARRY {
-            work.execute(statement, &[&instance_id, &database_id, &MONDAY, &WEEK])
-                .await?;
-        }
-        work.execute(
-            include_str!("thin/recount.sql"),
-            &[&instance_id, &database_id],
-        )
-        .await?;
     }
     Ok(dropped)
+}
+
+/// Moves what is still needed out of weeks that have no sample any more, and counts what each sample holds:
+/// writes rows, but changes nothing of what the samples show.
+pub(super) async fn carry(
+    work: &Work<'_>,
+    (instance_id, database_id): (i32, i32),
+) -> Result<(), Wrong> {
+    for statement in CARRY {
+        work.execute(statement, &[&instance_id, &database_id, &MONDAY, &WEEK])
+            .await?;
+    }
+    work.execute(
+        include_str!("thin/recount.sql"),
+        &[&instance_id, &database_id],
+    )
+    .await?;
+    Ok(())
 }
 
 /// Each deletes values that no sample that is left needs, of instance $1 and database $2.

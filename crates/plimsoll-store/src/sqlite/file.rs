@@ -205,6 +205,7 @@ fn connect(path: &Path, access: Access) -> Result<Connection, Wrong> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    be_incremental(&connection)?;
     use_wal(&connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", CACHE_SIZE)?;
@@ -269,6 +270,14 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+/// The value of `auto_vacuum` with which pages can be given back one by one.
+pub(super) const INCREMENTAL: i64 = 2;
+
+/// Lets pages be given back one by one: of a new file, or from its next rewriting on.
+pub(super) fn be_incremental(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.pragma_update(None, "auto_vacuum", INCREMENTAL)
 }
 
 /// Whether something was written that is not in the file itself yet.

@@ -6,14 +6,15 @@ use plimsoll_core::sample::SampleKind;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::Wrong;
-use super::{Access, SqliteStore, read, thin};
+use super::{Access, SqliteStore, read, steps, thin};
 use crate::StoreError;
 use crate::footprint::{Footprint, Shrink, Shrinking};
 use crate::sample::{from_millis, millis, signed, unsigned};
 
 pub(super) fn footprint(connection: &Connection) -> Result<Footprint, Wrong> {
     Ok(Footprint {
-        size_bytes: read::size_bytes(connection)?,
+        size_bytes: Some(read::size_bytes(connection)?),
+        unknown: None,
         databases: kept(connection)?,
         last_shrink: last_shrink(connection)?,
     })
@@ -93,15 +94,35 @@ impl Shrinking for SqliteStore {
     }
 
     async fn drop_samples(&self, database: (i32, i32), ids: &[i64]) -> Result<u64, StoreError> {
-        let ids = ids.to_vec();
-        self.write(move |work| thin::drop_samples(work, database, &ids))
-            .await
+        let all = ids.to_vec();
+        let dropped = self
+            .write(move |work| thin::drop_samples(work, database, &all))
+            .await;
+        match dropped {
+            Err(StoreError::Full { .. }) => steps::drop_samples(self, database, ids).await,
+            dropped => dropped,
+        }
     }
 
-    async fn give_back(&self) -> Result<(), StoreError> {
-        self.run(Access::Write, |connection| {
-            connection.execute_batch("vacuum")?;
-            cut_log(connection)
+    async fn drop_unneeded(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn loose_bytes(&self, _: &[KeptDatabase]) -> Result<u64, StoreError> {
+        self.read(|work| {
+            let free: i64 = work.connection().query_row(
+                "select freelist_count * page_size from pragma_freelist_count(), pragma_page_size()",
+                [],
+                |row| row.get(0),
+            )?;
+            Ok(unsigned(free))
+        })
+        .await
+    }
+
+    async fn give_back(&self, enough_bytes: u64) -> Result<(), StoreError> {
+        self.run(Access::Write, move |connection| {
+            steps::give_back(connection, enough_bytes)
         })
         .await
     }
@@ -125,13 +146,7 @@ impl Shrinking for SqliteStore {
             Ok(())
         })
         .await?;
-        self.run(Access::Write, |connection| cut_log(connection))
+        self.run(Access::Write, |connection| steps::cut_log(connection))
             .await
     }
-}
-
-/// Writes the log's pages into the file, and makes the log empty, unless somebody is reading.
-fn cut_log(connection: &Connection) -> Result<(), Wrong> {
-    connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
-    Ok(())
 }

@@ -13,6 +13,7 @@ mod migrate;
 mod read;
 mod reader;
 mod rows;
+mod steps;
 mod thin;
 mod transfer;
 
@@ -43,8 +44,8 @@ use crate::history::{
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
-    BackupProgress, DatabaseKey, ImportedHistory, NotImported, Row, Samples, Series, SeriesBatch,
-    StoreError, Transfer, Upkeep, on_this_thread, queries,
+    BackupProgress, DatabaseKey, ImportedHistory, NotImported, Progress, Row, Samples, Series,
+    SeriesBatch, StoreError, Transfer, Upkeep, on_this_thread, queries,
 };
 
 /// How often a snapshot is compared anew because another process came first.
@@ -331,6 +332,10 @@ impl Upkeep for SqliteStore {
 
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.run(Access::Create, migrate::migrate).await
+    }
+
+    async fn distribute(&self, _: Progress<'_>) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {

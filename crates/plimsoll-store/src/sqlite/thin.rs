@@ -55,26 +55,69 @@ pub(super) fn drop_samples(
     database: (i32, i32),
     ids: &[i64],
 ) -> Result<u64, Wrong> {
-    let ids = serde_json::to_string(ids).unwrap_or_default();
-    let dropped = work.connection().execute(
-        "delete from samples where instance_id = ?1 and database_id = ?2
-             and id in (select value from json_each(?3))
-             and tick <> (select last_tick from databases where instance_id = ?1 and database_id = ?2)",
-        (database.0, database.1, &ids),
-    )?;
+    let dropped = delete_samples(&work.connection(), database, ids)?;
     if dropped > 0 {
         for statement in UNNEEDED {
             work.connection()
                 .prepare_cached(statement)?
                 .execute(database)?;
         }
-        wait(kinds(work, database))?;
-        forget_gone(&work.connection(), database)?;
-        work.connection()
-            .prepare_cached(include_str!("thin/recount.sql"))?
-            .execute(database)?;
+        tidy(work, database)?;
     }
+    Ok(dropped)
+}
+
+/// Deletes samples only, not what nothing needs without them.
+pub(super) fn delete_samples(
+    connection: &Connection,
+    database: (i32, i32),
+    ids: &[i64],
+) -> Result<u64, Wrong> {
+    let ids = serde_json::to_string(ids).unwrap_or_default();
+    let dropped = connection.execute(
+        "delete from samples where instance_id = ?1 and database_id = ?2
+             and id in (select value from json_each(?3))
+             and tick <> (select last_tick from databases where instance_id = ?1 and database_id = ?2)",
+        (database.0, database.1, &ids),
+    )?;
     Ok(u64::try_from(dropped).unwrap_or(0))
+}
+
+/// The relations of a database, in order.
+pub(super) fn relations(connection: &Connection, database: (i32, i32)) -> Result<Vec<i32>, Wrong> {
+    let mut statement = connection.prepare_cached(
+        "select relation_id from relations where instance_id = ?1 and database_id = ?2
+         order by relation_id",
+    )?;
+    let ids = statement.query_map(database, |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// Deletes the values that no sample that is left needs, of the relations from one to another.
+pub(super) fn delete_unneeded(
+    connection: &Connection,
+    database: (i32, i32),
+    (first, last): (i32, i32),
+) -> Result<(), Wrong> {
+    for statement in UNNEEDED {
+        let sql = format!(
+            "{} and relation_id between ?3 and ?4",
+            statement.trim_end().trim_end_matches(';')
+        );
+        let params = (database.0, database.1, first, last);
+        connection.prepare_cached(&sql)?.execute(params)?;
+    }
+    Ok(())
+}
+
+/// What follows where samples were deleted.
+pub(super) fn tidy(work: &SqliteTransaction, database: (i32, i32)) -> Result<(), Wrong> {
+    wait(kinds(work, database))?;
+    forget_gone(&work.connection(), database)?;
+    work.connection()
+        .prepare_cached(include_str!("thin/recount.sql"))?
+        .execute(database)?;
+    Ok(())
 }
 
 /// Each deletes values that no sample that is left needs, of instance ?1 and database ?2.

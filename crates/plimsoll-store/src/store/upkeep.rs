@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use plimsoll_core::thinning::Retention;
 
 use crate::footprint::{Footprint, Shrink};
-use crate::{BackupProgress, DatabaseKey, StoreError};
+use crate::{BackupProgress, DatabaseKey, Progress, StoreError};
 
 /// Looks after the store itself.
 #[async_trait]
@@ -18,6 +18,10 @@ pub trait Upkeep: Send + Sync {
     /// Applies the missing migrations; returns the names of those applied. Two processes that
     /// start at once wait for each other.
     async fn migrate(&self) -> Result<Vec<String>, StoreError>;
+
+    /// On a PostgreSQL server with Citus: distributes the history by instance, table by table, and tells of
+    /// each. Returns what was done: nothing where all is distributed, or nothing can be.
+    async fn distribute(&self, progress: Progress<'_>) -> Result<Vec<String>, StoreError>;
 
     /// Names of the migrations that `migrate` would apply, without applying them.
     async fn pending_migrations(&self) -> Result<Vec<String>, StoreError>;

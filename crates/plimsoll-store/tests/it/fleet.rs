@@ -12,7 +12,6 @@ use plimsoll_store::{
     DifferenceQuery, EventQuery, PartQuery, Recording, SampleQuery, SeriesQuery, Step, Store,
     TableName,
 };
-use serde_json::Value;
 use throwaway_postgres::{Server, on_every_major, test};
 
 use crate::cut::Way;
@@ -110,7 +109,7 @@ on_every_major! {
 }
 
 /// Tables that Citus distributes, and their weekly partitions.
-fn is_distributed(relation: &str) -> bool {
+pub(crate) fn is_distributed(relation: &str) -> bool {
     let (table, _) = relation.split_once("_values_").map_or((relation, ""), |_| {
         relation.rsplit_once('_').unwrap_or((relation, ""))
     });
@@ -133,7 +132,7 @@ fn is_distributed(relation: &str) -> bool {
 }
 
 /// A sample of which nobody was told that it was kept is looked for, and not kept twice.
-async fn lose_an_answer(fresh: &mut Fresh, server: &'static Server, database: &str) {
+pub(crate) async fn lose_an_answer(fresh: &mut Fresh, server: &'static Server, database: &str) {
     let way = Way::to(server).await;
     let direct = std::mem::replace(
         &mut fresh.store,
@@ -271,110 +270,6 @@ pub(crate) async fn read_everything(store: &dyn Store) {
     store.disk_state("main", "last").await.unwrap().unwrap();
     store.last_good(&of).await.unwrap();
     store.cleanup_runs(&of, 5).await.unwrap();
-}
-
-/// What `auto_explain` logged: each statement with its plan.
-fn plans(log: &str) -> Vec<Value> {
-    let mut plans = Vec::new();
-    let mut lines = log.lines().peekable();
-    while let Some(line) = lines.next() {
-        if !line.trim_end().ends_with("plan:") {
-            continue;
-        }
-        let mut json = String::new();
-        while let Some(line) = lines.next_if(|line| line.starts_with('\t')) {
-            json.push_str(line);
-            json.push('\n');
-        }
-        plans.push(serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}")));
-    }
-    plans
-}
-
-/// The scans of distributed tables in a plan that no condition holds to one instance.
-fn unrouted(node: &Value, found: &mut Vec<String>) {
-    let text = |key: &str| node[key].as_str().unwrap_or_default();
-    let is_scan = text("Node Type").contains("Scan");
-    if is_scan && is_distributed(text("Relation Name")) {
-        let conditions = ["Index Cond", "Recheck Cond", "Filter"].map(text).join(" ");
-        if !conditions.contains("instance_id = ") && !conditions.contains("instance = ") {
-            found.push(format!("{}: {conditions}", text("Relation Name")));
-        }
-    }
-    for child in node["Plans"].as_array().into_iter().flatten() {
-        unrouted(child, found);
-    }
-}
-
-/// The statement files that concern one instance.
-fn statement_files() -> Vec<(String, String)> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/postgres");
-    let mut files = Vec::new();
-    for part in ["append", "read", "reader", "thin"] {
-        for entry in std::fs::read_dir(folder.join(part)).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            // of the store as a whole
-            if name.ends_with(".sql") && name != "size_bytes.sql" {
-                files.push((name, std::fs::read_to_string(path).unwrap()));
-            }
-        }
-    }
-    files
-}
-
-const HAS_SAMPLES: &str = include_str!("../../src/postgres/partition/has_samples.sql");
-const IS_EMPTY: &str = "select 1 from plimsoll.";
-
-fn every_statement_is_held_to_one_instance(major: u32) {
-    let Some(installation) = test::installed(major) else {
-        return;
-    };
-    let options = test::options(&installation)
-        .setting("session_preload_libraries", "auto_explain")
-        .setting("auto_explain.log_min_duration", "0")
-        .setting("auto_explain.log_format", "json");
-    let server: &'static Server = Box::leak(Box::new(Server::start(&options).unwrap()));
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let mut fresh = Fresh::postgres(server, "routed").await;
-        use_everything(&fresh).await;
-        lose_an_answer(&mut fresh, server, "routed").await;
-    });
-    let plans = plans(&server.log());
-    let asked: Vec<&str> = plans
-        .iter()
-        .map(|plan| plan["Query Text"].as_str().unwrap())
-        .collect();
-    for (name, sql) in statement_files() {
-        let is_asked = asked.iter().any(|text| text.trim() == sql.trim());
-        assert!(is_asked, "{name} was not run, so its plan was not seen");
-    }
-    let mut scans = 0;
-    for plan in &plans {
-        let query = plan["Query Text"].as_str().unwrap();
-        // retention asks once of a whole week whether anybody still has something there
-        let is_of_a_week = query.trim() == HAS_SAMPLES.trim() || query.starts_with(IS_EMPTY);
-        let is_migration = query.contains("create table plimsoll.");
-        if is_of_a_week || is_migration || !query.contains("plimsoll.") {
-            continue;
-        }
-        scans += 1;
-        let mut found = Vec::new();
-        unrouted(&plan["Plan"], &mut found);
-        assert!(found.is_empty(), "{found:?} in the plan of {query}");
-    }
-    assert!(scans > 50, "{scans}");
-}
-
-#[test]
-fn every_statement_of_a_page_is_held_to_one_instance_pg13() {
-    every_statement_is_held_to_one_instance(13);
-}
-
-#[test]
-fn every_statement_of_a_page_is_held_to_one_instance_pg18() {
-    every_statement_is_held_to_one_instance(18);
 }
 
 /// A server with Citus as a coordinator that keeps the shards itself; `None` where it is not installed.

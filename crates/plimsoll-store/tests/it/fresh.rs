@@ -86,7 +86,9 @@ impl Fresh {
         for sql in ["create extension citus", here, keeps_shards] {
             server.sql(database, sql).unwrap();
         }
-        Self::in_database(server, database).await
+        let fresh = Self::in_database(server, database).await;
+        fresh.store.distribute(&|_| {}).await.unwrap();
+        fresh
     }
 
     pub(crate) async fn in_database(server: &'static Server, database: &str) -> Self {

@@ -5,6 +5,8 @@
 #[macro_use]
 mod fresh;
 
+mod cap;
+mod citus;
 mod contract;
 mod contract_disk;
 mod contract_footprint;
@@ -21,5 +23,6 @@ mod pooler;
 mod postgres_session;
 mod recognised;
 mod sqlite_file;
+mod statements;
 mod transfer;
 mod world;

@@ -9,19 +9,30 @@ use crate::output;
 #[derive(Serialize)]
 struct Migrated {
     applied: Vec<String>,
+    /// What was done so that each instance's history lies together (Citus).
+    distributed: Vec<String>,
 }
 
 pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
-    let applied = context.writable_store()?.migrate().await?;
+    let store = context.writable_store()?;
+    let applied = store.migrate().await?;
+    let said = |what: &str| tracing::info!(what, "store.distributing");
+    let distributed = store.distribute(&said).await?;
     if context.wants_json() {
-        output::json(&Migrated { applied })?;
-    } else if applied.is_empty() {
+        output::json(&Migrated {
+            applied,
+            distributed,
+        })?;
+    } else if applied.is_empty() && distributed.is_empty() {
         output::print(|out| writeln!(out, "The store is up to date."))?;
     } else {
         output::print(|out| {
             applied
                 .iter()
-                .try_for_each(|name| writeln!(out, "applied {name}"))
+                .try_for_each(|name| writeln!(out, "applied {name}"))?;
+            distributed
+                .iter()
+                .try_for_each(|done| writeln!(out, "{done}"))
         })?;
     }
     Ok(Finding::None)

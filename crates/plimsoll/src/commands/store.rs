@@ -28,16 +28,24 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
 }
 
 fn print(out: &mut dyn Write, answer: &StoreAnswer) -> io::Result<()> {
+    if let Some(unknown) = &answer.unknown {
+        writeln!(out, "Not all is known: {unknown}")?;
+    }
     writeln!(
         out,
         "The history takes {}: {} in {} of {}",
-        answer.size_human,
+        answer.size_human.as_deref().unwrap_or("an unknown size"),
         output::count(answer.values, "value"),
         output::count(answer.samples, "sample"),
         output::count(answer.databases, "database"),
     )?;
-    match &answer.projected_human {
-        Some(bytes) => writeln!(out, "At the configured retention it grows to {bytes}")?,
+    match &answer.projected {
+        Some(range) => writeln!(
+            out,
+            "At the configured retention it grows to {}",
+            range.human
+        )?,
+        None if answer.unknown.is_some() => {}
         None => writeln!(
             out,
             "How large it grows is not known yet: that takes a day of samples"

@@ -22,6 +22,7 @@ mod server_faults;
 mod sets;
 mod specification;
 mod store;
+mod store_faults;
 mod store_named;
 mod support;
 mod two_servers;

@@ -34,7 +34,7 @@ const LOOKS: [&str; 10] = [
 /// What goes wrong on the way to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum OnTheWay {
+pub(crate) enum OnTheWay {
     Nothing,
     /// Bytes stop, and nobody says anything.
     Hangs,
@@ -44,13 +44,13 @@ enum OnTheWay {
     IsSlow,
 }
 
-struct Proxy {
-    port: u16,
+pub(crate) struct Proxy {
+    pub(crate) port: u16,
     fault: Arc<AtomicU8>,
 }
 
 impl Proxy {
-    fn to(socket: PathBuf) -> Self {
+    pub(crate) fn to(socket: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let fault = Arc::new(AtomicU8::new(0));
@@ -73,7 +73,7 @@ impl Proxy {
         Self { port, fault }
     }
 
-    fn set(&self, fault: OnTheWay) {
+    pub(crate) fn set(&self, fault: OnTheWay) {
         self.fault.store(fault as u8, Ordering::SeqCst);
     }
 }
@@ -113,7 +113,7 @@ fn total(service: &Service, instance: &str, kind: &str) -> u64 {
     service.get(&path).1["total"].as_u64().unwrap_or(0)
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let mut tries = 0;
     while !is_so() {
         tries += 1;

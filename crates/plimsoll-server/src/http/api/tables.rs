@@ -1,9 +1,13 @@
 //! `GET /api/storage/tables/{schema}/{table}`
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use plimsoll_store::{SeriesQuery, TableName};
+use tokio::time::Instant;
 
 use super::super::gate::asker::Asker;
 use super::super::gate::etag::{self, Made};
@@ -16,6 +20,9 @@ use crate::answer::table::{TableBreakdown, breakdown};
 use crate::answer::visit::Currency;
 use crate::ask::{Fresh, OfDatabase};
 use crate::selection::{SelectionError, Unknown};
+
+/// How long beyond the wait that is asked for the history may hold up what is known without it.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Where a table's bytes are: heap, toast, each index, what is below it, and its series.
 #[utoipa::path(
@@ -43,32 +50,65 @@ pub(super) async fn table(
     let made = Made::of(&asker.question).and_known(&known);
     // an age such as `7d` begins later each time
     let made = made.and((query.since, query.until));
-    let tag = made.and(watch.stamp(key).await?).tag();
-    if let Some(unchanged) = etag::unchanged(&asker.headers, &tag) {
+    let patience = known.snapshot.is_some().then(|| {
+        let wait = fresh.wait.unwrap_or(Duration::from_secs(1));
+        Instant::now() + wait + PATIENCE
+    });
+    let stamp = in_time(patience, watch.stamp(key)).await;
+    let stamp = stamp.and_then(|stamp| stamp.map_err(Problem::from));
+    let tag = match stamp {
+        Ok(stamp) => Some(made.and(stamp).tag()),
+        Err(_) if known.snapshot.is_some() => None,
+        Err(error) => return Err(error),
+    };
+    if let Some(tag) = &tag
+        && let Some(unchanged) = etag::unchanged(&asker.headers, tag)
+    {
         return Ok(unchanged);
     }
     let table = TableName::new(schema, table);
     let what = SeriesOf::Table(table.clone());
-    let history = match series(store, key, &what, &query).await {
-        Ok(history) => Some(history),
+    let history = match in_time(patience, series(store, key, &what, &query)).await {
+        Ok(Ok(history)) => Ok(Some(history)),
         // made since the last sample
-        Err(SelectionError::Unknown(_)) => None,
-        Err(SelectionError::Store(error)) => return Err(error.into()),
+        Ok(Err(SelectionError::Unknown(_))) => Ok(None),
+        Ok(Err(SelectionError::Store(error))) => Err(error.into()),
+        Err(late) => Err(late),
     };
     let name = (&*table.schema_name, &*table.table_name);
     let currency = Currency::from(&known);
     let answer = if let Some(snapshot) = &known.snapshot {
         breakdown(snapshot, name, currency).map(|mut answer| {
-            if let Some(history) = history {
-                answer.add_history(history);
+            match history {
+                Ok(Some(history)) => answer.add_history(history),
+                Ok(None) => {}
+                Err(problem) => answer.history_error = Some(problem.detail().to_owned()),
             }
             answer
         })
     } else {
         let state = store.state(key, watch.clock().now()).await?;
         let state = state.ok_or_else(|| Problem::nothing_known(&known))?;
-        kept::breakdown(key, &state, name, history, currency)
+        kept::breakdown(key, &state, name, history?, currency)
     };
     let answer = answer.ok_or(Unknown::Table(table))?;
-    Ok(etag::with(Json(answer).into_response(), &tag))
+    let answer = Json(answer).into_response();
+    Ok(match tag {
+        Some(tag) => etag::with(answer, &tag),
+        None => answer,
+    })
+}
+
+/// What the store says, by a time if there is one.
+async fn in_time<T>(until: Option<Instant>, asking: impl Future<Output = T>) -> Result<T, Problem> {
+    let Some(until) = until else {
+        return Ok(asking.await);
+    };
+    tokio::time::timeout_at(until, asking).await.map_err(|_| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store_busy",
+            "the store did not answer in time: ask again, or with a longer wait",
+        )
+    })
 }

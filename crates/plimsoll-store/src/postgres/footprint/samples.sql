@@ -1,3 +1,2 @@
--- the samples of all databases and what they weigh: one pass over the samples; no locks that block
--- anybody
-select instance_id, database_id, id, sampled_at, kind, value_count from plimsoll.samples
+-- the samples of an instance and what they weigh: by key; no locks that block anybody
+select database_id, id, sampled_at, kind, value_count from plimsoll.samples where instance_id = $1

@@ -1,0 +1,359 @@
+//! Whatever happens to the store: who looks is answered at once from what is known, nothing is acknowledged that
+//! is not kept, and what was acknowledged is there afterwards.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use throwaway_postgres::{Server, Session, Volume, say_volumes, test};
+
+use crate::serve::Service;
+use crate::server_faults::{OnTheWay, Proxy, wait_until};
+use crate::support::{Home, new_database};
+
+/// What is answered from what is in memory, whatever the store does.
+const FROM_MEMORY: [&str; 5] = [
+    "/api/storage/sizes?wait=0&instance=one",
+    "/api/storage/sizes?wait=0&instance=two",
+    "/api/storage/tables/public/t?wait=0&instance=one",
+    "/healthz",
+    "/api/openapi.json",
+];
+
+/// What needs the store: it is answered, or says why not.
+const FROM_STORE: [&str; 3] = [
+    "/api/storage/history?kind=all&instance=one",
+    "/api/storage/series?table=t&instance=two",
+    "/api/store",
+];
+
+fn post(service: &Service, instance: &str) -> (u16, Value) {
+    service.post(&format!("/api/storage/samples?instance={instance}"))
+}
+
+/// The ids of the samples that somebody asked for.
+fn kept(service: &Service, instance: &str) -> Vec<i64> {
+    let path = format!("/api/storage/history?kind=manual&limit=1000&tables=0&instance={instance}");
+    let (status, history) = service.get(&path);
+    assert_eq!(status, 200, "{history}");
+    let samples = history["samples"].as_array().unwrap();
+    samples
+        .iter()
+        .map(|sample| sample["id"].as_i64().unwrap())
+        .collect()
+}
+
+/// Two watched databases on a server that is well, and a store that may be anything.
+fn start(server: &Server, home: &Home, store: &str) -> Service {
+    let mut text = format!(
+        "[store]\nurl = \"{store}\"\n[schedule]\nwatch = \"* * * * * *\"\n[server]\nlisten = \"127.0.0.1:0\"\n"
+    );
+    for name in ["one", "two"] {
+        let database = new_database(server, name);
+        let table = "create table t as select generate_series(1, 2000) n";
+        server.sql(&database, table).unwrap();
+        let url = server.url(&database);
+        text += &format!("[[instance]]\nname = \"{name}\"\nurl = \"{url}\"\n");
+    }
+    let config = home.write("plimsoll.toml", &text);
+    let mut command = home.plimsoll();
+    Service::start(command.arg("--config").arg(&config).arg("serve"))
+}
+
+/// Goes through one fault, from which all is well again when it ends.
+struct Course<'a> {
+    service: &'a Service,
+    acknowledged: [BTreeSet<i64>; 2],
+}
+
+impl Course<'_> {
+    /// Takes a sample of each instance, and remembers that it was acknowledged.
+    fn acknowledge(&mut self, when: &str) {
+        for (at, instance) in ["one", "two"].into_iter().enumerate() {
+            let mut last = Value::Null;
+            wait_until(&format!("{when}: no sample of {instance}: {last}"), || {
+                let (status, answer) = post(self.service, instance);
+                last = answer;
+                if status == 201 {
+                    let id = last["id"].as_i64().unwrap();
+                    self.acknowledged[at].insert(id);
+                }
+                status == 201
+            });
+        }
+    }
+
+    /// What holds while the store is at fault: `code` is what is said to who asks for a sample.
+    fn holds(&mut self, fault: &str, codes: &[&str]) {
+        // the programs's connections meet the fault sooner or later
+        wait_until(&format!("{fault}: samples are acknowledged"), || {
+            let (status, answer) = post(self.service, "one");
+            if status == 201 {
+                self.acknowledged[0].insert(answer["id"].as_i64().unwrap());
+                return false;
+            }
+            let code = answer["code"].as_str().unwrap_or_default();
+            assert!(codes.contains(&code), "{fault}: {answer}");
+            true
+        });
+        for path in FROM_MEMORY {
+            let (status, answer) = self.service.get(path);
+            assert_eq!(status, 200, "{fault}: {path}: {answer}");
+        }
+        for path in FROM_STORE {
+            let (status, answer) = self.service.get(path);
+            let says = answer["code"]
+                .as_str()
+                .unwrap_or_default()
+                .starts_with("store_");
+            assert!(
+                status == 200 || (status >= 500 && says),
+                "{fault}: {path}: {answer}"
+            );
+        }
+        // the servers are well, and visits go on
+        let (_, sizes) = self.service.get(FROM_MEMORY[1]);
+        let measured = sizes["measured_at"].clone();
+        wait_until(&format!("{fault}: nothing is measured"), || {
+            self.service.get(FROM_MEMORY[1]).1["measured_at"] != measured
+        });
+    }
+
+    /// What was acknowledged is there, and once.
+    fn is_whole(&self, fault: &str) {
+        for (acknowledged, instance) in self.acknowledged.iter().zip(["one", "two"]) {
+            let kept = kept(self.service, instance);
+            let ids: BTreeSet<i64> = kept.iter().copied().collect();
+            assert_eq!(ids.len(), kept.len(), "{fault}: one is there twice");
+            let lost: Vec<_> = acknowledged.difference(&ids).collect();
+            assert!(lost.is_empty(), "{fault}: {lost:?} were acknowledged");
+        }
+        let (status, ready) = self.service.get("/readyz");
+        assert_eq!(status, 200, "{fault}: {ready}");
+    }
+}
+
+/// Overwrites the first page of a file; returns what it was.
+fn spoil(file: &Path, page: &[u8]) -> Vec<u8> {
+    let mut file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(file)
+        .unwrap();
+    let mut was = vec![0; page.len()];
+    file.read_exact(&mut was).unwrap();
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.write_all(page).unwrap();
+    was
+}
+
+/// Fills what is free on a volume.
+fn fill(file: &Path) {
+    let mut file = std::fs::File::create(file).unwrap();
+    for size in [65536, 4096, 1] {
+        while file.write_all(&vec![1; size]).is_ok() {}
+    }
+}
+
+/// A database on a small volume of its own, where this user may mount one.
+fn on_a_volume(server: &Server) -> Option<(Volume, String)> {
+    let volume = match Volume::tmpfs(server, "store", 64) {
+        Ok(volume) => volume,
+        Err(reason) => {
+            say_volumes("a full store", Err(&reason));
+            return None;
+        }
+    };
+    say_volumes("a full store", Ok(()));
+    let folder = volume.make_folder(server, "space").unwrap();
+    let sql = format!("create tablespace small location '{}'", folder.display());
+    server.sql("postgres", &sql).unwrap();
+    server
+        .sql("postgres", "create database store tablespace small")
+        .unwrap();
+    Some((volume, "store".to_owned()))
+}
+
+#[test]
+fn whatever_a_server_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
+    let (Some(watched), Some(installation)) = (test::shared_if_installed(18), test::installed(18))
+    else {
+        return;
+    };
+    let server = Server::start(&test::options(&installation)).unwrap();
+    let on_volume = on_a_volume(&server);
+    let volume = on_volume.as_ref().map(|(volume, _)| volume);
+    let store = on_volume
+        .as_ref()
+        .map_or_else(|| new_database(&server, "store"), |(_, name)| name.clone());
+    let proxy = Proxy::to(server.folder().join(format!(".s.PGSQL.{}", server.port())));
+    let url = format!(
+        "postgres://postgres@127.0.0.1:{}/{store}?sslmode=disable",
+        proxy.port
+    );
+    let home = Home::new();
+    let service = start(watched, &home, &url);
+    let mut course = Course {
+        service: &service,
+        acknowledged: [BTreeSet::new(), BTreeSet::new()],
+    };
+    let sql = |sql: &str| server.sql(&store, sql).map(drop).unwrap();
+    let file = || -> PathBuf {
+        let rows = server
+            .sql(&store, "select pg_relation_filepath('plimsoll.samples')")
+            .unwrap();
+        server
+            .data_dir()
+            .join(rows.last().unwrap()[0].as_deref().unwrap())
+    };
+    for fault in [
+        "read-only",
+        "newer",
+        "gone",
+        "killed",
+        "corrupted page",
+        "full",
+        "slow",
+        "hung on the way",
+    ] {
+        course.acknowledge(fault);
+        match fault {
+            "read-only" => {
+                sql("alter system set default_transaction_read_only = on");
+                sql("select pg_reload_conf()");
+                course.holds(fault, &["store_read_only"]);
+                sql("alter system reset default_transaction_read_only");
+                sql("select pg_reload_conf()");
+            }
+            "newer" => {
+                sql(
+                    "insert into plimsoll.migrations (number, name) values (9999, '9999_of_another')",
+                );
+                course.holds(fault, &["store_newer"]);
+                sql("delete from plimsoll.migrations where number = 9999");
+            }
+            "gone" => {
+                server.stop().unwrap();
+                course.holds(fault, &["store_unreachable"]);
+                server.start_again().unwrap();
+            }
+            "killed" => {
+                server.crash().unwrap();
+                course.holds(fault, &["store_unreachable"]);
+                server.start_again().unwrap();
+            }
+            "corrupted page" => {
+                let file = file();
+                server.stop().unwrap();
+                let was = spoil(&file, &[0xff; 8192]);
+                server.start_again().unwrap();
+                course.holds(fault, &["store_corrupt", "store_unreachable"]);
+                server.stop().unwrap();
+                spoil(&file, &was);
+                server.start_again().unwrap();
+            }
+            "full" => {
+                let Some(volume) = volume else { continue };
+                let filler = volume.path().join("filler");
+                fill(&filler);
+                course.holds(fault, &["store_full"]);
+                std::fs::remove_file(&filler).unwrap();
+            }
+            "slow" => {
+                proxy.set(OnTheWay::IsSlow);
+                course.acknowledge("slow");
+                proxy.set(OnTheWay::Nothing);
+            }
+            _ => {
+                proxy.set(OnTheWay::Hangs);
+                for path in FROM_MEMORY {
+                    let (status, answer) = service.get(path);
+                    assert_eq!(status, 200, "{fault}: {path}: {answer}");
+                }
+                assert_eq!(service.get("/readyz").0, 503, "{fault}");
+                proxy.set(OnTheWay::Nothing);
+            }
+        }
+        course.acknowledge(&format!("after {fault}"));
+        course.is_whole(fault);
+    }
+    // a lock holds up samples, and nobody who looks
+    let mut holder: Session = server.session(&store).unwrap();
+    holder
+        .run("begin; lock table plimsoll.samples in access exclusive mode")
+        .unwrap();
+    for path in FROM_MEMORY {
+        let (status, answer) = service.get(path);
+        assert_eq!(status, 200, "locked: {path}: {answer}");
+    }
+    holder.run("rollback").unwrap();
+    course.acknowledge("after locked");
+    course.is_whole("locked");
+    let (code, log) = service.stop("-TERM");
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+#[test]
+fn whatever_a_file_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
+    let Some(watched) = test::shared_if_installed(18) else {
+        return;
+    };
+    let home = Home::new();
+    let mounted = Volume::tmpfs(watched, "store_file", 24);
+    say_volumes(
+        "a full store",
+        mounted.as_ref().map(drop).map_err(String::as_str),
+    );
+    let path = mounted.as_ref().map_or_else(
+        |_| home.path("history.db"),
+        |volume| volume.path().join("history.db"),
+    );
+    let service = start(watched, &home, &format!("sqlite:{}", path.display()));
+    let mut course = Course {
+        service: &service,
+        acknowledged: [BTreeSet::new(), BTreeSet::new()],
+    };
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .busy_timeout(std::time::Duration::from_secs(20))
+        .unwrap();
+    for fault in ["locked", "newer", "full"] {
+        course.acknowledge(fault);
+        match fault {
+            "locked" => {
+                connection.execute_batch("begin immediate").unwrap();
+                for path in FROM_MEMORY.into_iter().chain(FROM_STORE) {
+                    let (status, answer) = service.get(path);
+                    assert_eq!(status, 200, "{fault}: {path}: {answer}");
+                }
+                connection.execute_batch("rollback").unwrap();
+            }
+            "newer" => {
+                connection
+                    .execute_batch(
+                        "insert into migrations (number, name) values (9999, 'of_another')",
+                    )
+                    .unwrap();
+                course.holds(fault, &["store_newer"]);
+                connection
+                    .execute_batch("delete from migrations where number = 9999")
+                    .unwrap();
+            }
+            _ => {
+                let Ok(volume) = &mounted else { continue };
+                let filler = volume.path().join("filler");
+                // what its log has room for already may take a few more
+                fill(&filler);
+                course.holds(fault, &["store_full"]);
+                std::fs::remove_file(&filler).unwrap();
+            }
+        }
+        course.acknowledge(&format!("after {fault}"));
+        course.is_whole(fault);
+    }
+    let (code, log) = service.stop("-TERM");
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+}
