@@ -210,6 +210,32 @@ impl<S: Transactions> DiskHistory for S {
     }
 }
 
+/// Deletes whole periods of looks that end before a time, of all instances; returns how many looks went.
+pub(crate) async fn drop_before(
+    store: &impl Transactions,
+    until: Timestamp,
+) -> Result<u64, StoreError> {
+    store
+        .writing(move |work| {
+            Box::pin(async move {
+                let sql = "select instance_id from plimsoll.instances";
+                let ids: Vec<i32> = work.read(sql, &[], |row| row.get(0)).await?;
+                let mut dropped = 0;
+                for id in ids {
+                    for step in Step::ALL {
+                        let sql = "delete from plimsoll.disk_looks
+                                   where instance_id = $1 and step = $2 and tick < $3";
+                        let begin = step.period_of(until.as_second());
+                        let params = [id.into(), step.as_str().into(), begin.into()];
+                        dropped += work.execute(sql, &params).await?;
+                    }
+                }
+                Ok(dropped)
+            })
+        })
+        .await
+}
+
 /// The key of an instance, if there is one of this name.
 async fn find(work: &dyn Transaction, instance: &str) -> Result<Option<i32>, StoreError> {
     let sql = "select instance_id from plimsoll.instances where name = $1";

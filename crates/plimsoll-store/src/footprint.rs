@@ -1,11 +1,12 @@
 //! What the store takes of its own disk, and how it is made to take less.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::cap;
 use plimsoll_core::footprint::KeptDatabase;
 
-use crate::StoreError;
+use crate::rows::Transactions;
+use crate::{StoreError, disk};
 
 /// What the store takes, and what it holds for that.
 #[derive(Debug, Clone)]
@@ -54,6 +55,9 @@ pub(crate) trait Shrinking {
     async fn note(&self, shrink: &Shrink) -> Result<(), StoreError>;
 }
 
+/// Looks at volumes of so long stay in any case.
+const LOOKS_STAY: SignedDuration = SignedDuration::from_hours(24);
+
 /// Noting what was done takes a page or two.
 const NOTE_BYTES: u64 = 32 * 1024;
 
@@ -62,7 +66,7 @@ const NOTE_BYTES: u64 = 32 * 1024;
 /// What is over the cap is dropped before anything is rewritten: a disk that is full has no room for that.
 /// Only where the cap is kept without what nothing needs any more, nothing is dropped for it.
 pub(crate) async fn shrink(
-    store: &impl Shrinking,
+    store: &(impl Shrinking + Transactions),
     max_bytes: u64,
     now: Timestamp,
 ) -> Result<Option<Shrink>, StoreError> {
@@ -94,6 +98,16 @@ pub(crate) async fn shrink(
         let mut dropped = 0;
         for (database, ids) in &plan.drop {
             dropped += store.drop_samples(*database, ids).await?;
+        }
+        // Looks at volumes go with the samples of their time, and where no sample may go any more.
+        let latest = now - LOOKS_STAY;
+        let until = if plan.is_empty() && !is_loose {
+            Some(latest)
+        } else {
+            plan.dropped_until.map(|until| until.min(latest))
+        };
+        if let Some(until) = until {
+            disk::drop_before(store, until).await?;
         }
         shrink.samples_dropped += dropped;
         shrink.dropped_until = shrink.dropped_until.max(plan.dropped_until);

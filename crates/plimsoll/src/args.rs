@@ -11,7 +11,7 @@ use plimsoll_server::answer::events::EventsQuery;
 use plimsoll_server::answer::growth::GrowthQuery;
 use plimsoll_server::answer::history::HistoryQuery;
 use plimsoll_server::answer::sizes::SizesQuery;
-use plimsoll_server::ask::{Forecasts, OfDatabase, OfTable};
+use plimsoll_server::ask::{DiskQuery, Forecasts, OfDatabase, OfTable};
 use secrecy::SecretString;
 
 use crate::asked::Asked;
@@ -126,9 +126,14 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct Disk {
+    #[command(flatten)]
+    pub(crate) query: Asked<DiskQuery>,
     /// Look every 5 seconds until Ctrl-C; changes count from the first look
     #[arg(long)]
     pub(crate) watch: bool,
+    /// Look at nothing: show what is kept
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) stored: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ pub mod kept;
 pub mod layout;
 pub mod memory;
 pub mod mounts;
+pub mod outlook;
 pub mod pace;
 pub mod part;
 pub mod pulse;

@@ -1,5 +1,7 @@
 //! The state of an instance's volumes, as it is answered and printed: from what a memory holds, without looking.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +121,40 @@ pub struct FullOn {
     pub forecast_unknown: Option<String>,
 }
 
+/// What was forecast of an instance's volumes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// When.
+    pub at: Timestamp,
+    /// By pool: when it is full, or why that is not known.
+    pub pools: BTreeMap<String, Result<Dates, String>>,
+}
+
+impl Disk {
+    /// Puts in what was forecast; volumes are full in the order of either clock.
+    pub fn foresee(&mut self, foreseen: &Foreseen) {
+        for volume in &mut self.volumes {
+            match foreseen.pools.get(&volume.pool) {
+                Some(Ok(dates)) => {
+                    volume.full.forecast = Some(*dates);
+                    volume.full.forecast_unknown = None;
+                }
+                Some(Err(reason)) => volume.full.forecast_unknown = Some(reason.clone()),
+                None => {}
+            }
+        }
+        self.volumes.sort_by_key(first);
+    }
+}
+
+/// The order of volumes: what is full first, then what has the data directory.
+fn first(volume: &Volume) -> (bool, Option<Timestamp>, bool) {
+    let dates = [volume.full.at_pace, volume.full.forecast];
+    let date = dates.iter().flatten().filter_map(|dates| dates.mid).min();
+    let has_data = volume.places.contains(&Place::Data.to_string());
+    (date.is_none(), date, !has_data)
+}
+
 /// Early, best guess, late. None is "not within a year".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dates {
@@ -178,14 +214,6 @@ impl Memory {
             .iter()
             .map(|(name, pool)| self.volume(name, pool, (since, older), now))
             .collect();
-        let first = |volume: &Volume| {
-            let date = volume.full.at_pace.and_then(|dates| dates.mid);
-            (
-                date.is_none(),
-                date,
-                !volume.places.contains(&Place::Data.to_string()),
-            )
-        };
         volumes.sort_by_key(first);
         let retained = self
             .last

@@ -5,6 +5,7 @@
 mod doctor;
 mod facts;
 mod fuzz;
+mod lending;
 mod pgbouncer;
 mod pulse;
 mod pulse_filling;

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::schema;
 use crate::ask::DiskQuery;
+use crate::disk::InstanceDisk;
 use crate::watch::WatchedInstance;
 
 pub use series::{PartSeries, SeriesAnswer};
@@ -24,8 +25,10 @@ pub struct DiskAnswer {
     /// The configured name of the instance.
     pub instance: String,
     /// When its volumes were looked at last; null where they never were.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub measured_at: Option<Timestamp>,
     /// When databases' totals and the rest of the data directory were read last.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub full_look_at: Option<Timestamp>,
     /// Why the server did not answer the last look; the volumes were looked at all the same.
     pub unreachable: Option<String>,
@@ -66,12 +69,14 @@ pub struct VolumeAnswer {
     #[schema(schema_with = schema::volume_source)]
     pub source: Option<String>,
     /// When that was read.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub source_at: Option<Timestamp>,
     /// Why it is not known.
     pub unknown: Option<String>,
     /// Its parts.
     pub parts: Vec<PartAnswer>,
     /// Since when `change_bytes` and `why` count.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub since: Option<Timestamp>,
     /// How fast it fills at present.
     pub pace: Option<PaceAnswer>,
@@ -100,6 +105,7 @@ pub struct PartAnswer {
     /// What it gained since `since`.
     pub change_bytes: Option<i64>,
     /// When it was measured.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub measured_at: Option<Timestamp>,
     /// How.
     #[schema(schema_with = schema::part_source)]
@@ -118,6 +124,7 @@ pub struct PaceAnswer {
     /// The window that it is the pace of, in seconds.
     pub window_seconds: i64,
     /// When it began, if it stands out from what is usual.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub since: Option<Timestamp>,
     /// Whether there was less than a day to tell what is usual.
     pub is_young: bool,
@@ -138,10 +145,13 @@ pub struct FullAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DatesAnswer {
     /// Nine times in ten not before this.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub low: Option<Timestamp>,
     /// The best guess.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub mid: Option<Timestamp>,
     /// Nine times in ten before this.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub high: Option<Timestamp>,
 }
 
@@ -156,6 +166,7 @@ pub struct CauseAnswer {
     /// What it gained; 0 where only the sight of it changed.
     pub change_bytes: i64,
     /// Since when.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub since: Timestamp,
     /// Who holds it, which tables grew; or that the sight of it changed.
     pub text: String,
@@ -187,13 +198,28 @@ pub async fn disk(
     let name = &*instance.settings.instance;
     let known = instance.disk().known(store, query.since, now).await?;
     let mut answer = answer(name, &known);
+    add_series(&mut answer, instance.disk(), store, query, now).await?;
+    Ok(answer)
+}
+
+/// Adds the series, where they are asked for.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn add_series(
+    answer: &mut DiskAnswer,
+    disk: &InstanceDisk,
+    store: &dyn Store,
+    query: &DiskQuery,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     if let Some(step) = query.step {
-        let looks = instance.disk().looks(store, step, now).await?;
+        let looks = disk.looks(store, step, now).await?;
         for volume in &mut answer.volumes {
             volume.series = Some(series::series(&looks, &volume.pool));
         }
     }
-    Ok(answer)
+    Ok(())
 }
 
 /// A state as it is answered and printed.

@@ -7,8 +7,10 @@ use plimsoll_store::{CLOCK_SKEW, DiskLook, DiskRange, Store, StoreError};
 
 use super::{InstanceDisk, State};
 
-/// The name under which the last look is kept.
+/// The name under which the last look is kept,
 const LAST: &str = "last";
+/// and what was forecast.
+pub(super) const FORESEEN: &str = "forecast";
 
 impl InstanceDisk {
     /// Takes up what is kept and not known yet: all of it at first, then what another process wrote.
@@ -41,6 +43,7 @@ impl InstanceDisk {
         let hours = looks(store, instance, Step::Hour, now).await?;
         let days = looks(store, instance, Step::Day, now).await?;
         let last = store.disk_state(instance, LAST).await?;
+        let foreseen = store.disk_state(instance, FORESEEN).await?;
         let kept = Kept {
             minutes: Reader::looks(&minutes),
             hours,
@@ -51,6 +54,7 @@ impl InstanceDisk {
         let mut state = self.state();
         state.memory.recall(kept);
         state.is_taken_up = true;
+        state.foreseen = foreseen.and_then(|(_, text)| serde_json::from_str(&text).ok());
         Ok(())
     }
 }

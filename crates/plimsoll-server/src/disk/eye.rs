@@ -199,3 +199,93 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_core::capacity::CapacitySource;
+    use plimsoll_core::disk::part::{Kind, Source};
+    use plimsoll_core::disk::wal::Limits;
+
+    use super::*;
+
+    const GB: u64 = 1_000_000_000;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + minute * 60).unwrap()
+    }
+
+    /// A volume of 50 GB of which so much is used, and a database that a full look read.
+    fn look(minute: i64, used: u64, full: Option<Duration>) -> Seen {
+        let absent = || "not in this test".to_owned();
+        let space = Space {
+            mount_point: "/data".into(),
+            fs_type: "ext4".into(),
+            capacity_bytes: 50 * GB,
+            used_bytes: Some(used),
+            available_bytes: Some(50 * GB - used),
+            inodes_total: None,
+            inodes_available: None,
+            source: CapacitySource::Statvfs,
+            source_at: None,
+        };
+        let part = Part::measured(Kind::Database, Some("shop"), GB, Source::Files, at(minute));
+        let pulse = Pulse {
+            at: at(minute),
+            position: Figure::Absent(absent()),
+            holders: Figure::Absent(absent()),
+            limits: Limits::default(),
+            max_wal_bytes: Figure::Absent(absent()),
+            parts: vec![(
+                Place::Data,
+                Part::measured(Kind::Wal, None, 0, Source::Files, at(minute)),
+            )],
+            rewrites: Figure::Absent(absent()),
+            writers: Figure::Absent(absent()),
+            volumes: [("/dev/sda".to_owned(), Figure::Known(space))].into(),
+            found: [(Place::Data, "/dev/sda".to_owned())].into(),
+            declared: BTreeMap::new(),
+            directories: BTreeMap::new(),
+            host: String::new(),
+            lost: BTreeMap::new(),
+            not_found: None,
+            statements: 9,
+        };
+        let full = full.map(|took| Ok((vec![(Place::Data, part)], took)));
+        Seen::Pulse(Box::new(pulse), full)
+    }
+
+    #[test]
+    fn totals_are_read_at_first_after_visits_and_early_where_much_is_unexplained() {
+        let mut state = State::default();
+        assert!(state.is_full_due(None, at(0)), "never read");
+        assert!(
+            state
+                .take_in(look(0, 10 * GB, Some(Duration::from_secs(1))), at(0))
+                .is_full
+        );
+        assert!(!state.is_full_due(None, at(60)), "nobody visited it");
+        assert!(!state.is_full_due(Some(at(0)), at(60)));
+        assert!(state.is_full_due(Some(at(50)), at(60)));
+        assert!(
+            !state.is_full_due(Some(at(1)), at(1)),
+            "a hundred times what it took"
+        );
+        // Half a gigabyte is what a volume may gain.
+        state.take_in(look(61, 10 * GB + GB / 2, None), at(61));
+        assert!(!state.is_full_due(None, at(62)));
+        state.take_in(look(62, 12 * GB, None), at(62));
+        assert!(state.is_full_due(None, at(62)));
+        state.take_in(look(63, 12 * GB, Some(Duration::from_secs(1))), at(63));
+        state.take_in(look(64, 14 * GB, None), at(64));
+        assert!(
+            !state.is_full_due(None, at(66)),
+            "every five minutes at most"
+        );
+        assert!(state.is_full_due(None, at(68)));
+        // One that takes half a minute is read in fifty at the earliest.
+        state.take_in(look(70, 14 * GB, Some(Duration::from_secs(30))), at(70));
+        state.take_in(look(71, 20 * GB, None), at(71));
+        assert!(!state.is_full_due(Some(at(100)), at(110)));
+        assert!(state.is_full_due(None, at(121)));
+    }
+}

@@ -2,13 +2,16 @@
 
 mod book;
 mod eye;
+mod forecast;
+mod tables;
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use plimsoll_core::disk::kept::{Look, Step};
 use plimsoll_core::disk::memory::Memory;
-use plimsoll_core::disk::state::Disk;
+use plimsoll_core::disk::state::{Disk, Foreseen};
 use plimsoll_postgres::{Lending, VisitError, Volumes};
 use plimsoll_store::{Store, StoreError};
 
@@ -16,6 +19,7 @@ use crate::capacity::Capacities;
 use crate::settings::Watched;
 
 pub use eye::Looked;
+use tables::Told;
 
 /// What is known of one instance's volumes, and the means to look at them.
 ///
@@ -38,6 +42,10 @@ struct State {
     is_unkept: bool,
     /// What the last full look took.
     full_took: std::time::Duration,
+    /// When its volumes are full by what the history says.
+    foreseen: Option<Foreseen>,
+    /// What databases grew by, by name, minute, and whether they grew.
+    told: BTreeMap<(String, i64, bool), Told>,
 }
 
 /// Why a look was not kept.
@@ -72,10 +80,22 @@ impl InstanceDisk {
     ) -> Result<Disk, StoreError> {
         self.take_up(store, now).await?;
         let older = match since {
-            Some(since) => self.older(store, since).await?,
+            Some(since) => {
+                let memory = self.state().memory.clone();
+                self.before(store, &memory, since).await?
+            }
             None => None,
         };
-        Ok(self.state().memory.disk_since(since, older.as_ref(), now))
+        let mut disk = {
+            let state = self.state();
+            let mut disk = state.memory.disk_since(since, older.as_ref(), now);
+            if let Some(foreseen) = &state.foreseen {
+                disk.foresee(foreseen);
+            }
+            disk
+        };
+        self.tell_tables(store, &mut disk, now).await?;
+        Ok(disk)
     }
 
     /// When its volumes were looked at last, by any process.
@@ -89,6 +109,36 @@ impl InstanceDisk {
     ) -> Result<Option<Timestamp>, StoreError> {
         self.take_up(store, now).await?;
         Ok(self.state().memory.looked_at())
+    }
+
+    /// The memory of what is kept, for whoever looks without keeping, with what was forecast.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn recalled(
+        &self,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<(Memory, Option<Foreseen>), StoreError> {
+        self.take_up(store, now).await?;
+        let state = self.state();
+        Ok((state.memory.clone(), state.foreseen.clone()))
+    }
+
+    /// The look that was kept at about `since`, where a memory does not reach back so far.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn before(
+        &self,
+        store: &dyn Store,
+        memory: &Memory,
+        since: Timestamp,
+    ) -> Result<Option<Look>, StoreError> {
+        if memory.reaches_back_to(since) {
+            return Ok(None);
+        }
+        book::look_at(store, &self.watched.instance, since).await
     }
 
     /// The looks that are kept of one step, oldest first.
@@ -115,6 +165,8 @@ impl InstanceDisk {
         visited_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Looked, DiskError> {
+        // As rows are kept.
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         self.take_up(store, now).await?;
         let seen = self.see(visited_at, now).await;
         let (looked, keep) = {
@@ -128,14 +180,6 @@ impl InstanceDisk {
         }
         self.state().is_unkept = false;
         Ok(looked)
-    }
-
-    /// A look that was kept at about `since`, if that is before what the memory has.
-    async fn older(&self, store: &dyn Store, since: Timestamp) -> Result<Option<Look>, StoreError> {
-        if self.state().memory.reaches_back_to(since) {
-            return Ok(None);
-        }
-        book::look_at(store, &self.watched.instance, since).await
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -33,7 +33,13 @@ async fn run(work: &Work<'_>) -> Outcome {
     let (store, now) = (work.watch.store(), work.watch.clock().now());
     let days = work.plan.retention.daily_samples;
     match disk.look(store, days, visited_at, now).await {
-        Ok(looked) => outcome(instance.settings.instance.as_ref(), &looked),
+        Ok(looked) => {
+            let name = instance.settings.instance.as_ref();
+            if let Err(error) = disk.forecast_if_due(store, now).await {
+                tracing::warn!(instance = name, error = %error, "storage.disk.not_forecast");
+            }
+            outcome(name, &looked)
+        }
         Err(error) => {
             tracing::error!(instance = %instance.settings.instance, error = %error, "storage.disk.not_kept");
             failed(&error.to_string())

@@ -142,6 +142,27 @@ contract! {
         assert_eq!((left.len(), left.last().unwrap()), (11, &earlier[0]));
     }
 
+    async fn a_hard_cap_takes_old_looks_and_leaves_the_last_day(fresh: &Fresh) {
+        let store = &*fresh.store;
+        let now = start() + SignedDuration::from_hours(24 * 50);
+        let day_ago = now - SignedDuration::from_hours(24);
+        let mut kept_rows = rows(day_ago, 60, 100);
+        for (step, every) in [(Step::Hour, 1), (Step::Day, 24)] {
+            let mut writer = Writer::default();
+            let hours = (0..50 * 24).filter(|hour| hour % every == 0);
+            kept_rows.extend(hours.map(|hour| writer.row(step, &look(start() + SignedDuration::from_hours(hour), 5))));
+        }
+        store.keep_disk("one", DiskLook { at: now, ..kept(&kept_rows) }).await.unwrap();
+        let shrink = store.shrink(1, now).await.unwrap().unwrap();
+        assert_eq!(shrink.samples_dropped, 0);
+        assert_eq!(all(store, "one").await.len(), 60, "the present pace is told from these");
+        for step in [Step::Hour, Step::Day] {
+            let left = store.disk_rows("one", DiskRange::all(step)).await.unwrap();
+            assert_eq!(Reader::looks(&left).len(), left.len(), "what is left begins with a whole one");
+            assert!(left.len() < 50 && left.first().is_none_or(|row| row.tick >= step.period_of(day_ago.as_second())), "{step:?}: {}", left.len());
+        }
+    }
+
     async fn looks_move_between_stores_without_loss_and_once(fresh: &Fresh) {
         let store = &*fresh.store;
         let (from, to) = (Fresh::sqlite().await, Fresh::sqlite().await);

@@ -1,4 +1,4 @@
-//! `plimsoll disk`: the volumes of a server, how full and by what, looked at now.
+//! `plimsoll disk`: the volumes of a server, how full and by what, looked at now, beside what is kept of them.
 
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
@@ -8,11 +8,14 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::memory::Memory;
 use plimsoll_core::disk::part::Part;
-use plimsoll_core::disk::state::Disk;
-use plimsoll_postgres::{Limits, Session, VisitError, Volumes, pulse, rest_of_disk};
+use plimsoll_core::disk::pulse::Pulse;
+use plimsoll_postgres::{
+    Lending, Limits, Session, VisitError, Volumes, pulse, rest_of_disk, volumes_of,
+};
+use plimsoll_server::answer;
 use plimsoll_server::capacity::Capacities;
+use plimsoll_server::disk::InstanceDisk;
 use plimsoll_server::settings::Watched;
-use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -29,25 +32,47 @@ const PULSE_EVERY: Duration = Duration::from_secs(5);
 /// and how often databases and the rest of the data directory are read.
 const FULL_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
-/// What is printed as JSON.
-#[derive(Serialize)]
-struct DiskReport<'a> {
-    instance: &'a str,
-    #[serde(flatten)]
-    disk: &'a Disk,
-}
-
 pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<Finding> {
     let watched = context.instance()?;
+    let query = &args.query.0;
+    // Whether anything is kept or not: who looks for the first time sees what there is now.
+    let store = match context.readable_store().await {
+        Err(error) if args.stored => return Err(error),
+        store => store.ok(),
+    };
+    let kept = InstanceDisk::new(watched, Lending::default());
     let mut eye = Eye::default();
+    let mut foreseen = None;
+    if let Some(store) = &store {
+        let now = Timestamp::now();
+        (eye.memory, foreseen) = kept.recalled(&**store, now).await?;
+        eye.full_at = eye.memory.full_at();
+    }
     loop {
-        let looked = eye.look(watched).await?;
-        let disk = eye.memory.disk(eye.first_at, Timestamp::now());
+        let looked = if args.stored {
+            None
+        } else {
+            Some(eye.look(watched).await?)
+        };
+        let now = Timestamp::now();
+        let since = query.since.or(if args.watch { eye.first_at } else { None });
+        let older = match (&store, since) {
+            (Some(store), Some(since)) => kept.before(&**store, &eye.memory, since).await?,
+            _ => None,
+        };
+        let mut disk = eye.memory.disk_since(since, older.as_ref(), now);
+        if let Some(foreseen) = &foreseen {
+            disk.foresee(foreseen);
+        }
+        if let Some(store) = &store {
+            kept.tell_tables(&**store, &mut disk, now).await?;
+        }
         if context.wants_json() {
-            output::json(&DiskReport {
-                instance: &watched.instance,
-                disk: &disk,
-            })?;
+            let mut answer = answer::disk::answer(&watched.instance, &disk);
+            if let Some(store) = &store {
+                answer::disk::add_series(&mut answer, &kept, &**store, query, now).await?;
+            }
+            output::json(&answer)?;
         } else {
             let clears = args.watch && io::stdout().is_terminal();
             output::print(|out| {
@@ -55,7 +80,7 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
                     // The top left, and nothing below.
                     write!(out, "\u{1b}[H\u{1b}[2J")?;
                 }
-                screen(out, &watched.instance, &disk, &looked, width())?;
+                screen(out, &watched.instance, &disk, looked.as_ref(), width())?;
                 if args.watch && !clears {
                     writeln!(out)
                 } else {
@@ -85,41 +110,41 @@ struct Eye {
 }
 
 impl Eye {
+    /// Looks once. A server that does not answer has its volumes looked at, where earlier looks are kept that say where
+    /// they are.
     async fn look(&mut self, watched: &Watched) -> anyhow::Result<Looked> {
         let began = Instant::now();
-        let mut session = match self.session.take() {
-            Some(session) => session,
-            None => open(watched)
-                .await
-                .with_context(|| format!("connecting to {}", watched.url))?,
-        };
-        session.until(Instant::now() + LIMIT);
         let now = Timestamp::now();
-        let before = session.cost().statements;
-        let mut pulse = pulse(&session, &self.volumes, now).await?;
-        let capacities = self.capacities.get_or_insert_with(|| watched.capacities());
-        capacities.ask(now).await.apply(&mut pulse);
-        let is_due = self
-            .full_at
-            .is_none_or(|at| now.duration_since(at) >= FULL_EVERY);
-        let full = if is_due {
-            rest(&session, now).await?
-        } else {
-            Rest::Kept
-        };
-        let (full, missing) = match full {
-            Rest::Read(parts) => {
-                self.full_at = Some(now);
-                (Some(parts), None)
+        let is_due = self.first_at.is_none()
+            || self
+                .full_at
+                .is_none_or(|at| now.duration_since(at) >= FULL_EVERY);
+        let (statements, missing) = match self.ask(watched, is_due, began + LIMIT, now).await {
+            Ok((mut pulse, full, statements)) => {
+                self.ask_capacities(watched, now, &mut pulse).await;
+                let (full, missing) = match full {
+                    Rest::Read(parts) => {
+                        self.full_at = Some(now);
+                        (Some(parts), None)
+                    }
+                    Rest::TooSlow(reason) => (None, Some(reason)),
+                    Rest::Kept => (None, None),
+                };
+                self.memory.observe(pulse, full.as_deref());
+                (statements, missing)
             }
-            Rest::TooSlow(reason) => (None, Some(reason)),
-            Rest::Kept => (None, None),
+            Err(error) => {
+                let Some(mut last) = self.memory.last_pulse().cloned() else {
+                    return Err(error).with_context(|| format!("looking at {}", watched.url));
+                };
+                last.volumes = volumes_of(&last, &self.volumes, LIMIT).await;
+                // Who else knows what a volume has does not need the server.
+                self.ask_capacities(watched, now, &mut last).await;
+                self.memory
+                    .observe_volumes(now, &error.to_string(), &last.volumes);
+                (0, None)
+            }
         };
-        let statements = session.cost().statements - before;
-        if missing.is_none() {
-            self.session = Some(session);
-        }
-        self.memory.observe(pulse, full.as_deref());
         self.first_at.get_or_insert(now);
         Ok(Looked {
             took: began.elapsed(),
@@ -127,6 +152,38 @@ impl Eye {
             full_at: self.full_at,
             missing,
         })
+    }
+
+    async fn ask_capacities(&mut self, watched: &Watched, now: Timestamp, pulse: &mut Pulse) {
+        let capacities = self.capacities.get_or_insert_with(|| watched.capacities());
+        capacities.ask(now).await.apply(pulse);
+    }
+
+    /// A pulse and, where it is due and fits, the rest; with the statements that it took.
+    async fn ask(
+        &mut self,
+        watched: &Watched,
+        is_due: bool,
+        until: Instant,
+        now: Timestamp,
+    ) -> Result<(Pulse, Rest, u64), VisitError> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => open(watched, until).await?,
+        };
+        session.until(until);
+        let before = session.cost().statements;
+        let pulse = pulse(&session, &self.volumes, now).await?;
+        let full = if is_due {
+            rest(&session, now).await?
+        } else {
+            Rest::Kept
+        };
+        let statements = session.cost().statements - before;
+        if !matches!(full, Rest::TooSlow(_)) {
+            self.session = Some(session);
+        }
+        Ok((pulse, full, statements))
     }
 }
 
@@ -146,7 +203,10 @@ async fn rest(session: &Session, now: Timestamp) -> Result<Rest, VisitError> {
     }
 }
 
-async fn open(watched: &Watched) -> Result<Session, VisitError> {
-    let limits = Limits::from(&watched.visit);
+async fn open(watched: &Watched, until: Instant) -> Result<Session, VisitError> {
+    let limits = Limits {
+        deadline: until,
+        ..Limits::from(&watched.visit)
+    };
     Session::open(&watched.url, &limits, &CancellationToken::new()).await
 }

@@ -1,29 +1,40 @@
 //! The disk on one screen: a bar with its line, both what fills it and what would help, for each volume.
 
+mod bar;
+
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plimsoll_core::disk::memory::label;
-use plimsoll_core::disk::part::Kind;
 use plimsoll_core::disk::state::{Changed, Dates, Disk, Volume};
 use plimsoll_core::name::visible;
 use plimsoll_core::size_text::{pretty, pretty_signed};
 
-use super::{Column, table};
+use super::{Column, table, table_within};
+use bar::{bar, segments};
 
 /// Below this width the reasons do not fit beside the parts.
 const WIDE: usize = 90;
+/// The width of a bar where nothing limits it.
+const BAR: usize = 100;
 /// Parts below this share of what is used are told together.
 const SMALL: u64 = 1000;
 
-/// The terminal's width; of what is no terminal, wide enough for everything.
-pub(crate) fn width() -> usize {
+/// The terminal's width, or what `COLUMNS` says; of what is no terminal, as much as there is to say.
+pub(crate) fn width() -> Option<usize> {
+    let told = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
     if io::stdout().is_terminal() {
-        comfy_table::Table::new().width().map_or(80, usize::from)
+        comfy_table::Table::new()
+            .width()
+            .map(usize::from)
+            .or(told)
+            .or(Some(80))
     } else {
-        100
+        told
     }
 }
 
@@ -37,17 +48,52 @@ pub(crate) struct Looked {
     pub(crate) missing: Option<String>,
 }
 
-/// The whole screen.
+/// Text in lines of a width.
+struct Lines<'a> {
+    out: &'a mut dyn Write,
+    width: Option<usize>,
+}
+
+impl Lines<'_> {
+    /// A text, broken between words where it is too long; what follows in it is under `indent`.
+    fn say(&mut self, text: &str, indent: usize) -> io::Result<()> {
+        let width = self.width.unwrap_or(usize::MAX);
+        let mut line = String::new();
+        let mut length = 0;
+        for word in text.split_inclusive(' ') {
+            let own = word.trim_end().chars().count();
+            if length > indent && length + own > width {
+                writeln!(self.out, "{}", line.trim_end())?;
+                line = " ".repeat(indent);
+                length = indent;
+            }
+            line.push_str(word);
+            length += word.chars().count();
+        }
+        writeln!(self.out, "{}", line.trim_end())
+    }
+
+    fn blank(&mut self) -> io::Result<()> {
+        writeln!(self.out)
+    }
+
+    fn is_narrow(&self) -> bool {
+        self.width.is_some_and(|width| width < WIDE)
+    }
+}
+
+/// The whole screen: of a look, or of what is kept.
 pub(crate) fn screen(
     out: &mut dyn Write,
     instance: &str,
     disk: &Disk,
-    looked: &Looked,
-    width: usize,
+    looked: Option<&Looked>,
+    width: Option<usize>,
 ) -> io::Result<()> {
+    let mut lines = Lines { out, width };
     for (i, volume) in disk.volumes.iter().enumerate() {
         if i > 0 {
-            writeln!(out)?;
+            lines.blank()?;
         }
         let name = volume
             .name
@@ -58,23 +104,27 @@ pub(crate) fn screen(
         } else {
             ""
         };
-        writeln!(
-            out,
-            "{}  {}  {}{assumed}\n",
+        let places = volume.places.join(", ");
+        let header = format!(
+            "{}  {}  {}{assumed}",
             visible(instance),
             visible(name),
-            volume.places.join(", ")
-        )?;
-        one(out, volume, width)?;
+            visible(&places)
+        );
+        lines.say(&header, 2)?;
+        lines.blank()?;
+        one(&mut lines, volume)?;
     }
-    writeln!(out)?;
+    if disk.volumes.is_empty() {
+        lines.say("Nothing is kept of the volumes of this instance yet.", 0)?;
+    }
+    lines.blank()?;
     match disk.wal.bytes_per_hour {
-        Some(rate) => writeln!(out, "WAL: {} an hour", pretty(whole(rate)))?,
-        None => writeln!(
-            out,
-            "WAL an hour: {}",
-            disk.wal.unknown.as_deref().unwrap_or("unknown")
-        )?,
+        Some(rate) => lines.say(&format!("WAL: {} an hour", pretty(whole(rate))), 2)?,
+        None => {
+            let reason = disk.wal.unknown.as_deref().unwrap_or("unknown");
+            lines.say(&format!("WAL an hour: {reason}"), 2)?;
+        }
     }
     for held in disk
         .wal
@@ -92,12 +142,12 @@ pub(crate) fn screen(
                 .map_or_else(String::new, |at| format!(", on {}", moment(at)));
             format!(" (ended by {by}{at})")
         });
-        writeln!(out, "  {bytes:>9}  {}{end}", visible(&held.text))?;
+        lines.say(&format!("  {bytes:>9}  {}{end}", visible(&held.text)), 13)?;
     }
-    footer(out, disk, looked)
+    footer(&mut lines, disk, looked)
 }
 
-fn footer(out: &mut dyn Write, disk: &Disk, looked: &Looked) -> io::Result<()> {
+fn footer(lines: &mut Lines<'_>, disk: &Disk, looked: Option<&Looked>) -> io::Result<()> {
     let hidden: Vec<String> = disk
         .volumes
         .iter()
@@ -113,47 +163,79 @@ fn footer(out: &mut dyn Write, disk: &Disk, looked: &Looked) -> io::Result<()> {
             visible(&hidden.join(", "))
         )
     };
-    let took = looked.took.as_millis();
-    writeln!(
-        out,
-        "\nLooked in {took} ms: {} statements, no lock. {seen} Nothing was changed.",
-        looked.statements
-    )?;
-    if let Some(reason) = &looked.missing {
-        let kept = looked.full_at.map_or_else(
+    lines.blank()?;
+    if let Some(reason) = &disk.unreachable {
+        let text = format!(
+            "The server did not answer: {} Only its volumes were looked at.",
+            sentence(reason)
+        );
+        lines.say(&text, 0)?;
+    }
+    let totals = disk.full_look_at.map_or_else(|| "never".to_owned(), moment);
+    match looked {
+        Some(looked) => {
+            let took = looked.took.as_millis();
+            let text = format!(
+                "Looked in {took} ms: {} statements, no lock. {seen} Nothing was changed.",
+                looked.statements
+            );
+            lines.say(&text, 0)?;
+        }
+        None => {
+            let at = disk.measured_at.map_or_else(|| "never".to_owned(), moment);
+            let text = format!(
+                "As kept: looked at {at}, databases {totals}. {seen} Nothing was asked now."
+            );
+            lines.say(&text, 0)?;
+        }
+    }
+    if let Some(reason) = looked.and_then(|looked| looked.missing.as_ref()) {
+        let kept = looked.and_then(|looked| looked.full_at).map_or_else(
             || "none are kept".to_owned(),
             |at| format!("shown as of {}", moment(at)),
         );
-        writeln!(
-            out,
+        let text = format!(
             "Databases did not fit into the time ({kept}): {}",
             visible(reason)
-        )?;
+        );
+        lines.say(&text, 0)?;
     }
     Ok(())
 }
 
-fn one(out: &mut dyn Write, volume: &Volume, width: usize) -> io::Result<()> {
-    headline(out, volume)?;
+fn sentence(text: &str) -> String {
+    let text = visible(text);
+    if text.ends_with('.') {
+        text.into_owned()
+    } else {
+        format!("{text}.")
+    }
+}
+
+fn one(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
+    headline(lines, volume)?;
     if let Some(late) = &volume.late {
         let capacity = volume.capacity_bytes.unwrap_or(0);
         let known = u64::try_from(volume.known_bytes).unwrap_or(0);
-        writeln!(
-            out,
-            "{} are known of {}, says {}: {}\n",
+        let text = format!(
+            "{} are known of {}, says {}: {}",
             pretty(known),
             pretty(capacity),
             volume.source.unwrap_or("nobody"),
             visible(late)
-        )?;
+        );
+        lines.say(&text, 2)?;
+        lines.blank()?;
     }
     if let (Some(capacity), Some(available)) = (volume.capacity_bytes, volume.available_bytes) {
         let segments = segments(volume);
         let label = format!(" {}", pretty(capacity));
-        let cells = width
+        let cells = lines
+            .width
+            .unwrap_or(BAR)
             .saturating_sub(label.chars().count() + 5)
             .clamp(20, 120);
-        writeln!(out, "{}┤─⊖─{label}", bar(&segments, capacity, cells))?;
+        writeln!(lines.out, "{}┤─⊖─{label}", bar(&segments, capacity, cells))?;
         let legend: Vec<String> = segments
             .iter()
             .filter(|segment| segment.bytes > 0)
@@ -172,28 +254,31 @@ fn one(out: &mut dyn Write, volume: &Volume, width: usize) -> io::Result<()> {
             0 => String::new(),
             bytes => format!("   · kept for root {}", pretty(bytes)),
         };
-        writeln!(
-            out,
-            "{}   · free {}{reserve}\n",
+        let text = format!(
+            "{}   · free {}{reserve}",
             legend.join("   "),
             pretty(available)
-        )?;
+        );
+        lines.say(&text, 2)?;
+        lines.blank()?;
     }
-    parts(out, volume, width)?;
+    parts(lines, volume)?;
+    reasons(lines, volume)?;
     if !volume.help.is_empty() {
-        writeln!(out, "\nWhat would help")?;
+        lines.blank()?;
+        lines.say("What would help", 0)?;
     }
     for (number, help) in volume.help.iter().enumerate() {
         let frees = help.frees_bytes.map_or_else(|| "?".to_owned(), pretty);
         let loses = help.loses.as_deref().unwrap_or("nothing");
-        writeln!(
-            out,
+        let text = format!(
             "{}  {}  frees {frees}, lost: {loses}",
             number + 1,
             visible(&help.text)
-        )?;
+        );
+        lines.say(&text, 3)?;
         if let Some(command) = &help.command {
-            writeln!(out, "     {}", visible(command))?;
+            lines.say(&format!("     {}", visible(command)), 5)?;
         }
     }
     if volume
@@ -201,43 +286,35 @@ fn one(out: &mut dyn Write, volume: &Volume, width: usize) -> io::Result<()> {
         .iter()
         .any(|help| help.text.contains("slot") || help.text.contains("archiving"))
     {
-        writeln!(out, "Never remove files under pg_wal.")?;
+        lines.say("Never remove files under pg_wal.", 0)?;
     }
     Ok(())
 }
 
-fn headline(out: &mut dyn Write, volume: &Volume) -> io::Result<()> {
-    match (volume.full.at_pace, &volume.pace, &volume.unknown) {
-        (
-            Some(Dates {
-                mid: Some(mid),
-                low,
-                high,
-            }),
-            ..,
-        ) => {
-            let date = |date: Option<Timestamp>| {
-                date.map_or_else(|| "not within a year".to_owned(), moment)
-            };
-            writeln!(
-                out,
-                "Full on {}, at the present pace ({} to {}).",
-                moment(mid),
-                date(low),
-                date(high)
+/// Both clocks, and what fills it most.
+fn headline(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
+    match (volume.full.at_pace, &volume.unknown) {
+        (Some(dates), _) => lines.say(&clock(dates, "at the present pace"), 2)?,
+        (None, Some(reason)) => {
+            lines.say(
+                &format!("How full it is, is unknown: {}", visible(reason)),
+                2,
             )?;
         }
-        (Some(_), ..) => writeln!(out, "Not full within a year, at the present pace.")?,
-        (None, _, Some(reason)) => {
-            writeln!(out, "How full it is, is unknown: {}", visible(reason))?;
-        }
-        (None, ..) => {
+        (None, None) => {
             let reason = volume.pace_unknown.as_deref().unwrap_or("no pace yet");
-            writeln!(
-                out,
-                "When it is full is unknown: {reason}; --watch takes them."
-            )?;
+            let text = format!(
+                "When it is full is unknown: {reason}; --watch takes them, and so does serve."
+            );
+            lines.say(&text, 2)?;
         }
+    }
+    match (volume.full.forecast, &volume.full.forecast_unknown) {
+        (Some(dates), _) => lines.say(&clock(dates, "by the forecast"), 2)?,
+        (None, Some(reason)) if volume.unknown.is_none() => {
+            lines.say(&format!("No forecast: {}", sentence(reason)), 2)?;
+        }
+        (None, _) => {}
     }
     if let Some(cause) = volume
         .why
@@ -245,18 +322,60 @@ fn headline(out: &mut dyn Write, volume: &Volume) -> io::Result<()> {
         .filter(|cause| cause.change_bytes > 0 && !cause.text.is_empty())
     {
         let name = label(cause.part, cause.name.as_deref());
-        writeln!(
-            out,
+        let text = format!(
             "{} {}: {}.",
             visible(&name),
             pretty_signed(cause.change_bytes),
             visible(&cause.text)
-        )?;
+        );
+        lines.say(&text, 2)?;
     }
-    writeln!(out)
+    lines.blank()
 }
 
-fn parts(out: &mut dyn Write, volume: &Volume, width: usize) -> io::Result<()> {
+fn clock(dates: Dates, by: &str) -> String {
+    let date =
+        |date: Option<Timestamp>| date.map_or_else(|| "not within a year".to_owned(), moment);
+    match dates.mid {
+        Some(mid) => format!(
+            "Full on {}, {by} ({} to {}).",
+            moment(mid),
+            date(dates.low),
+            date(dates.high)
+        ),
+        None => match dates.low {
+            Some(low) => format!(
+                "Not full within a year, {by}; at the earliest on {}.",
+                moment(low)
+            ),
+            None => format!("Not full within a year, {by}."),
+        },
+    }
+}
+
+/// Why parts grew, where there is no room for that beside them.
+fn reasons(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
+    if !lines.is_narrow() {
+        return Ok(());
+    }
+    let mut is_first = true;
+    for it in &volume.parts {
+        let why = why_of(it, volume);
+        if why.is_empty() {
+            continue;
+        }
+        if is_first {
+            lines.blank()?;
+        }
+        let begin = if is_first { "Why  " } else { "     " };
+        is_first = false;
+        let name = label(it.part.part, it.part.name.as_deref());
+        lines.say(&format!("{begin}{}: {}", visible(&name), visible(&why)), 5)?;
+    }
+    Ok(())
+}
+
+fn parts(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
     let used = volume
         .used_bytes
         .unwrap_or_else(|| u64::try_from(volume.known_bytes).unwrap_or(0));
@@ -297,8 +416,11 @@ fn parts(out: &mut dyn Write, volume: &Volume, width: usize) -> io::Result<()> {
         Column::Right("Change"),
         Column::Left("Why"),
     ];
-    if width < WIDE {
+    if lines.is_narrow() {
         columns.pop();
+        for row in &mut rows {
+            row.pop();
+        }
     }
     // The first look knows no change.
     if volume.since.is_none() {
@@ -307,10 +429,31 @@ fn parts(out: &mut dyn Write, volume: &Volume, width: usize) -> io::Result<()> {
             row.remove(2);
         }
     }
-    table(out, &columns, rows)
+    match lines.width {
+        Some(width) => {
+            let width = u16::try_from(width).unwrap_or(u16::MAX);
+            table_within(Some(width), lines.out, &columns, rows)
+        }
+        None => table(lines.out, &columns, rows),
+    }
 }
 
 fn row(it: &Changed, volume: &Volume) -> Vec<String> {
+    let part = &it.part;
+    let change = it
+        .change_bytes
+        .map_or_else(|| "unknown".to_owned(), pretty_signed);
+    let bytes = part.bytes.map_or_else(|| "unknown".to_owned(), signed);
+    vec![
+        label(part.part, part.name.as_deref()),
+        bytes,
+        change,
+        why_of(it, volume),
+    ]
+}
+
+/// Why a part is not known, or may be more, or else why it grew.
+fn why_of(it: &Changed, volume: &Volume) -> String {
     let part = &it.part;
     let cause = volume
         .why
@@ -321,14 +464,8 @@ fn row(it: &Changed, volume: &Volume) -> Vec<String> {
             .as_ref()
             .map(|reason| format!("or more: {reason}"))
     });
-    let why = why
-        .or_else(|| cause.map(|cause| cause.text.clone()))
-        .unwrap_or_default();
-    let change = it
-        .change_bytes
-        .map_or_else(|| "unknown".to_owned(), pretty_signed);
-    let bytes = part.bytes.map_or_else(|| "unknown".to_owned(), signed);
-    vec![label(part.part, part.name.as_deref()), bytes, change, why]
+    why.or_else(|| cause.map(|cause| cause.text.clone()))
+        .unwrap_or_default()
 }
 
 fn pace(volume: &Volume) -> String {
@@ -340,77 +477,6 @@ fn pace(volume: &Volume) -> String {
         "{sign}{} an hour now",
         pretty(whole(pace.bytes_per_hour.abs()))
     )
-}
-
-struct Segment {
-    mark: char,
-    name: String,
-    bytes: u64,
-}
-
-/// The largest database, other parts, what is nobody's, and WAL, in the order of the bar.
-fn segments(volume: &Volume) -> [Segment; 4] {
-    let bytes = |wanted: &dyn Fn(&Changed) -> bool| -> u64 {
-        let sum: i64 = volume
-            .parts
-            .iter()
-            .filter(|it| wanted(it))
-            .filter_map(|it| it.part.bytes)
-            .sum();
-        u64::try_from(sum).unwrap_or(0)
-    };
-    let largest = volume
-        .parts
-        .iter()
-        .filter(|it| it.part.part == Kind::Database)
-        .max_by_key(|it| it.part.bytes);
-    let key = largest.map(|it| it.part.key());
-    let name = key
-        .and_then(|(_, name)| name)
-        .unwrap_or("databases")
-        .to_owned();
-    let is_largest = |it: &Changed| Some(it.part.key()) == key;
-    let segment = |mark, name: &str, bytes| Segment {
-        mark,
-        name: name.to_owned(),
-        bytes,
-    };
-    [
-        segment('▓', &name, bytes(&is_largest)),
-        segment(
-            '▒',
-            "other parts",
-            bytes(&|it| !is_largest(it) && it.part.part != Kind::Wal && !it.part.part.is_rest()),
-        ),
-        segment(
-            '░',
-            "elsewhere and unexplained",
-            bytes(&|it| it.part.part.is_rest()),
-        ),
-        segment('█', "WAL", bytes(&|it| it.part.part == Kind::Wal)),
-    ]
-}
-
-/// Cells in proportion to bytes: none is lost to rounding, and what is free has a mark at 85 and at 95 %.
-fn bar(segments: &[Segment], capacity: u64, cells: usize) -> String {
-    let cell = |bytes: u64| -> usize {
-        let cells = u128::from(bytes) * cells as u128 * 2 / u128::from(capacity.max(1));
-        usize::try_from(cells.div_ceil(2)).unwrap_or(usize::MAX)
-    };
-    let mut bar: Vec<char> = Vec::with_capacity(cells);
-    let mut sum = 0_u64;
-    for segment in segments {
-        sum = sum.saturating_add(segment.bytes);
-        while bar.len() < cell(sum).min(cells) {
-            bar.push(segment.mark);
-        }
-    }
-    while bar.len() < cells {
-        let here = bar.len();
-        let is_line = [85, 95].iter().any(|percent| cells * percent / 100 == here);
-        bar.push(if is_line { '┊' } else { '·' });
-    }
-    bar.into_iter().collect()
 }
 
 fn moment(at: Timestamp) -> String {
@@ -434,33 +500,4 @@ fn signed(bytes: i64) -> String {
 )]
 fn whole(bytes: f64) -> u64 {
     bytes as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bar_is_as_long_as_it_is_wide_and_loses_no_cell_to_rounding() {
-        let segment = |mark, bytes| Segment {
-            mark,
-            name: String::new(),
-            bytes,
-        };
-        for (bytes, capacity, cells, expected) in [
-            ([25, 25, 0, 25], 100, 20, "▓▓▓▓▓▒▒▒▒▒█████··┊·┊"),
-            ([0, 0, 0, 0], 100, 20, "·················┊·┊"),
-            ([50, 30, 20, 0], 100, 10, "▓▓▓▓▓▒▒▒░░"),
-            ([90, 90, 0, 0], 100, 10, "▓▓▓▓▓▓▓▓▓▒"),
-            ([0, 0, 0, 0], 0, 10, "········┊┊"),
-            ([33, 33, 33, 1], 100, 10, "▓▓▓▒▒▒▒░░░"),
-        ] {
-            let segments: Vec<Segment> = ['▓', '▒', '░', '█']
-                .into_iter()
-                .zip(bytes)
-                .map(|(mark, bytes)| segment(mark, bytes))
-                .collect();
-            assert_eq!(bar(&segments, capacity, cells), expected, "{bytes:?}");
-        }
-    }
 }

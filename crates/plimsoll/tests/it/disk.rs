@@ -186,3 +186,104 @@ fn watching_shows_what_a_part_gained_since_its_first_look() {
     );
     assert!(second["wal"]["bytes_per_hour"].as_f64() > Some(0.0));
 }
+
+/// As wide as a terminal of so many columns.
+fn screen(home: &Home, url: &str, columns: usize, args: &[&str]) -> crate::support::Ran {
+    crate::support::Ran::of(home.on(url).env("COLUMNS", columns.to_string()).args(args))
+}
+
+#[test]
+fn what_serve_kept_is_shown_without_looking_and_told_with_a_look() {
+    let server = server();
+    let (home, url) = (Home::new(), server.url("postgres"));
+    home.run(&url, &["disk", "--stored"])
+        .failed_saying(&["plimsoll"]);
+    let mut serve = home
+        .on(&url)
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It looks when it starts; then it is killed as it is.
+    let stored = loop {
+        let ran = home.run(
+            &url,
+            &["--output", "json", "disk", "--stored", "--step", "minute"],
+        );
+        if ran.code == Some(0) && ran.json()["measured_at"].is_string() {
+            break ran.json();
+        }
+        assert!(serve.try_wait().unwrap().is_none(), "serve ended: {ran:?}");
+    };
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    let volume = &stored["volumes"][0];
+    assert_eq!(Some(sum(volume)), volume["used_bytes"].as_i64());
+    assert!(!volume["series"]["t"].as_array().unwrap().is_empty());
+    assert_eq!(stored["wal"]["retained_by"][0]["name"], "forgotten");
+    let again = home
+        .run(&url, &["--output", "json", "disk", "--stored"])
+        .json();
+    assert_eq!(again["measured_at"], stored["measured_at"], "it only reads");
+
+    // A look of its own tells what changed since the kept one, and keeps nothing.
+    let more = "insert into load select repeat('x', 1000) from generate_series(1, 60000)";
+    server.sql("postgres", more).unwrap();
+    let looked = home
+        .run(&url, &["--output", "json", "disk", "--since", "1h"])
+        .json();
+    let volume = &looked["volumes"][0];
+    assert_eq!(volume["since"], stored["measured_at"]);
+    let gained = part(volume, "wal", None)["change_bytes"].as_i64().unwrap();
+    assert!(gained > 40_000_000, "{gained}");
+    let again = home
+        .run(&url, &["--output", "json", "disk", "--stored"])
+        .json();
+    assert_eq!(again["measured_at"], stored["measured_at"]);
+
+    // On narrow terminals every line fits but a command, which is to be copied.
+    for columns in [40, 60, 80] {
+        for args in [&["disk"][..], &["disk", "--stored"]] {
+            let shown = screen(&home, &url, columns, args);
+            assert_eq!(shown.code, Some(0), "{shown:?}");
+            for line in shown.out.lines() {
+                let is_command =
+                    line.contains("SELECT ") || line.contains("pg_drop_replication_slot");
+                assert!(
+                    is_command || line.chars().count() <= columns,
+                    "{columns} columns: {line:?} in\n{}",
+                    shown.out
+                );
+            }
+            for words in [
+                "┤─⊖─",
+                "slot forgotten",
+                "What would help",
+                "pg_drop_replication_slot('forgotten')",
+            ] {
+                let flat = shown.out.split_whitespace().collect::<Vec<_>>().join(" ");
+                assert!(
+                    flat.contains(words),
+                    "no {words:?} at {columns} in\n{}",
+                    shown.out
+                );
+            }
+        }
+    }
+
+    // A server that is gone still has its volume, and what held its WAL.
+    server.stop().unwrap();
+    let ran = home.run(&url, &["disk"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for words in [
+        "The server did not answer",
+        "slot forgotten",
+        "free",
+        "unexplained",
+    ] {
+        assert!(ran.out.contains(words), "no {words:?} in\n{}", ran.out);
+    }
+    let nobody = Home::new();
+    nobody.run(&url, &["disk"]).failed_saying(&["looking at"]);
+}

@@ -306,3 +306,36 @@ fn a_clock_that_is_set_back_leaves_nothing_of_the_future() {
     assert!(pace.is_young && pace.window_seconds < 400, "{pace:?}");
     assert_eq!(memory.rows().len(), 1);
 }
+
+/// What both stores take for a row beside its text: a header, its key, and the key again in an index.
+const ROW_BYTES: usize = 120;
+
+#[test]
+fn what_is_kept_of_an_instance_takes_less_than_two_megabytes_however_long() {
+    let mut memory = Memory::default();
+    let mut bytes = [0_usize; 3];
+    let days = 4;
+    for minute in 0..days * 1440 {
+        // Everything moves each minute but what only full looks read, which moves each quarter of an hour.
+        let wal = u64::try_from(minute % 997).unwrap() * 1_234_567;
+        let mut all = full(minute);
+        for n in 0..20_u64 {
+            let size = n * 10_000_000_000 + u64::try_from(minute).unwrap() * 4096 * (n % 4);
+            let name = format!("tenant_database_{n}");
+            let part = Part::measured(Kind::Database, Some(&name), size, Source::Files, at(minute));
+            all.push((crate::disk::layout::Place::Data, part));
+        }
+        memory.observe(
+            pulse(minute, wal, 5_000_000_000 + wal),
+            (minute % 15 == 0).then_some(&all[..]),
+        );
+        for row in memory.rows() {
+            bytes[row.step as usize] += row.look.len() + ROW_BYTES;
+        }
+    }
+    let days = usize::try_from(days).unwrap();
+    // A day of minutes (and the hour that is not over), 14 days of hours, 90 of days.
+    let kept = bytes[0] / days * 25 / 24 + bytes[1] / days * 15 + bytes[2] / (days - 1) * 120;
+    assert!(kept < 2_000_000, "{kept} bytes: {bytes:?} in {days} days");
+    assert!(kept > 100_000, "the test keeps something: {bytes:?}");
+}

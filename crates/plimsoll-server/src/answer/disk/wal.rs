@@ -30,10 +30,12 @@ pub struct RetainedAnswer {
     /// Bytes from what it keeps to the present position.
     pub bytes: Option<u64>,
     /// Since when it holds, as far as the server tells.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub since: Option<Timestamp>,
     /// The setting that ends it by itself, if one does.
     pub ends_by: Option<String>,
     /// When, at the present rate: the WAL goes at the checkpoint after.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub ends_at: Option<Timestamp>,
     /// Of a slot: its name.
     pub name: Option<String>,
@@ -52,16 +54,19 @@ pub struct RetainedAnswer {
     /// Of a slot: how much more may be written before it is lost; null where nothing limits it.
     pub safe_wal_bytes: Option<i64>,
     /// Of a slot: since when it has no consumer (17 and later).
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub inactive_since: Option<Timestamp>,
     /// Of a slot: why it was invalidated (17 and later).
     pub invalidation_reason: Option<String>,
     /// Of archiving: the last segment that could not be archived.
     pub failed_segment: Option<String>,
     /// Of archiving: when that was.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub failed_at: Option<Timestamp>,
     /// Of archiving: how often it failed since the statistics were reset.
     pub failures: Option<i64>,
     /// Of archiving: when a segment was archived last.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub archived_at: Option<Timestamp>,
     /// Of archiving: segments that wait.
     pub waiting: Option<u64>,
@@ -70,6 +75,7 @@ pub struct RetainedAnswer {
     /// Of a standby's replay: `recovery_min_apply_delay` in milliseconds.
     pub delay_ms: Option<i64>,
     /// Of a standby's replay: the commit time of the last transaction that was replayed.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub replayed_at: Option<Timestamp>,
 }
 

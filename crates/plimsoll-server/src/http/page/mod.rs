@@ -1,6 +1,7 @@
 //! `GET /`: a plain page for people, made on the server; it works without scripts.
 
 mod chart;
+mod disk;
 mod view;
 
 use std::sync::Arc;
@@ -16,12 +17,13 @@ use super::gate::asker::Asker;
 use super::params::Query;
 use super::{Problem, Shared};
 use crate::answer;
+use crate::answer::disk::DiskAnswer;
 use crate::answer::history::{HistoryQuery, history};
 use crate::answer::sizes::{SizesQuery, sizes};
 use crate::ask::params::{PAGE, PAGE_SORT, SEARCH};
-use crate::ask::{Ask, Given, OfDatabase, Param, Refused, Sort};
+use crate::ask::{Ask, DiskQuery, Given, OfDatabase, Param, Refused, Sort};
 use crate::jobs::states;
-use crate::watch::WatchedDatabase;
+use crate::watch::{WatchedDatabase, WatchedInstance};
 
 /// The page and its style.
 pub(super) fn routes() -> OpenApiRouter<Shared> {
@@ -78,7 +80,13 @@ pub(super) async fn page(
     let asks_for_one = of.instance.is_some() || of.database.is_some();
     let markup = match &*all {
         [only] if !asks_for_one => database_page(&app, &asker, only, &asked).await?,
-        _ if !asks_for_one => view::list(&crate::answer::databases::databases(&app.watch)),
+        _ if !asks_for_one => {
+            let mut disks = Vec::new();
+            for instance in app.watch.instances() {
+                disks.push(disk_of(&app, instance).await?);
+            }
+            view::list(&crate::answer::databases::databases(&app.watch), &disks)
+        }
         _ => {
             let database = app
                 .watch
@@ -87,6 +95,12 @@ pub(super) async fn page(
         }
     };
     Ok(Html(markup.into_string()))
+}
+
+/// What is kept of an instance's volumes.
+async fn disk_of(app: &Shared, instance: &WatchedInstance) -> Result<DiskAnswer, Problem> {
+    let (store, now) = (app.watch.store(), app.watch.clock().now());
+    Ok(answer::disk::disk(instance, store, &DiskQuery::default(), now).await?)
 }
 
 async fn database_page(
@@ -108,8 +122,10 @@ async fn database_page(
         limit: SAMPLES_DRAWN,
         ..HistoryQuery::default()
     };
+    let instance = app.watch.select_instance(Some(&database.key().instance))?;
     let page = view::Page {
         key: database.key(),
+        disk: disk_of(app, instance).await?,
         several: app.watch.databases().len() > 1,
         sizes: match &snapshot {
             Some(snapshot) => Some(sizes(snapshot, &query, None)?.answer()),

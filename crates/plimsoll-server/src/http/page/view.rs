@@ -9,8 +9,9 @@ use plimsoll_core::size_text;
 use plimsoll_core::snapshot::{Method, RowCountSource, TableKind};
 use plimsoll_store::DatabaseKey;
 
-use super::{PageQuery, TABLES_A_PAGE, chart};
+use super::{PageQuery, TABLES_A_PAGE, chart, disk};
 use crate::answer::databases::{DatabaseAnswer, DatabasesAnswer};
+use crate::answer::disk::DiskAnswer;
 use crate::answer::history::HistoryPage;
 use crate::answer::jobs::JobsAnswer;
 use crate::answer::sizes::{SizesAnswer, TableAnswer};
@@ -18,6 +19,8 @@ use crate::answer::sizes::{SizesAnswer, TableAnswer};
 /// What the page of one database shows.
 pub(super) struct Page<'a> {
     pub(super) key: &'a DatabaseKey,
+    /// The volumes of its instance.
+    pub(super) disk: DiskAnswer,
     /// Whether others are watched too.
     pub(super) several: bool,
     /// None before the first visit has ended.
@@ -41,6 +44,7 @@ pub(super) fn database(page: &Page<'_>) -> Markup {
         &html! {
             @if page.several { p { a href="/" { "← all databases" } } }
             h1 { (key.database) small { " on " (key.instance) } }
+            (disk::section(&page.disk))
             @if let Some(trouble) = &page.trouble {
                 p.trouble role="status" { (trouble) }
             }
@@ -54,11 +58,12 @@ pub(super) fn database(page: &Page<'_>) -> Markup {
 }
 
 /// The list of databases, where several are watched.
-pub(super) fn list(answer: &DatabasesAnswer) -> Markup {
+pub(super) fn list(answer: &DatabasesAnswer, disks: &[DiskAnswer]) -> Markup {
     frame(
         None,
         "Databases",
         &html! {
+            @for disk in disks { (disk::section(disk)) }
             h1 { "Databases" }
             @if answer.databases.is_empty() { p { "No database is known yet." } }
             div.scroll { table {

@@ -1,0 +1,145 @@
+//! Which tables, indexes and toast tables a database grew by, told from samples.
+
+use jiff::Timestamp;
+use plimsoll_core::disk::part::Kind;
+use plimsoll_core::disk::state::Disk;
+use plimsoll_core::size_text::pretty_signed;
+use plimsoll_store::{DatabaseKey, Difference, DifferenceQuery, Store, StoreError};
+
+use super::InstanceDisk;
+
+/// Of so many databases at most, those that changed most.
+const DATABASES: usize = 3;
+/// Databases that changed by less are not asked for.
+const WORTH_IT: u64 = 1_000_000;
+/// So many tables, indexes and toast tables are named.
+const NAMED: usize = 3;
+/// They are looked for among so many that grew most.
+const LOOKED_AT: usize = 50;
+/// What was read is told for so many seconds.
+const FRESH_FOR: i64 = 60;
+/// So many texts are kept.
+const MOST_TEXTS: usize = 64;
+
+/// A text that was made from samples, and when.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    at: Timestamp,
+    text: String,
+}
+
+impl InstanceDisk {
+    /// Tells with each database's change what in it changed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn tell_tables(
+        &self,
+        store: &dyn Store,
+        disk: &mut Disk,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let causes = disk.volumes.iter_mut().flat_map(|volume| &mut volume.why);
+        let mut databases: Vec<_> = causes
+            .filter(|cause| {
+                cause.part == Kind::Database && cause.change_bytes.unsigned_abs() >= WORTH_IT
+            })
+            .collect();
+        databases.sort_by_key(|cause| std::cmp::Reverse(cause.change_bytes.unsigned_abs()));
+        for cause in databases.into_iter().take(DATABASES) {
+            let Some(name) = &cause.name else { continue };
+            let text = self
+                .told(store, name, cause.since, cause.change_bytes >= 0, now)
+                .await?;
+            cause.text = match (cause.text.is_empty(), text.is_empty()) {
+                (true, _) => text,
+                (false, true) => continue,
+                (false, false) => format!("{}; {text}", cause.text),
+            };
+        }
+        Ok(())
+    }
+
+    async fn told(
+        &self,
+        store: &dyn Store,
+        database: &str,
+        since: Timestamp,
+        grew: bool,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        // Ages are counted from now: within a minute they mean the same.
+        let key = (database.to_owned(), since.as_second() / FRESH_FOR, grew);
+        let is_fresh =
+            |told: &&Told| (0..FRESH_FOR).contains(&now.duration_since(told.at).as_secs());
+        let known = self.state().told.get(&key).filter(is_fresh).cloned();
+        if let Some(told) = known {
+            return Ok(told.text);
+        }
+        let of = DatabaseKey {
+            instance: self.watched.instance.to_string(),
+            database: database.to_owned(),
+        };
+        let ask = |indexes| DifferenceQuery {
+            from: since,
+            to: now,
+            kinds: Vec::new(),
+            indexes,
+            // What shrank most comes last.
+            limit: grew.then_some(LOOKED_AT),
+        };
+        let tables = store.difference(&of, &ask(false)).await?;
+        let indexes = store.difference(&of, &ask(true)).await?;
+        let text = match (tables, indexes) {
+            (Some(tables), Some(indexes)) => text(&tables, &indexes, grew),
+            _ => String::new(),
+        };
+        let mut state = self.state();
+        if state.told.len() >= MOST_TEXTS {
+            state.told.clear();
+        }
+        let told = Told {
+            at: now,
+            text: text.clone(),
+        };
+        state.told.insert(key, told);
+        Ok(text)
+    }
+}
+
+/// What changed most, in the direction that the database changed in.
+fn text(tables: &Difference, indexes: &Difference, grew: bool) -> String {
+    if tables.from.id == tables.to.id {
+        return String::new();
+    }
+    let mut changed: Vec<(i64, String)> = Vec::new();
+    for growth in &tables.growth {
+        let name = growth.name.key(18);
+        let gained = |bytes: &dyn Fn(&plimsoll_core::change::Sizes) -> Option<u64>| -> i64 {
+            let of = |sizes: &Option<_>| sizes.as_ref().and_then(bytes).unwrap_or(0);
+            signed(of(&growth.after)) - signed(of(&growth.before))
+        };
+        changed.push((gained(&|sizes| sizes.heap_bytes), name.clone()));
+        changed.push((
+            gained(&|sizes| Some(sizes.all_toast_bytes())),
+            format!("toast of {name}"),
+        ));
+    }
+    for growth in &indexes.growth {
+        let name = growth.index_name.as_deref().unwrap_or_default();
+        changed.push((growth.bytes(), format!("index {name}")));
+    }
+    let along = |bytes: i64| if grew { bytes } else { -bytes };
+    changed.retain(|(bytes, _)| along(*bytes) > 0);
+    changed.sort_by_key(|(bytes, _)| -along(*bytes));
+    let named: Vec<String> = changed
+        .iter()
+        .take(NAMED)
+        .map(|(bytes, name)| format!("{name} {}", pretty_signed(*bytes)))
+        .collect();
+    named.join(", ")
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
