@@ -13,7 +13,7 @@ use tokio_postgres::{CancelToken, Client, Config, NoTls, SimpleQueryMessage};
 
 use crate::error::{ConnectError, Peer};
 use crate::socket::{Address, Socket};
-use crate::startup::{Startup, StartupTls};
+use crate::startup::{Asked, Startup, StartupTls};
 use crate::tls;
 use crate::url::{DatabaseUrl, Host, Place, SessionKind, SslMode, TlsChoice};
 
@@ -132,6 +132,16 @@ impl DatabaseUrl {
     }
 }
 
+/// Why a try failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// `pg_hba.conf` turned this way of connecting down, or the server has no TLS.
+    OfWay,
+    /// The server has no conversion between the database's encoding and ours.
+    Unconvertible,
+    Other,
+}
+
 /// One host of a URL, and as whom it is asked.
 struct Reaching<'a> {
     url: &'a DatabaseUrl,
@@ -160,21 +170,41 @@ impl Reaching<'_> {
     }
 
     async fn address(&self, address: &Address) -> Result<Connected, ConnectError> {
+        // A name that the client library cannot write is put in on its way.
+        let database = self.url.database().map(name::bytes_of);
+        let database = database.filter(|bytes| std::str::from_utf8(bytes).is_err());
+        let mut asked = Asked {
+            database: database.map(std::borrow::Cow::into_owned),
+            is_unconverted: false,
+        };
+        match self.address_asked(address, &asked).await {
+            Err((_, Refusal::Unconvertible)) => {
+                asked.is_unconverted = true;
+                self.address_asked(address, &asked).await
+            }
+            opened => opened,
+        }
+        .map_err(|(error, _)| error)
+    }
+
+    async fn address_asked(
+        &self,
+        address: &Address,
+        asked: &Asked,
+    ) -> Result<Connected, (ConnectError, Refusal)> {
+        let other = |error| (error, Refusal::Other);
         let choice = self.url.tls();
         let mut config = self.url.config(self.host, self.application_name);
         if choice.direct {
             config.ssl_negotiation(SslNegotiation::Direct);
         }
-        // A name that the client library cannot write is put in on its way.
-        let database = self.url.database().map(name::bytes_of);
-        let database = database.filter(|bytes| std::str::from_utf8(bytes).is_err());
         // libpq: sockets carry no TLS, whatever sslmode says. `allow` begins in plain text, `prefer`
         // with TLS, and both try the other way when the server turns the first one down.
         let attempts: &[ClientSslMode] = match (&self.host.place, choice.mode) {
             (Place::Unix(_), _) | (_, SslMode::Disable) => &[ClientSslMode::Disable],
             (_, SslMode::Allow) => &[ClientSslMode::Disable, ClientSslMode::Require],
-            // Whether TLS came about must be known beforehand to know where the name is put in.
-            (_, SslMode::Prefer) if database.is_some() => {
+            // Whether TLS came about must be known beforehand to know where something is put in.
+            (_, SslMode::Prefer) if asked.is_special() => {
                 &[ClientSslMode::Require, ClientSslMode::Disable]
             }
             (_, SslMode::Prefer) => &[ClientSslMode::Prefer, ClientSslMode::Disable],
@@ -183,67 +213,73 @@ impl Reaching<'_> {
         let mut first: Option<ConnectError> = None;
         for (at, mode) in attempts.iter().enumerate() {
             config.ssl_mode(*mode);
-            let database = database.as_deref().map(<[u8]>::to_vec);
             let tls = match mode {
                 ClientSslMode::Disable => None,
-                _ => Some(self.tls(database.clone())?),
+                _ => Some(self.tls(asked.clone()).map_err(other)?),
             };
             let way = Way {
                 address: address.clone(),
                 tls,
             };
-            let (error, may_go_on) =
-                match self.in_time(self.attempt(&config, way, database)).await? {
-                    Ok(connected) => return Ok(connected),
-                    Err(refused) => refused,
-                };
+            let attempt = self.in_time(self.attempt(&config, way, asked.clone()));
+            let (error, refusal) = match attempt.await.map_err(other)? {
+                Ok(connected) => return Ok(connected),
+                Err(refused) => refused,
+            };
+            let may_go_on = refusal == Refusal::OfWay;
             let is_tls = matches!(error, ConnectError::TlsFailed { .. });
             if at + 1 == attempts.len() || !may_go_on {
                 // The server's own words about the first try say more than "it has no TLS" about the second.
                 return Err(match first {
-                    Some(first) if is_tls => first,
-                    _ => error,
+                    Some(first) if is_tls => other(first),
+                    _ => (error, refusal),
                 });
             }
             first = Some(error);
         }
-        Err(first.unwrap_or_else(|| self.unreachable(&"no way to connect was left")))
+        Err(other(first.unwrap_or_else(|| {
+            self.unreachable(&"no way to connect was left")
+        })))
     }
 
-    /// One try; a failure says whether another way may do: `pg_hba.conf` turned this one down, or the server has
-    /// no TLS. Where TLS failed otherwise, plain text behind somebody's back would be less safe than asked.
+    /// One try. Where TLS failed otherwise than because the server has none, plain text behind somebody's back would
+    /// be less safe than asked.
     async fn attempt(
         &self,
         config: &Config,
         way: Way,
-        database: Option<Vec<u8>>,
-    ) -> Result<Connected, (ConnectError, bool)> {
+        asked: Asked,
+    ) -> Result<Connected, (ConnectError, Refusal)> {
         // A name may have several addresses: one that does not answer must not use up the time of the next one.
         let socket = way.address.open(self.timeout / 2).await;
-        let socket = socket.map_err(|error| (self.unreachable(&error), false))?;
+        let socket = socket.map_err(|error| (self.unreachable(&error), Refusal::Other))?;
         let opened = match &way.tls {
             Some(tls) => {
-                let socket = Startup::new(socket, None);
+                let socket = Startup::new(socket, Asked::default());
                 let opened = config.connect_raw(socket, tls.clone()).await;
                 opened.map(|(client, connection)| self.drive(client, connection, way.clone()))
             }
             None => {
-                let socket = Startup::new(socket, database);
+                let socket = Startup::new(socket, asked);
                 let opened = config.connect_raw(socket, NoTls).await;
                 opened.map(|(client, connection)| self.drive(client, connection, way.clone()))
             }
         };
         opened.map_err(|error| {
-            let is_refused = error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
-            let refusal = self.peer(&self.host.text()).refusal(&error);
+            let code = error.code();
+            let is_refused = code == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION);
+            let is_unconvertible = code == Some(&SqlState::FEATURE_NOT_SUPPORTED);
+            let error = self.peer(&self.host.text()).refusal(&error);
             let has_no_tls = matches!(
-                &refusal,
+                &error,
                 ConnectError::TlsFailed { reason, .. } if tls::has_none(reason)
             );
-            (
-                with_advice(refusal, self.url.tls()),
-                is_refused || has_no_tls,
-            )
+            let refusal = match is_refused || has_no_tls {
+                true => Refusal::OfWay,
+                false if is_unconvertible => Refusal::Unconvertible,
+                false => Refusal::Other,
+            };
+            (with_advice(error, self.url.tls()), refusal)
         })
     }
 
@@ -317,7 +353,7 @@ impl Reaching<'_> {
         )))
     }
 
-    fn tls(&self, database: Option<Vec<u8>>) -> Result<StartupTls, ConnectError> {
+    fn tls(&self, asked: Asked) -> Result<StartupTls, ConnectError> {
         let tls = tls::connector(self.url.tls()).map_err(|reason| ConnectError::TlsFailed {
             server: self.host.text(),
             reason,
@@ -326,11 +362,7 @@ impl Reaching<'_> {
             Place::Tcp(name, _) => name.clone(),
             Place::Unix(_) => String::new(),
         };
-        Ok(StartupTls {
-            tls,
-            host,
-            database,
-        })
+        Ok(StartupTls { tls, host, asked })
     }
 
     fn peer<'a>(&'a self, server: &'a str) -> Peer<'a> {

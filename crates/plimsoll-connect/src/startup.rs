@@ -1,7 +1,8 @@
-//! Asks for a database whose name is no text: the client library takes UTF-8 only, PostgreSQL keeps bytes.
+//! Asks for what the client library cannot: a database whose name is no text (the library takes UTF-8 only,
+//! PostgreSQL keeps bytes), and text in no encoding (the library always asks for UTF-8).
 //!
-//! The startup message is the first thing that is sent on a connection (with TLS: within it). Here the name in
-//! it is replaced on its way; everything after it passes untouched.
+//! The startup message is the first thing that is sent on a connection (with TLS: within it). Here both are
+//! replaced in it on its way; everything after it passes untouched.
 
 use std::future::Future;
 use std::io;
@@ -12,7 +13,30 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// A stream whose first message may name another database than the client wrote.
+/// What the startup message is to say other than the client wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub database: Option<Vec<u8>>,
+    /// The server is to convert no text: not each encoding of a database has a conversion to UTF-8.
+    pub is_unconverted: bool,
+}
+
+impl Asked {
+    /// Whether it is anything else than the client wrote.
+    pub(crate) fn is_special(&self) -> bool {
+        *self != Self::default()
+    }
+
+    fn value<'a>(&'a self, key: &[u8], written: &'a [u8]) -> &'a [u8] {
+        match (key, &self.database) {
+            (b"database", Some(database)) => database,
+            (b"client_encoding", _) if self.is_unconverted => b"SQL_ASCII",
+            _ => written,
+        }
+    }
+}
+
+/// A stream whose first message may say something else than the client wrote.
 #[derive(Debug)]
 pub(crate) struct Startup<S> {
     inner: S,
@@ -23,7 +47,7 @@ pub(crate) struct Startup<S> {
 enum State {
     /// The message has not arrived whole.
     Gathering {
-        database: Vec<u8>,
+        asked: Asked,
         message: Vec<u8>,
     },
     /// It is on its way; so much of it went out.
@@ -35,26 +59,28 @@ enum State {
 }
 
 impl<S> Startup<S> {
-    /// With a name to put in, unless the client knows it.
-    pub(crate) fn new(inner: S, database: Option<Vec<u8>>) -> Self {
-        let state = database.map_or(State::Passing, |database| State::Gathering {
-            database,
-            message: Vec::new(),
-        });
+    /// With what is to be put in, if anything.
+    pub(crate) fn new(inner: S, asked: Asked) -> Self {
+        let state = match asked.is_special() {
+            false => State::Passing,
+            true => State::Gathering {
+                asked,
+                message: Vec::new(),
+            },
+        };
         Self { inner, state }
     }
 }
 
-/// The message with another database. Its pairs of key and value end in zero bytes, after length and version.
-fn renamed(message: &[u8], database: &[u8]) -> io::Result<Vec<u8>> {
+/// The message as it is asked for. Its pairs of key and value end in zero bytes, after length and version.
+fn rewritten(message: &[u8], asked: &Asked) -> io::Result<Vec<u8>> {
     let unexpected = || io::Error::new(io::ErrorKind::InvalidData, "not a startup message");
     let (head, pairs) = message.split_at_checked(8).ok_or_else(unexpected)?;
     let mut out = head.to_vec();
     let mut texts = pairs.split(|byte| *byte == 0);
     while let Some(key) = texts.next().filter(|key| !key.is_empty()) {
         let value = texts.next().ok_or_else(unexpected)?;
-        let value = if key == b"database" { database } else { value };
-        for text in [key, value] {
+        for text in [key, asked.value(key, value)] {
             out.extend_from_slice(text);
             out.push(0);
         }
@@ -107,13 +133,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Startup<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_send(cx))?;
-        let State::Gathering { database, message } = &mut this.state else {
+        let State::Gathering { asked, message } = &mut this.state else {
             return Pin::new(&mut this.inner).poll_write(cx, buf);
         };
         message.extend_from_slice(buf);
         if is_whole(message) {
             this.state = State::Sending {
-                message: renamed(message, database)?,
+                message: rewritten(message, asked)?,
                 sent: 0,
             };
         }
@@ -145,7 +171,7 @@ pub(crate) struct StartupTls {
     pub tls: MakeRustlsConnect,
     /// The name that the server's certificate is asked for.
     pub host: String,
-    pub database: Option<Vec<u8>>,
+    pub asked: Asked,
 }
 
 type TlsOf<S> = <MakeRustlsConnect as MakeTlsConnect<S>>::TlsConnect;
@@ -163,7 +189,7 @@ where
         Box::pin(async move {
             let tls = MakeTlsConnect::<S>::make_tls_connect(&mut self.tls, &self.host)?;
             let stream = tls.connect(stream).await?;
-            Ok(Startup::new(stream, self.database))
+            Ok(Startup::new(stream, self.asked))
         })
     }
 }
@@ -174,13 +200,15 @@ mod tests {
 
     use super::*;
 
-    fn message(database: &[u8]) -> Vec<u8> {
+    fn message(database: &[u8], encoding: &[u8]) -> Vec<u8> {
         let mut message = vec![0, 0, 0, 0, 0, 3, 0, 0];
         for text in [
             b"user".as_slice(),
             b"database",
             b"database",
             database,
+            b"client_encoding",
+            encoding,
             b"options",
             b"-c x=y",
         ] {
@@ -195,26 +223,38 @@ mod tests {
 
     /// However the message is cut, and whatever follows it.
     #[tokio::test]
-    async fn only_the_database_of_the_first_message_is_another() {
-        for piece in [1, 5, 1000] {
-            let (client, mut server) = tokio::io::duplex(64);
-            let mut client = Startup::new(client, Some(b"caf\xe9".to_vec()));
-            let expected = message(b"caf\xe9").len() + message(b"next").len();
-            let reading = async {
-                let mut all = vec![0; expected];
-                server.read_exact(&mut all).await.unwrap();
-                all
-            };
-            let writing = async {
-                for piece in message(b"postgres").chunks(piece) {
-                    client.write_all(piece).await.unwrap();
-                }
-                client.flush().await.unwrap();
-                client.write_all(&message(b"next")).await.unwrap();
-                client.flush().await.unwrap();
-            };
-            let (all, ()) = tokio::join!(reading, writing);
-            assert_eq!(all, [message(b"caf\xe9"), message(b"next")].concat());
+    async fn only_what_is_asked_for_in_the_first_message_is_another() {
+        let name = || Some(b"caf\xe9".to_vec());
+        for (database, is_unconverted, becomes) in [
+            (name(), false, message(b"caf\xe9", b"UTF8")),
+            (None, true, message(b"postgres", b"SQL_ASCII")),
+            (name(), true, message(b"caf\xe9", b"SQL_ASCII")),
+        ] {
+            for piece in [1, 5, 1000] {
+                let asked = Asked {
+                    database: database.clone(),
+                    is_unconverted,
+                };
+                let next = message(b"next", b"UTF8");
+                let expected = [becomes.clone(), next.clone()].concat();
+                let (client, mut server) = tokio::io::duplex(64);
+                let mut client = Startup::new(client, asked);
+                let reading = async {
+                    let mut all = vec![0; expected.len()];
+                    server.read_exact(&mut all).await.unwrap();
+                    all
+                };
+                let writing = async {
+                    for piece in message(b"postgres", b"UTF8").chunks(piece) {
+                        client.write_all(piece).await.unwrap();
+                    }
+                    client.flush().await.unwrap();
+                    client.write_all(&next).await.unwrap();
+                    client.flush().await.unwrap();
+                };
+                let (all, ()) = tokio::join!(reading, writing);
+                assert_eq!(all, expected);
+            }
         }
     }
 }

@@ -185,7 +185,8 @@ impl Session {
             ""
         };
         // pg_temp last, or somebody's temporary table on a shared backend would be found before a
-        // catalog of that name. work_mem keeps long answers out of temporary files on the server.
+        // catalog of that name. work_mem keeps long answers out of temporary files on the server. A plan that does not
+        // know its parameters asks for the right to all that a statement names, also in a case that it never comes to.
         format!(
             "begin isolation level read committed read only; \
              set local statement_timeout = {statement}; \
@@ -194,6 +195,7 @@ impl Session {
              set local search_path = pg_catalog, pg_temp; \
              set local work_mem = '32MB'; \
              set local jit = off; \
+             set local plan_cache_mode = auto; \
              set local max_parallel_workers_per_gather = 0; \
              set local exit_on_error = off; \
              {statistics}\

@@ -5,6 +5,7 @@
 mod doctor;
 mod facts;
 mod fuzz;
+mod fuzz_names;
 mod lending;
 mod pgbouncer;
 mod pulse;

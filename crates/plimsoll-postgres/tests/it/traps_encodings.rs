@@ -69,6 +69,8 @@ on_every_major! {
             ("trap_53_utf8", "SQL_ASCII", "'caf' || chr(195) || chr(169)", "café"),
             // Not the byte, but what is written like it.
             ("trap_53_like", "SQL_ASCII", "e'caf\\\\xE9'", "caf\\x5CxE9"),
+            // No server converts this one to UTF-8, which the client library asks for.
+            ("trap_53_mule", "MULE_INTERNAL", "'caf' || convert_from('\\x81e9'::bytea, 'MULE_INTERNAL')", "caf\\x81\\xE9"),
             ("trap_53_windows", "WIN1252", "'price' || chr(128) || chr(129)", "price€\\x81"),
         ] {
             database_in(server, database, encoding);
