@@ -43,8 +43,8 @@ pub fn fill_last_good<S: std::hash::BuildHasher>(
 /// server's figure lacks them as well, so the total is unknown.
 ///
 /// `unattributed` is what the visit knows to belong to no relation; where it cannot know
-/// (`None`), everything that is left over is unattributed if every relation was read, and
-/// unmeasured otherwise.
+/// (`None`), everything that is left over is unattributed if every relation was read; otherwise it is
+/// unmeasured, and how much of it belongs to no relation is unknown.
 ///
 /// Estimates stay what they are: a value of some time ago. Where they exceed what is left beside the measured
 /// bytes, they count as what is left. Where measured bytes alone exceed `database_bytes` (a database that
@@ -81,16 +81,16 @@ pub fn reconcile(
     let estimated = estimated.min(room);
     let left = room - estimated;
     let (unattributed_bytes, unmeasured_bytes) = match unattributed {
-        Some(bytes) if all_read => (bytes + left, 0),
-        Some(bytes) => (bytes, left),
-        None if all_read => (left, 0),
-        None => (0, left),
+        Some(bytes) if all_read => (Some(bytes + left), 0),
+        Some(bytes) => (Some(bytes), left),
+        None if all_read => (Some(left), 0),
+        None => (None, left),
     };
     Totals {
         total_bytes: Some(total_bytes),
         attributed_bytes: measured + estimated,
         estimated_bytes: estimated,
-        unattributed_bytes: Some(unattributed_bytes),
+        unattributed_bytes,
         unmeasured_bytes: Some(unmeasured_bytes),
     }
 }
@@ -122,19 +122,22 @@ mod tests {
         }
     }
 
-    fn check(sizes: &[Size], database_bytes: u64, unattributed: Option<u64>, expect: [u64; 5]) {
+    /// Expected are total, attributed, estimated, unattributed (`-1`: unknown) and unmeasured bytes.
+    fn check(sizes: &[Size], database_bytes: u64, unattributed: Option<u64>, expect: [i64; 5]) {
         let tables = tables(sizes);
         let totals = reconcile(&tables, Some(database_bytes), unattributed);
-        let [total, attributed, estimated, unattributed, unmeasured] = expect;
+        let unattributed = u64::try_from(expect[3]).ok();
+        let [total, attributed, estimated, beside, unmeasured] =
+            expect.map(|bytes| u64::try_from(bytes).unwrap_or(0));
         let expect = Totals {
             total_bytes: Some(total),
             attributed_bytes: attributed,
             estimated_bytes: estimated,
-            unattributed_bytes: Some(unattributed),
+            unattributed_bytes: unattributed,
             unmeasured_bytes: Some(unmeasured),
         };
         assert_eq!(totals, expect);
-        assert_eq!(total, attributed + unattributed + unmeasured);
+        assert_eq!(total, attributed + beside + unmeasured);
     }
 
     fn tables(sizes: &[Size]) -> Vec<Table> {
@@ -152,13 +155,13 @@ mod tests {
         check(&[Size::measured(70)], 100, None, [100, 70, 0, 30, 0]);
         // something unknown: the rest cannot be told apart
         let sizes = [Size::measured(70), locked(0)];
-        check(&sizes, 100, None, [100, 70, 0, 0, 30]);
+        check(&sizes, 100, None, [100, 70, 0, -1, 30]);
         // an estimate is attributed, and the rest is not called unattributed
         let sizes = [Size::measured(1), locked(1)];
-        check(&sizes, 9000, None, [9000, 8193, 8192, 0, 807]);
+        check(&sizes, 9000, None, [9000, 8193, 8192, -1, 807]);
         // an estimate that cannot be true counts as what is left
         let sizes = [Size::measured(1), locked(2)];
-        check(&sizes, 9000, None, [9000, 9000, 8999, 0, 0]);
+        check(&sizes, 9000, None, [9000, 9000, 8999, -1, 0]);
         // files: what belongs to no relation is known
         let sizes = [Size::measured(70)];
         check(&sizes, 100, Some(30), [100, 70, 0, 30, 0]);

@@ -73,4 +73,8 @@ pub struct SampleHeader {
     pub table_count: u64,
     /// Whether the data was made up by the demo.
     pub is_demo: bool,
+    /// Whether another tool measured it: who knows what it covered, and what of a table it counted.
+    pub is_imported: bool,
+    /// How many parts of relations it could not read.
+    pub unread_count: u64,
 }

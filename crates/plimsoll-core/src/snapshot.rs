@@ -42,7 +42,8 @@ pub struct Snapshot {
 
 /// A database's total and how it divides.
 ///
-/// `total_bytes` = `attributed_bytes` + `unattributed_bytes` + `unmeasured_bytes`, wherever it is known.
+/// `total_bytes` = `attributed_bytes` + `unattributed_bytes` + `unmeasured_bytes`, wherever it is known; where
+/// `unattributed_bytes` is not, those bytes are among the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// `pg_database_size`. Null where the server could not be asked, and where files are missing that it would
@@ -52,9 +53,11 @@ pub struct Totals {
     pub attributed_bytes: u64,
     /// Of `attributed_bytes`, those that stand in for a measurement (last good, relpages).
     pub estimated_bytes: u64,
-    /// Bytes that certainly belong to no relation. Null where that cannot be told, for want of a total.
+    /// Bytes that certainly belong to no relation. Null where that cannot be told: for want of a total, or because
+    /// they may be bytes of relations that could not be read.
     pub unattributed_bytes: Option<u64>,
-    /// What is left: bytes of relations that could not be read, not told apart. Null without a total.
+    /// What is left: bytes of relations that could not be read, not told apart, and where `unattributed_bytes` is null
+    /// of none. Null without a total.
     pub unmeasured_bytes: Option<u64>,
 }
 

@@ -91,6 +91,8 @@ pub struct Point {
     pub unmeasured: u32,
     /// Whether a part of it could not be measured then, and stands at its last good value.
     pub is_last_good: bool,
+    /// Whether another tool measured it: its size is known, and not what that is made of.
+    pub is_imported: bool,
 }
 
 impl Point {

@@ -159,7 +159,7 @@ impl SampleRow {
         self.server_version_num / 10_000
     }
 
-    pub(crate) fn header(&self, id: i64, table_count: u64) -> SampleHeader {
+    pub(crate) fn header(&self, id: i64, changes: &Changes) -> SampleHeader {
         SampleHeader {
             id,
             instance: self.instance.clone(),
@@ -167,8 +167,10 @@ impl SampleRow {
             sampled_at: from_millis(self.sampled_at),
             kind: self.recording.kind,
             total_bytes: self.totals.total_bytes,
-            table_count,
+            table_count: changes.table_count,
             is_demo: self.recording.is_demo,
+            is_imported: false,
+            unread_count: changes.unread_count,
         }
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Tick {
     pub(crate) kind: SampleKind,
     /// `pg_database_size`, if it was known.
     pub(crate) total_bytes: Option<u64>,
+    /// Whether another tool took it.
+    pub(crate) is_imported: bool,
 }
 
 /// From this tick on, and before that one.
@@ -143,6 +145,7 @@ impl<'a> Sum<'a> {
                 tables: u32::try_from(now.tables).unwrap_or(0),
                 unmeasured,
                 is_last_good: now.unread > 0,
+                is_imported: at.is_imported,
             });
         }
         points
@@ -215,6 +218,7 @@ mod tests {
                 sampled_at: Timestamp::from_second(n * 10).unwrap(),
                 kind: SampleKind::Watch,
                 total_bytes: None,
+                is_imported: false,
             })
             .collect()
     }

@@ -34,6 +34,7 @@ pub fn compare(before: &KnownDatabase, now: &Snapshot) -> Changes {
             .map(|&(id, part, status)| ((id, part), status))
             .collect(),
         coverage: HashMap::new(),
+        first_seen: HashMap::new(),
         is_unread: HashSet::new(),
         restored,
         made_again: HashSet::new(),
@@ -79,6 +80,8 @@ struct Comparison<'a> {
     made_again: HashSet<RelationId>,
     /// Relations whose files are missing since the last sample, or are back.
     coverage: HashMap<RelationId, &'static str>,
+    /// Bytes of what was there before, and is read for the first time.
+    first_seen: HashMap<RelationId, u64>,
     changes: Changes,
 }
 
@@ -199,6 +202,16 @@ impl Comparison<'_> {
             index_bytes,
             row_count: table.rows.count,
         };
+        if known.is_some() && was.heap_bytes.is_none() {
+            // its series begins here, with all that belongs to it
+            self.first_seen.remove(&id);
+            if let Some(bytes) = sizes.total_bytes() {
+                self.first_seen.insert(id, bytes);
+            }
+        }
+        if table.kind == TableKind::Catalog {
+            self.first_seen.remove(&id);
+        }
         self.coverage_event(id, known);
         let kind = RelationKind::Table(table.kind);
         let filenode = file_of(known, table.heap.filenode);
@@ -324,6 +337,10 @@ impl Comparison<'_> {
         let id = known.map_or_else(|| self.next_id(), |known| known.id);
         let was = known.and_then(|known| known.sizes.heap_bytes);
         let bytes = self.part(id, Part::Heap, &index.storage.size, was);
+        let comes_with_its_table = owner.is_some_and(|owner| owner.sizes.heap_bytes.is_none());
+        if comes_with_its_table || table.kind == TableKind::Catalog {
+            self.first_seen.remove(&id);
+        }
         self.coverage_event(id, known);
         let filenode = file_of(known, index.storage.filenode);
         let is_same = known.is_some_and(|known| {
@@ -386,8 +403,12 @@ impl Comparison<'_> {
     fn part(&mut self, id: RelationId, part: Part, size: &Size, was: Option<u64>) -> Option<u64> {
         let before = self.was_unread.get(&(id, part));
         if size.is_measured() {
-            if before == Some(&Status::Missing) {
-                self.coverage.insert(id, "its files are back");
+            match (before, was, size.bytes) {
+                (Some(_), None, Some(bytes)) => *self.first_seen.entry(id).or_default() += bytes,
+                (Some(Status::Missing), ..) => {
+                    self.coverage.insert(id, "its files are back");
+                }
+                _ => {}
             }
             return measured(size);
         }
@@ -411,6 +432,15 @@ impl Comparison<'_> {
             });
             let bytes = (was.flatten(), None);
             self.event(EventKind::Coverage, Some(id), bytes, Some(what.to_owned()));
+        }
+        if let Some(bytes) = self.first_seen.remove(&id) {
+            let what = "what could not be read before was read for the first time".to_owned();
+            self.event(
+                EventKind::Coverage,
+                Some(id),
+                (None, Some(bytes)),
+                Some(what),
+            );
         }
     }
 

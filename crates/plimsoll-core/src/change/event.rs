@@ -53,8 +53,9 @@ pub enum EventKind {
     Recreate,
     /// The same system on another timeline, or a standby that became a primary.
     Failover,
-    /// What can be seen of it changed, and not its size: its files are missing, or are back; of a database,
-    /// Plimsoll measures what another tool had measured.
+    /// What can be seen of it changed, and not its size: its files are missing, or are back; it could not be read
+    /// before, and so many bytes are read for the first time; of a database, Plimsoll measures what another tool
+    /// had measured.
     Coverage,
     /// The server's statistics began anew: row counts before and after do not compare.
     StatisticsReset,

@@ -437,3 +437,73 @@ fn the_first_own_sample_after_an_import_is_a_change_of_coverage_and_no_other_eve
         (None, later.totals.total_bytes)
     );
 }
+
+/// What the third snapshot makes of what the first could not read and the second could.
+#[test]
+fn what_is_read_for_the_first_time_is_a_change_of_coverage_of_so_many_bytes() {
+    fn hidden(size: &mut Size) {
+        *size = Size::unread(Status::Denied, 0, 8192);
+    }
+    type Hide = fn(&mut Table);
+    for (what, hide, told) in [
+        (
+            "a table",
+            (|table| hidden(&mut table.heap.size)) as Hide,
+            &["coverage a - 106496"][..],
+        ),
+        (
+            "a table with all that belongs to it",
+            |table| table.parts_mut().for_each(|(_, size)| hidden(size)),
+            &["coverage a - 106496"],
+        ),
+        (
+            "an index",
+            |table| hidden(&mut table.indexes[0].storage.size),
+            &["coverage a_pkey - 16384"],
+        ),
+        (
+            "a toast table",
+            |table| {
+                let toast = table.toast.as_mut().unwrap();
+                hidden(&mut toast.heap.size);
+                hidden(&mut toast.index.size);
+            },
+            &["coverage a - 8192"],
+        ),
+    ] {
+        let now = snapshot();
+        let mut first = now.clone();
+        hide(&mut first.tables[0]);
+        let mut known = KnownDatabase::new();
+        let changes = compare(&known, &first);
+        known.apply(&changes, &first);
+        let mut seen = now.clone();
+        seen.measured_at += SignedDuration::from_hours(1);
+        let changes = compare(&known, &seen);
+        let name = |id: Option<RelationId>| {
+            let mut relations = known.relations.iter();
+            let found = relations.find(|known| Some(known.id) == id).unwrap();
+            found.relation_name.to_string()
+        };
+        let is: Vec<_> = changes
+            .events
+            .iter()
+            .map(|event| {
+                assert_eq!(event.bytes_before, None, "{what}");
+                let after = event.bytes_after.unwrap();
+                format!("{} {} - {after}", event.kind, name(event.relation))
+            })
+            .collect();
+        assert_eq!(is, told, "{what}");
+        known.apply(&changes, &seen);
+        let mut later = seen.clone();
+        later.measured_at += SignedDuration::from_hours(1);
+        assert_eq!(compare(&known, &later).events, [], "{what}");
+        // and what is hidden again keeps its last size: nothing comes into sight twice
+        let mut hidden_again = later.clone();
+        hide(&mut hidden_again.tables[0]);
+        known.apply(&compare(&known, &hidden_again), &hidden_again);
+        later.measured_at += SignedDuration::from_hours(1);
+        assert_eq!(compare(&known, &later).events, [], "{what}");
+    }
+}

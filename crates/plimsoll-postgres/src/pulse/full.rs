@@ -122,13 +122,17 @@ async fn tablespace(
     } else {
         include_str!("tablespace.sql")
     };
-    fact(session, sql, &[(&oid, Type::OID)], |rows| {
-        match rows.first() {
-            Some(row) => Ok(unsigned(session, row, "bytes")?.unwrap_or(0)),
-            None => Ok(0),
-        }
+    let params: [Param<'_>; 1] = [(&oid, Type::OID)];
+    let found = fact(session, sql, &params, |rows| match rows.first() {
+        Some(row) => unsigned(session, row, "bytes"),
+        None => Ok(None),
+    });
+    // a tablespace that was dropped meanwhile, whose folder is not there, or that shrank between two listings
+    Ok(match found.await? {
+        Figure::Known(Some(bytes)) => Figure::Known(bytes),
+        Figure::Known(None) => Figure::Absent("the server does not say its size".to_owned()),
+        Figure::Absent(reason) => Figure::Absent(reason),
     })
-    .await
 }
 
 async fn global(session: &Session, now: Timestamp) -> Result<Part, VisitError> {

@@ -11,7 +11,8 @@ use throwaway_postgres::{Server, on_every_major};
 
 use crate::fuzz_names::Encoding;
 use crate::sizing::{
-    number as number_of, options, relation_sizes, run, server_sizes, try_visit, url_as,
+    assert_adds_up, number as number_of, options, relation_sizes, run, server_sizes, try_visit,
+    url_as,
 };
 
 /// A small generator of even numbers enough (Marsaglia, "Xorshift RNGs", 2003).
@@ -263,12 +264,7 @@ impl Truth {
         let Some(total) = totals.total_bytes else {
             return;
         };
-        let beside = [totals.unattributed_bytes, totals.unmeasured_bytes].map(Option::unwrap);
-        assert_eq!(
-            total,
-            totals.attributed_bytes + beside[0] + beside[1],
-            "{what}: {totals:?}"
-        );
+        assert_adds_up(snapshot);
         // A backend's cache files come and go beside the relations.
         let apart = total.abs_diff(self.total_bytes);
         assert!(

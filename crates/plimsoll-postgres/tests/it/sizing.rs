@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 
 use plimsoll_core::size::{Size, Status};
-use plimsoll_core::snapshot::{Snapshot, Table};
+use plimsoll_core::snapshot::{Method, Snapshot, Table};
 use plimsoll_postgres::{Memory, MethodChoice, Silent, Target, VisitError, VisitOptions, visit};
 use throwaway_postgres::Server;
 use tokio_util::sync::CancellationToken;
@@ -147,9 +147,18 @@ pub(crate) fn assert_exact(server: &Server, database: &str, snapshot: &Snapshot)
 /// The total is known, and is what its parts add up to.
 pub(crate) fn assert_adds_up(snapshot: &Snapshot) {
     let totals = &snapshot.totals;
-    let beside = [totals.unattributed_bytes, totals.unmeasured_bytes].map(Option::unwrap);
-    let sum = totals.attributed_bytes + beside[0] + beside[1];
+    let unmeasured = totals.unmeasured_bytes.unwrap();
+    // what belongs to no relation cannot be told apart from what could not be read
+    let in_no_relation = totals.unattributed_bytes.unwrap_or(0);
+    let sum = totals.attributed_bytes + in_no_relation + unmeasured;
     assert_eq!(totals.total_bytes, Some(sum), "{totals:?}");
+    let is_unread = |size: &Size| !size.is_measured() && size.status != Status::Dropped;
+    let any_unread = snapshot.tables.iter().flat_map(Table::parts).any(is_unread);
+    let is_told_apart = totals.unattributed_bytes.is_some();
+    assert!(
+        snapshot.method == Method::Files || is_told_apart != any_unread,
+        "{totals:?}"
+    );
 }
 
 /// What is flagged: the names of tables whose status is not `ok`.

@@ -85,7 +85,7 @@ fn database(db: &WatchedDatabase) -> DatabaseAnswer {
         total_bytes,
         total_human: total_bytes.map(size_text::pretty),
         tables_total: snapshot
-            .map(|s| s.tables.iter().filter(|t| t.kind.is_listed()).count() as u64),
+            .map(|s| s.tables.iter().filter(|t| t.kind.in_table_sizes()).count() as u64),
         method: snapshot.map(|s| s.method),
         measured_at: snapshot.map(|s| s.measured_at),
         took_ms: snapshot.map(|s| s.took_ms),

@@ -8,7 +8,7 @@ mod span;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use plimsoll_core::change::{RelationKind, Sizes};
+use plimsoll_core::change::RelationKind;
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::TableKind;
@@ -23,7 +23,10 @@ use crate::ask::params::{FROM, KIND, LIST_LIMIT, LISTED_TABLE, TO};
 use crate::ask::{Ask, Given, Kinds, Param, Refused};
 use crate::selection::{self, Selected, SelectionError};
 
-use covered::{coverage, is_covered};
+use covered::{
+    InSight, capitalized, is_covered, is_on_both_sides, not_compared, not_told_apart, on_one_side,
+    uncovered,
+};
 use span::{Span, percent, rounded, signed};
 
 pub use asked::Compares;
@@ -88,16 +91,19 @@ pub struct GrowthAnswer {
     pub grown_human: Option<String>,
     /// The same a day; null for less than an hour.
     pub per_day_bytes: Option<i64>,
-    /// What its relations grew by, whatever their kind.
-    pub relations_grown_bytes: i64,
-    /// What belongs to no relation, or could not be told apart, grew by.
+    /// What its relations grew by, whatever their kind, as far as they could be read. Null where another tool
+    /// measured: perhaps not all of them, and who knows what of each.
+    pub relations_grown_bytes: Option<i64>,
+    /// What belongs to no relation grew by; null where that cannot be told apart.
     pub rest_grown_bytes: Option<i64>,
-    /// Of the relations' growth, that of the tables themselves.
-    pub heap_grown_bytes: i64,
-    /// Of the relations' growth, that of toast.
-    pub toast_grown_bytes: i64,
-    /// Of the relations' growth, that of indexes.
-    pub index_grown_bytes: i64,
+    /// Why it cannot; null otherwise.
+    pub rest_unknown: Option<String>,
+    /// Of the relations' growth, that of the tables themselves; null where that is.
+    pub heap_grown_bytes: Option<i64>,
+    /// Of the relations' growth, that of toast; null where that is.
+    pub toast_grown_bytes: Option<i64>,
+    /// Of the relations' growth, that of indexes; null where that is.
+    pub index_grown_bytes: Option<i64>,
     /// Tables that are in both samples and changed in size, what grew most first.
     pub tables: Vec<TableGrowth>,
     /// How many these are without the limit.
@@ -118,8 +124,8 @@ pub struct GrowthAnswer {
     pub indexes: Vec<IndexGrowth>,
     /// How many indexes changed without the limit.
     pub indexes_total: u64,
-    /// When Plimsoll began to measure what another tool had measured before, if that lies between the samples;
-    /// null otherwise. A table that only one of the two shows is then neither new nor vanished.
+    /// When Plimsoll began to measure what another tool had measured before, if that lies in the time asked for;
+    /// null otherwise. Growth is then that of one side: what the two measured is not compared.
     #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub coverage_changed_at: Option<Timestamp>,
     /// Tables of which one sample knows no size, because nobody looked or could: they are in no list and no sum.
@@ -162,12 +168,12 @@ pub struct TableGrowth {
     pub percent: Option<f64>,
     /// In percent of what the database grew by; null unless that grew.
     pub share_percent: Option<f64>,
-    /// Of it, the table itself.
-    pub heap_grown_bytes: i64,
-    /// Of it, toast.
-    pub toast_grown_bytes: i64,
+    /// Of it, the table itself; null where another tool measured, and who knows what of it.
+    pub heap_grown_bytes: Option<i64>,
+    /// Of it, toast; null where that is.
+    pub toast_grown_bytes: Option<i64>,
     /// Of it, indexes.
-    pub index_grown_bytes: i64,
+    pub index_grown_bytes: Option<i64>,
 }
 
 /// What a schema's tables grew by.
@@ -236,7 +242,7 @@ pub async fn growth(
         indexes: false,
         limit: None,
     };
-    let Some(tables) = store.difference(of, &ask).await? else {
+    let Some(mut tables) = store.difference(of, &ask).await? else {
         return Ok(nothing(
             of,
             "there is no sample yet; `plimsoll sample` takes one",
@@ -248,32 +254,46 @@ pub async fn growth(
             "there is only one sample in that time; growth needs two",
         ));
     }
+    let mut in_sight = InSight::of_tables(store, of, &tables).await?;
+    let uncovered = uncovered(&tables, &query.kinds);
+    if let Some(seam) = in_sight.seam {
+        let Some(on_one_side) = on_one_side(store, of, &ask, seam).await? else {
+            return Ok(GrowthAnswer {
+                coverage_changed_at: Some(seam.to),
+                uncovered_tables_total: uncovered,
+                ..nothing(of, &not_compared(seam.to, "each side has one sample yet"))
+            });
+        };
+        tables = on_one_side;
+    }
     let ask = DifferenceQuery {
+        from: tables.from.sampled_at,
+        to: tables.to.sampled_at,
         indexes: true,
-        limit: selected.is_none().then_some(query.limit),
         ..ask
     };
     let indexes = store.difference(of, &ask).await?;
-    let coverage = coverage(store, of, &tables).await?;
-    let mut answer = between(of, &tables, query, coverage, &is_listed);
-    let span = Span::between(&tables.from, &tables.to);
-    if let Some(indexes) = indexes {
-        answer.indexes = indexes
-            .growth
-            .iter()
-            .filter(|growth| is_covered(growth, coverage) && is_listed(&growth.name))
-            .filter_map(|growth| index(growth, &span))
-            .collect();
-        answer.indexes_total = match selected {
-            Some(_) => answer.indexes.len(),
-            None => indexes.total,
-        } as u64;
-        answer.indexes.truncate(query.limit);
+    if let Some(indexes) = &indexes {
+        in_sight.add_indexes(indexes);
     }
-    // of a set's members some may not have been covered: then nothing is known of it as a whole
-    if coverage.is_none() && tables.growth.iter().any(|growth| growth.parent.is_some()) {
-        let before = store.state(of, query.since).await?;
-        let after = store.state(of, query.until).await?;
+    let mut answer = between(of, &tables, query, &in_sight, &is_listed);
+    answer.uncovered_tables_total = uncovered;
+    let span = Span::between(&tables.from, &tables.to);
+    let is_shown = |growth: &&Growth| {
+        let is_comparable = is_on_both_sides(growth) || !tables.to.is_imported;
+        is_covered(growth) && is_comparable && is_listed(&growth.name)
+    };
+    answer.indexes = indexes
+        .iter()
+        .flat_map(|indexes| &indexes.growth)
+        .filter(is_shown)
+        .filter_map(|growth| index(growth, &span))
+        .collect();
+    answer.indexes_total = answer.indexes.len() as u64;
+    answer.indexes.truncate(query.limit);
+    if tables.growth.iter().any(|growth| growth.parent.is_some()) {
+        let before = store.state(of, ask.from).await?;
+        let after = store.state(of, ask.to).await?;
         if let (Some(before), Some(after)) = (before, after) {
             answer.sets = sets::sets(&before, &after, &span);
             answer
@@ -299,11 +319,12 @@ fn nothing(of: &DatabaseKey, reason: &str) -> GrowthAnswer {
         grown_bytes: None,
         grown_human: None,
         per_day_bytes: None,
-        relations_grown_bytes: 0,
+        relations_grown_bytes: None,
         rest_grown_bytes: None,
-        heap_grown_bytes: 0,
-        toast_grown_bytes: 0,
-        index_grown_bytes: 0,
+        rest_unknown: None,
+        heap_grown_bytes: None,
+        toast_grown_bytes: None,
+        index_grown_bytes: None,
         tables: Vec::new(),
         tables_total: 0,
         new_tables: Vec::new(),
@@ -324,7 +345,7 @@ fn between(
     of: &DatabaseKey,
     all: &Difference,
     query: &GrowthQuery,
-    coverage: Option<Timestamp>,
+    in_sight: &InSight,
     is_listed: &dyn Fn(&TableName) -> bool,
 ) -> GrowthAnswer {
     let span = Span::between(&all.from, &all.to);
@@ -337,22 +358,31 @@ fn between(
     answer.asked_days = Some(rounded(asked_days, 1000.0));
     answer.compares = Some(compares);
     answer.note = note;
+    if let Some(seam) = in_sight.seam {
+        answer.coverage_changed_at = Some(seam.to);
+        let what = match all.to.is_imported {
+            true => "this is up to there, as there is one own sample yet",
+            false => "this is from there on",
+        };
+        answer.note = Some(capitalized(&not_compared(seam.to, what)));
+    }
     answer.grown_bytes = span.grown_bytes;
     answer.grown_human = span.grown_bytes.map(size_text::pretty_signed);
     answer.per_day_bytes = span.grown_bytes.and_then(|bytes| span.per_day(bytes));
     let mut schemas: BTreeMap<&str, i64> = BTreeMap::new();
-    answer.coverage_changed_at = coverage;
+    let is_foreign = all.from.is_imported || all.to.is_imported;
+    let mut grown = [0; 3];
     for growth in &all.growth {
-        if !is_covered(growth, coverage) {
-            answer.uncovered_tables_total += 1;
+        // what only one sample of another tool shows is neither new nor gone: perhaps nobody looked
+        if !is_covered(growth) || (is_foreign && !is_on_both_sides(growth)) {
             continue;
         }
-        let [heap, toast, index] = parts(growth.before, growth.after);
-        answer.heap_grown_bytes += heap;
-        answer.toast_grown_bytes += toast;
-        answer.index_grown_bytes += index;
-        answer.relations_grown_bytes += growth.bytes();
-        *schemas.entry(&growth.name.schema_name).or_default() += growth.bytes();
+        let parts = in_sight.parts(growth);
+        for (sum, part) in grown.iter_mut().zip(parts) {
+            *sum += part;
+        }
+        let bytes: i64 = parts.iter().sum();
+        *schemas.entry(&growth.name.schema_name).or_default() += bytes;
         let RelationKind::Table(kind) = growth.kind else {
             continue;
         };
@@ -365,11 +395,17 @@ fn between(
                 &mut answer.vanished_tables,
                 &mut answer.vanished_tables_total,
             ),
+            // all that moved came into sight
+            _ if bytes == 0 => continue,
             _ => (&mut answer.tables, &mut answer.tables_total),
         };
         *total += 1;
-        list.push(table(growth, kind, &span));
+        list.push(table(growth, kind, parts, is_foreign, &span));
     }
+    // What came into sight moved some down.
+    answer
+        .tables
+        .sort_by_key(|table| std::cmp::Reverse(table.grown_bytes));
     // What vanished freed most at the other end of the order.
     answer
         .vanished_tables
@@ -381,9 +417,18 @@ fn between(
     ] {
         list.truncate(query.limit);
     }
-    answer.rest_grown_bytes = span
-        .grown_bytes
-        .map(|bytes| bytes.saturating_sub(answer.relations_grown_bytes));
+    answer.rest_unknown = not_told_apart(&all.from, &all.to);
+    if !is_foreign {
+        let relations: i64 = grown.iter().sum();
+        answer.relations_grown_bytes = Some(relations);
+        [
+            answer.heap_grown_bytes,
+            answer.toast_grown_bytes,
+            answer.index_grown_bytes,
+        ] = grown.map(Some);
+        let rest = span.grown_bytes.filter(|_| answer.rest_unknown.is_none());
+        answer.rest_grown_bytes = rest.map(|bytes| bytes.saturating_sub(relations));
+    }
     answer.schemas = schemas
         .into_iter()
         .map(|(schema_name, grown_bytes)| SchemaGrowth {
@@ -409,11 +454,17 @@ fn moment(header: &SampleHeader) -> MomentAnswer {
     }
 }
 
-fn table(growth: &Growth, kind: TableKind, span: &Span) -> TableGrowth {
-    let grown_bytes = growth.bytes();
+fn table(
+    growth: &Growth,
+    kind: TableKind,
+    parts: [i64; 3],
+    is_foreign: bool,
+    span: &Span,
+) -> TableGrowth {
+    let grown_bytes = parts.iter().sum();
     let before_bytes = growth.before.and_then(|sizes| sizes.total_bytes());
     let [heap_grown_bytes, toast_grown_bytes, index_grown_bytes] =
-        parts(growth.before, growth.after);
+        parts.map(|bytes| (!is_foreign).then_some(bytes));
     let TableName {
         schema_name,
         table_name,
@@ -448,26 +499,6 @@ fn index(growth: &Growth, span: &Span) -> Option<IndexGrowth> {
         per_day_bytes: span.per_day(grown_bytes),
         share_percent: span.share(grown_bytes),
     })
-}
-
-/// What heap, toast and indexes grew by; together what the table grew by.
-fn parts(before: Option<Sizes>, after: Option<Sizes>) -> [i64; 3] {
-    // A table that was never measured counts as nothing, and so do its parts.
-    let of = |sizes: Option<Sizes>| match sizes.filter(|sizes| sizes.heap_bytes.is_some()) {
-        None => [0; 3],
-        Some(sizes) => [
-            sizes.heap_bytes.unwrap_or(0),
-            sizes.all_toast_bytes(),
-            sizes.index_bytes,
-        ]
-        .map(signed),
-    };
-    let (before, after) = (of(before), of(after));
-    [
-        after[0] - before[0],
-        after[1] - before[1],
-        after[2] - before[2],
-    ]
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use plimsoll_store::{DatabaseKey, State, TableState};
 use super::chunks;
 use super::series::SeriesAnswer;
 use super::sizes::{Growth, SizesAnswer, SizesQuery, TableAnswer};
+use super::state::parts;
 use super::table::{ChildAnswer, IndexAnswer, PartAnswer, TableBreakdown};
 use super::visit::Currency;
 use crate::ask::Sort;
@@ -100,9 +101,9 @@ pub fn sizes(
         total_human: total_bytes.map(size_text::pretty),
         attributed_bytes,
         estimated_bytes: sum(&mut state.tables.iter().filter(is_estimate)).min(attributed_bytes),
-        unattributed_bytes: total_bytes.map(|_| 0),
+        unattributed_bytes: None,
+        unattributed_unknown: Some(NOT_KEPT.to_owned()),
         unattributed: Vec::new(),
-        // a sample does not tell these apart from what belongs to no relation
         unmeasured_bytes: total_bytes.map(|total| total - attributed_bytes),
         method: None,
         full_sweep_at: None,
@@ -114,6 +115,10 @@ pub fn sizes(
         cost: None,
     })
 }
+
+/// Why a sample does not say what belongs to no relation.
+const NOT_KEPT: &str =
+    "the history does not keep apart what belongs to no relation and what could not be read";
 
 /// A table's parts as the last sample saw them, with its history; none if that has no such table.
 pub fn breakdown(
@@ -127,10 +132,8 @@ pub fn breakdown(
         |table: &&TableState| table.name.schema_name == schema && table.name.table_name == name;
     let table = state.tables.iter().find(fits)?;
     let part = |bytes| part(state, table, bytes);
-    let toast = table
-        .sizes
-        .toast_bytes
-        .map(|_| part(Some(table.sizes.all_toast_bytes())));
+    let [heap_bytes, toast_bytes, _] = parts(&table.sizes, state.sample.is_imported);
+    let toast = table.sizes.toast_bytes.map(|_| part(toast_bytes));
     let indexes = history.iter().flat_map(|history| &history.indexes);
     let indexes = indexes
         .filter(|index| !index.is_gone)
@@ -168,7 +171,7 @@ pub fn breakdown(
         access_method: None,
         tablespace: None,
         size: part(table.sizes.total_bytes()),
-        heap: part(table.sizes.heap_bytes),
+        heap: part(heap_bytes),
         toast,
         indexes,
         row_count: table.sizes.row_count,
@@ -202,6 +205,7 @@ fn row(
     growth_bytes: Option<i64>,
 ) -> TableAnswer {
     let size = part(state, table, table.sizes.total_bytes());
+    let [heap_bytes, toast_bytes, index_bytes] = parts(&table.sizes, state.sample.is_imported);
     TableAnswer {
         table_name: table.name.table_name.clone(),
         schema_name: table.name.schema_name.clone(),
@@ -210,9 +214,9 @@ fn row(
         size_human: size.size_human,
         row_count: table.sizes.row_count,
         row_count_source: row_count_source(table),
-        heap_bytes: table.sizes.heap_bytes,
-        toast_bytes: Some(table.sizes.all_toast_bytes()),
-        index_bytes: Some(table.sizes.index_bytes),
+        heap_bytes,
+        toast_bytes,
+        index_bytes,
         set_bytes: set.and_then(SetSum::bytes),
         set_tables: set.map(|set| set.tables),
         // the history does not keep how it was told

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::events::{EventAnswer, event};
 use super::schema;
+use super::state::parts;
 use crate::ask::params::{SCHEMA, TABLE_AND_BELOW};
 use crate::ask::{Ask, Given, Param, Refused, table_or};
 use crate::selection::{self, Selected, SelectionError, unmeasured};
@@ -53,18 +54,20 @@ pub struct PointAnswer {
     pub size_bytes: Option<u64>,
     /// Why `size_bytes` is null.
     pub unknown: Option<String>,
-    /// The table itself.
+    /// The table itself; null where it was never measured, or another tool did, and who knows what of it.
     pub heap_bytes: Option<u64>,
     /// Its toast table with that one's index; null without one.
     pub toast_bytes: Option<u64>,
-    /// Its indexes.
-    pub index_bytes: u64,
+    /// Its indexes; null where `heap_bytes` is.
+    pub index_bytes: Option<u64>,
     /// Live rows, as the server's statistics said.
     pub row_count: Option<u64>,
     /// How many tables the numbers are summed over.
     pub tables: u32,
     /// Whether a part could not be measured then and stands at its last good value.
     pub is_last_good: bool,
+    /// Whether another tool measured it: from such a point to one of Plimsoll's no line leads.
+    pub is_imported: bool,
 }
 
 /// The series of one index.
@@ -190,18 +193,20 @@ pub fn points(points: &[Point]) -> Vec<PointAnswer> {
 fn point(point: &Point) -> PointAnswer {
     let sizes = point.sizes;
     let has_toast = sizes.toast_bytes.is_some() || sizes.toast_index_bytes.is_some();
+    let [heap_bytes, toast_bytes, index_bytes] = parts(&sizes, point.is_imported);
     PointAnswer {
         sample_id: point.sample_id,
         sampled_at: point.sampled_at,
         kind: point.kind,
         size_bytes: point.total_bytes(),
         unknown: unmeasured(point),
-        heap_bytes: sizes.heap_bytes,
-        toast_bytes: has_toast.then(|| sizes.all_toast_bytes()),
-        index_bytes: sizes.index_bytes,
+        heap_bytes,
+        toast_bytes: toast_bytes.filter(|_| has_toast),
+        index_bytes,
         row_count: sizes.row_count,
         tables: point.tables,
         is_last_good: point.is_last_good,
+        is_imported: point.is_imported,
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use plimsoll_core::Oid;
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
-use plimsoll_core::snapshot::{Cost, Method, RowCountSource, Snapshot, Table, TableKind};
+use plimsoll_core::snapshot::{Cost, Method, RowCountSource, Snapshot, Table, TableKind, Totals};
 use plimsoll_store::TableName;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -87,7 +87,7 @@ pub struct SizesAnswer {
     pub database: String,
     /// Its tables, in the order that was asked for.
     pub tables: Vec<TableAnswer>,
-    /// How many tables match, whatever `limit` and `offset`.
+    /// How many rows match, partitioned parents among them, whatever `limit` and `offset`.
     pub tables_total: u64,
     /// `pg_database_size`: the sum of attributed, unattributed and unmeasured bytes. Null where the server could
     /// not be asked, and where files are missing that it would have counted.
@@ -98,11 +98,15 @@ pub struct SizesAnswer {
     pub attributed_bytes: u64,
     /// Of these, the estimates (last good values and `relpages`).
     pub estimated_bytes: u64,
-    /// Bytes that belong to no relation; null where that cannot be told for want of a total.
+    /// Bytes that belong to no relation; null where they cannot be told apart from those that could not be read, and
+    /// without a total.
     pub unattributed_bytes: Option<u64>,
+    /// Why they cannot; null otherwise.
+    pub unattributed_unknown: Option<String>,
     /// The unattributed bytes by cause; empty where the method cannot tell.
     pub unattributed: Vec<UnattributedAnswer>,
-    /// Bytes of relations that could not be read, not told apart; null without a total.
+    /// Bytes of relations that could not be read, not told apart, and where `unattributed_bytes` is null what belongs to
+    /// no relation; null without a total.
     pub unmeasured_bytes: Option<u64>,
     /// How the sizes were read.
     #[schema(schema_with = schema::method_or_null)]
@@ -334,6 +338,15 @@ fn matches(table: &Table, query: &SizesQuery, only: &Only<Oid>, search: Option<&
         })
 }
 
+/// Why it is unknown what belongs to no relation, where it is.
+fn unattributed_unknown(totals: Totals) -> Option<&'static str> {
+    match (totals.unattributed_bytes, totals.total_bytes) {
+        (Some(_), _) => None,
+        (None, None) => Some("the size of the database is not known"),
+        (None, Some(_)) => Some("it cannot be told apart from what could not be read"),
+    }
+}
+
 impl SizesPage {
     /// And says how current it is.
     #[must_use]
@@ -356,6 +369,7 @@ impl SizesPage {
             attributed_bytes: totals.attributed_bytes,
             estimated_bytes: totals.estimated_bytes,
             unattributed_bytes: totals.unattributed_bytes,
+            unattributed_unknown: unattributed_unknown(totals).map(str::to_owned),
             unattributed: unattributed(snapshot),
             unmeasured_bytes: totals.unmeasured_bytes,
             method: Some(snapshot.method),

@@ -1,6 +1,7 @@
 //! Every table as it was at a past time.
 
 use jiff::Timestamp;
+use plimsoll_core::change::Sizes;
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::TableKind;
@@ -76,12 +77,12 @@ pub struct TableStateAnswer {
     pub size_bytes: Option<u64>,
     /// `size_bytes` as `pg_size_pretty` prints it.
     pub size_human: Option<String>,
-    /// The table itself.
+    /// The table itself; null where it was never measured, or another tool did, and who knows what of it.
     pub heap_bytes: Option<u64>,
-    /// Its toast table with that one's index.
-    pub toast_bytes: u64,
-    /// Its indexes.
-    pub index_bytes: u64,
+    /// Its toast table with that one's index; null where `heap_bytes` is.
+    pub toast_bytes: Option<u64>,
+    /// Its indexes; null where `heap_bytes` is.
+    pub index_bytes: Option<u64>,
     /// Live rows, as the server's statistics said.
     pub row_count: Option<u64>,
     /// The time of the last good value, where a part could not be measured.
@@ -109,24 +110,34 @@ pub fn into_json(
         tables: Vec::new(),
         tables_total: tables.len() as u64,
     };
+    let is_imported = state.sample.is_imported;
     let rows = tables
         .into_iter()
         .take(limit.unwrap_or(usize::MAX))
-        .map(table);
+        .map(move |one| table(one, is_imported));
     chunks::with_rows(&head, "tables", rows)
 }
 
-fn table(table: TableState) -> TableStateAnswer {
+/// Heap, toast with its index, and indexes, where it is known what a size is made of.
+pub(super) fn parts(sizes: &Sizes, is_imported: bool) -> [Option<u64>; 3] {
+    let Some(heap_bytes) = sizes.heap_bytes.filter(|_| !is_imported) else {
+        return [None; 3];
+    };
+    [heap_bytes, sizes.all_toast_bytes(), sizes.index_bytes].map(Some)
+}
+
+fn table(table: TableState, is_imported: bool) -> TableStateAnswer {
     let size_bytes = table.sizes.total_bytes();
+    let [heap_bytes, toast_bytes, index_bytes] = parts(&table.sizes, is_imported);
     TableStateAnswer {
         table_name: table.name.table_name,
         schema_name: table.name.schema_name,
         kind: table.kind,
         size_bytes,
         size_human: size_bytes.map(size_text::pretty),
-        heap_bytes: table.sizes.heap_bytes,
-        toast_bytes: table.sizes.all_toast_bytes(),
-        index_bytes: table.sizes.index_bytes,
+        heap_bytes,
+        toast_bytes,
+        index_bytes,
         row_count: table.sizes.row_count,
         last_good_at: table.last_good_at,
     }

@@ -57,6 +57,8 @@ fn sample(id: i64, database: &str) -> NewSample {
             total_bytes: None,
             table_count: 0,
             is_demo: false,
+            is_imported: false,
+            unread_count: 0,
         },
     }
 }

@@ -78,7 +78,7 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
             })
         })
         .collect();
-    let known = reads::known(events);
+    let known = reads::known(&reads::of_whole(events.to_vec()));
     let unknown = match totals.is_empty() && !samples.is_empty() {
         true => Some("no sample knows the size of the whole database".to_owned()),
         false => forecast(&totals, &known).err().map(|error| error.reason),
@@ -107,7 +107,7 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
         PartKind::Rest,
         none(),
         level(&rest),
-        own(&rest, &[]),
+        own(&rest, &reads::known_of_rest(events)),
     );
 
     let mut schemas: BTreeMap<String, (NodeId, u64)> = BTreeMap::new();
@@ -116,6 +116,10 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
             continue;
         }
         let points = group.sum.points(&samples);
+        // none of its tables was ever measured: it has no size, which is not one of 0
+        if points.is_empty() {
+            continue;
+        }
         let here = |event: &&NamedEvent| {
             let table = event.table.as_ref();
             reads::is_of_all(event) || table.is_some_and(|table| table.schema_name == name)
@@ -134,6 +138,9 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
             continue;
         };
         let points = set.sum.points(&samples);
+        if points.is_empty() {
+            continue;
+        }
         let events = [reads::no_growth(set.events), gathered.seams.clone()].concat();
         let own = own(&points, &reads::known(&events));
         let id = nodes.add(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_core::change::EventKind;
 use plimsoll_core::forecast::coherent::{Estimate, HORIZONS, HORIZONS_DAYS};
 use plimsoll_core::forecast::{KnownChange, LEAST_DAYS, LEAST_SAMPLES, Point, forecast};
 use plimsoll_core::snapshot::TableKind;
@@ -226,7 +227,10 @@ impl Gathered {
         for set in all_sets {
             let of_table = events
                 .iter()
-                .filter(|event| event.event.relation == Some(table.id))
+                .filter(|event| {
+                    let is_coverage = event.event.kind == EventKind::Coverage;
+                    is_coverage || event.event.relation == Some(table.id)
+                })
                 .cloned();
             self.sets
                 .entry(set.clone())
@@ -319,7 +323,7 @@ impl Gathered {
     }
 
     /// Whether another tool's history ends before this sample and after the one before it.
-    fn is_seam(&self, place: usize) -> bool {
+    pub(super) fn is_seam(&self, place: usize) -> bool {
         let (Some(before), Some(sample)) = (place.checked_sub(1), self.samples.get(place)) else {
             return false;
         };

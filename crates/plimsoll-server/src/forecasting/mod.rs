@@ -6,6 +6,8 @@
 
 mod adjust;
 mod agree;
+#[cfg(test)]
+mod coverage_tests;
 mod gather;
 mod ranking;
 mod reads;

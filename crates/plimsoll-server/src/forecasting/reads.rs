@@ -62,7 +62,7 @@ pub(super) fn sizes(points: &[plimsoll_store::Point]) -> Vec<Point> {
 pub(super) async fn database(store: &dyn Store, of: &DatabaseKey) -> Result<Series, StoreError> {
     Ok(Series {
         points: totals(store, of).await?,
-        events: database_events(store, of).await?,
+        events: of_whole(database_events(store, of).await?),
     })
 }
 
@@ -228,10 +228,32 @@ pub(super) fn no_growth(events: Vec<NamedEvent>) -> Vec<NamedEvent> {
     }
     let mut events: Vec<_> = events
         .into_iter()
-        .filter(|event| NO_GROWTH.contains(&event.event.kind) && times[&key(event)] < REGULAR)
+        .filter(|event| {
+            let kind = event.event.kind;
+            // however often a table could not be looked at, that is not how it lives
+            let is_regular = kind != EventKind::Coverage && times[&key(event)] >= REGULAR;
+            NO_GROWTH.contains(&kind) && !is_regular
+        })
         .collect();
     events.sort_by_key(|event| event.event.to);
     events
+}
+
+/// Of events, those of a whole database's size: the server counts what only its relations could not show.
+pub(super) fn of_whole(mut events: Vec<NamedEvent>) -> Vec<NamedEvent> {
+    events.retain(|event| event.event.kind != EventKind::Coverage || is_of_all(event));
+    events
+}
+
+/// Events as what belongs to no table shows them: what comes into sight of a table leaves it.
+pub(super) fn known_of_rest(events: &[NamedEvent]) -> Vec<KnownChange> {
+    let coverage = |event: &&NamedEvent| event.event.kind == EventKind::Coverage;
+    let coverage: Vec<NamedEvent> = events.iter().filter(coverage).cloned().collect();
+    let mut changes = known(&coverage);
+    for change in &mut changes {
+        change.delta_bytes = change.delta_bytes.map(|bytes| -bytes);
+    }
+    changes
 }
 
 /// Whether an event says of every series that it was measured otherwise before.
@@ -245,13 +267,13 @@ pub(super) fn known(events: &[NamedEvent]) -> Vec<KnownChange> {
         .iter()
         .filter_map(|NamedEvent { event, .. }| {
             let bytes = |bytes: Option<u64>| i64::try_from(bytes?).ok();
-            let delta_bytes = bytes(event.bytes_after).zip(bytes(event.bytes_before));
-            let delta_bytes = delta_bytes.map(|(after, before)| after - before);
-            // what another tool covered is not known, so all that is unusual there is no growth
-            let delta_bytes = delta_bytes.filter(|_| event.kind != EventKind::Coverage);
-            if delta_bytes.is_none() && event.kind != EventKind::Coverage {
-                return None;
-            }
+            let delta_bytes = match (event.kind, event.relation) {
+                // so much came into sight
+                (EventKind::Coverage, Some(_)) => bytes(event.bytes_after),
+                // what another tool covered is not known, so all that is unusual there is no growth
+                (EventKind::Coverage, None) => None,
+                _ => Some(bytes(event.bytes_after)? - bytes(event.bytes_before)?),
+            };
             let half = event.to.duration_since(event.from) / 2;
             Some(KnownChange {
                 at: event.from.checked_add(half).ok()?,

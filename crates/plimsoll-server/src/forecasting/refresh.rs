@@ -168,6 +168,8 @@ mod tests {
             total_bytes: None,
             table_count: 0,
             is_demo: false,
+            is_imported: false,
+            unread_count: 0,
         };
         let watch = sample(8, SampleKind::Watch);
         assert!(is_due(None, &watch, at(10)));

@@ -10,7 +10,9 @@ use plimsoll_core::snapshot::{Snapshot, Table, TableKind};
 use plimsoll_store::{DatabaseKey, IndexSeries, Store, StoreError, TableName};
 
 use super::ForecastOf;
-use super::reads::{Before, Series, hourly, no_growth, sizes, together};
+use super::reads::{
+    Before, Series, database_events, hourly, is_of_all, no_growth, sizes, together,
+};
 
 const PG_DEFAULT: Oid = 1663;
 
@@ -138,7 +140,9 @@ async fn within(
     oids: &[Oid],
 ) -> Result<Series, StoreError> {
     let mut parts: Vec<Vec<Point>> = Vec::new();
-    let mut events = Vec::new();
+    // that another tool measured before is so for each part
+    let mut events = database_events(store, of).await?;
+    events.retain(is_of_all);
     for table in tables {
         let has_heap = oids.contains(&table.heap.tablespace);
         let indexes = || {

@@ -378,7 +378,7 @@ fn log_visit(key: &DatabaseKey, snapshot: &Snapshot) {
         table_count = snapshot
             .tables
             .iter()
-            .filter(|t| t.kind.is_listed())
+            .filter(|t| t.kind.in_table_sizes())
             .count(),
         not_measured,
         took_ms = snapshot.took_ms,

@@ -113,7 +113,7 @@ on_every_major! {
         assert!(bytes("estimated_bytes") > 0 && bytes("estimated_bytes") <= bytes("attributed_bytes"));
         assert_eq!(
             bytes("total_bytes"),
-            bytes("attributed_bytes") + bytes("unattributed_bytes") + bytes("unmeasured_bytes")
+            bytes("attributed_bytes") + sizes["unattributed_bytes"].as_u64().unwrap_or(0) + bytes("unmeasured_bytes")
         );
         holder.run("rollback").unwrap();
     }

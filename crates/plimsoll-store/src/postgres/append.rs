@@ -267,7 +267,7 @@ pub(super) async fn write(
     former_names::keep(work, place, &changes.former).await?;
     unread::keep(work, place, changes).await?;
     events::keep(work, place, &changes.events).await?;
-    Ok(Written::New(sample.header(id, changes.table_count)))
+    Ok(Written::New(sample.header(id, changes)))
 }
 
 async fn keep_database(

@@ -29,6 +29,8 @@ pub(super) fn header(row: &Row, instance: &str) -> Result<SampleHeader, Wrong> {
         total_bytes: row.try_get::<_, Option<i64>>(4)?.map(unsigned),
         table_count: unsigned(row.try_get(5)?),
         is_demo: row.try_get(6)?,
+        is_imported: row.try_get(7)?,
+        unread_count: unsigned(row.try_get(8)?),
     })
 }
 

@@ -51,6 +51,7 @@ impl Reader for Work<'_> {
                     .parse()
                     .unwrap_or(SampleKind::Manual),
                 total_bytes: row.try_get::<_, Option<i64>>(4)?.map(unsigned),
+                is_imported: row.try_get(5)?,
             })
         });
         rows.collect()
@@ -80,8 +81,8 @@ impl Reader for Work<'_> {
         let instance = instance_name(self, of.0).await?;
         Ok(Some((
             header(&row, &instance)?,
-            row.try_get(7)?,
-            row.try_get(8)?,
+            row.try_get(9)?,
+            row.try_get(10)?,
         )))
     }
 

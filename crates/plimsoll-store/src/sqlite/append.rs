@@ -259,7 +259,7 @@ fn write_values(
         tick,
         major: sample.major(),
     };
-    let header = sample.header(id, changes.table_count);
+    let header = sample.header(id, changes);
     Ok((Written::New(header), Some(place)))
 }
 

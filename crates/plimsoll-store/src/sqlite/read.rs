@@ -13,7 +13,8 @@ use crate::{DatabaseKey, TableName};
 
 /// The columns that [`header`] reads.
 pub(super) const HEADER: &str = "\
-    select s.id, i.name, d.name, s.sampled_at, s.kind, s.total_bytes, s.table_count, s.is_demo
+    select s.id, i.name, d.name, s.sampled_at, s.kind, s.total_bytes, s.table_count, s.is_demo,
+        s.method = 'import', s.unread_count
     from samples as s
     join databases as d on d.instance_id = s.instance_id and d.database_id = s.database_id
     join instances as i on i.instance_id = s.instance_id";
@@ -32,6 +33,8 @@ pub(super) fn header(row: &Row<'_>) -> rusqlite::Result<SampleHeader> {
         total_bytes: row.get::<_, Option<i64>>(5)?.map(unsigned),
         table_count: unsigned(row.get(6)?),
         is_demo: row.get(7)?,
+        is_imported: row.get(8)?,
+        unread_count: unsigned(row.get(9)?),
     })
 }
 

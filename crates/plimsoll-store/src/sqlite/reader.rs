@@ -161,8 +161,8 @@ impl SqliteReader<'_> {
         let since = query.since.map_or(i64::MIN, millis);
         let until = query.until.map_or(i64::MAX, millis);
         self.select(
-            "select tick, id, sampled_at, kind, total_bytes from (
-                 select tick, id, sampled_at, kind, total_bytes, row_number() over (
+            "select tick, id, sampled_at, kind, total_bytes, method = 'import' from (
+                 select tick, id, sampled_at, kind, total_bytes, method, row_number() over (
                      partition by iif(?6 = 1, id, sampled_at / ?6) order by tick desc) as place
                  from samples
                  where instance_id = ?1 and database_id = ?2 and sampled_at between ?4 and ?5
@@ -187,6 +187,7 @@ impl SqliteReader<'_> {
                         .parse()
                         .unwrap_or(SampleKind::Manual),
                     total_bytes: row.get::<_, Option<i64>>(4)?.map(unsigned),
+                    is_imported: row.get(5)?,
                 })
             },
         )
@@ -201,13 +202,16 @@ impl SqliteReader<'_> {
             let sql = format!(
                 "{} where s.instance_id = ?1 and s.database_id = ?2 and {condition}
                  order by s.tick {order} limit 1",
-                HEADER.replace("s.is_demo", "s.is_demo, s.tick, s.tick = d.last_tick")
+                HEADER.replace(
+                    "s.unread_count",
+                    "s.unread_count, s.tick, s.tick = d.last_tick"
+                )
             );
             self.0
                 .connection()
                 .prepare_cached(&sql)?
                 .query_row((instance_id, database_id, at), |row| {
-                    Ok((header(row)?, row.get(8)?, row.get(9)?))
+                    Ok((header(row)?, row.get(10)?, row.get(11)?))
                 })
                 .optional()
         };

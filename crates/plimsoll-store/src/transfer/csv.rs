@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use plimsoll_input::{Kind, ReadOptions, Refused};
 
+pub use super::staging::Relations;
 use super::staging::{Added, Seen, Staging};
 use super::{Course, ImportedHistory, TransferError, take};
 use crate::{DatabaseKey, Row, Store, TableName};
@@ -52,14 +53,46 @@ pub async fn import(
     input: impl Read + Seek + Send + 'static,
     options: &Options,
 ) -> Result<Imported, TransferError> {
-    let known = known(store, of).await?;
-    let knew_indexes = known.iter().any(super::row::RelationRow::is_index);
+    let staged = read(store, of, input, options).await?;
+    keep(store, staged, None).await
+}
+
+/// Reads a file whose sizes [`keep`] makes the history of database `of`.
+///
+/// # Errors
+/// [`TransferError`].
+pub async fn read(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    input: impl Read + Seek + Send + 'static,
+    options: &Options,
+) -> Result<Staged, TransferError> {
+    let known = Relations::of_store(&known(store, of).await?);
     let options = options.clone();
-    let course = Arc::clone(&options.course);
-    let read = tokio::task::spawn_blocking(move || stage(input, &options));
-    let staged = read.await.map_err(std::io::Error::other)??;
     let of = of.clone();
-    let staging = staged.staging;
+    let read = tokio::task::spawn_blocking(move || stage(input, &options, of, known));
+    read.await.map_err(std::io::Error::other)?
+}
+
+/// Has the store take what it lacks of what was read. `told` is what the watched database itself says of its
+/// relations, where it was asked.
+///
+/// # Errors
+/// [`TransferError`]; nothing is kept then.
+pub async fn keep(
+    store: &dyn Store,
+    staged: Staged,
+    told: Option<Relations>,
+) -> Result<Imported, TransferError> {
+    let told_by_names = staged.needs_relations() && told.is_none();
+    let Staged {
+        staging,
+        of,
+        known,
+        course,
+        ..
+    } = staged;
+    let known = told.unwrap_or(known);
     let history = take(store, async |to| {
         let emitting = tokio::task::spawn_blocking(move || staging.emit(&of, &known, &course, &to));
         emitting.await.map_err(std::io::Error::other)?
@@ -69,7 +102,7 @@ pub async fn import(
         history,
         bad_lines: staged.bad.listed,
         bad_lines_total: staged.bad.total,
-        told_by_names: staged.kind == Kind::PgHero && !knew_indexes,
+        told_by_names,
         notes: staged.notes,
     })
 }
@@ -108,14 +141,30 @@ struct Bad {
 }
 
 /// A file's sizes on their way to a history.
-struct Staged {
+pub struct Staged {
+    of: DatabaseKey,
+    /// What the store knows of the database's relations.
+    known: Relations,
+    course: Arc<Course>,
     staging: Staging,
     kind: Kind,
     bad: Bad,
     notes: Vec<String>,
 }
 
-fn stage(mut input: impl Read + Seek, options: &Options) -> Result<Staged, TransferError> {
+impl Staged {
+    /// Whether tables and indexes are mixed, and the store cannot tell them apart.
+    pub fn needs_relations(&self) -> bool {
+        self.kind == Kind::PgHero && !self.known.has_indexes()
+    }
+}
+
+fn stage(
+    mut input: impl Read + Seek,
+    options: &Options,
+    of: DatabaseKey,
+    known: Relations,
+) -> Result<Staged, TransferError> {
     let kind = plimsoll_input::kind(&mut input)?;
     let staging = Staging::new(kind)?;
     let (bad, notes) = if kind == Kind::Series {
@@ -130,6 +179,9 @@ fn stage(mut input: impl Read + Seek, options: &Options) -> Result<Staged, Trans
         stage_relations(&mut input, &staging, options)?
     };
     Ok(Staged {
+        of,
+        known,
+        course: Arc::clone(&options.course),
         staging,
         kind,
         bad,

@@ -1,5 +1,6 @@
 //! Reads PgHero's `pghero_space_stats` from the database in which PgHero keeps it.
 
+use std::fs::File;
 use std::io::{Seek, Write};
 use std::pin::pin;
 
@@ -7,17 +8,15 @@ use futures_util::TryStreamExt;
 use plimsoll_connect::{DatabaseUrl, UrlError};
 
 use super::TransferError;
-use super::csv::{self, Imported, Options};
+use crate::StoreError;
 use crate::session::{self, Mode, OpenError};
-use crate::{DatabaseKey, Store, StoreError};
 
-/// Reads the table by one COPY into a temporary file, so that PgHero's database is not kept busy.
-pub async fn import(
-    store: &dyn Store,
-    of: &DatabaseKey,
-    url: &str,
-    options: &Options,
-) -> Result<Imported, TransferError> {
+/// Reads the table by one COPY into a temporary file, so that PgHero's database is not kept busy: a CSV as
+/// [`csv`](super::csv) reads it.
+///
+/// # Errors
+/// [`TransferError`].
+pub async fn read(url: &str) -> Result<File, TransferError> {
     let url: DatabaseUrl = url
         .parse()
         .map_err(|error: UrlError| StoreError::Url(error.to_string()))?;
@@ -73,5 +72,5 @@ pub async fn import(
     }
     session.connected.task.abort();
     file.rewind()?;
-    csv::import(store, of, file, options).await
+    Ok(file)
 }

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::Sender;
 
 use self::out::Out;
+pub use self::owners::Relations;
 use self::owners::owners;
 use super::row::{DatabaseRow, FORMAT, RelationRow, Row, SampleRow, SizesRow, TableValueRow};
 use super::{Course, TransferError};
@@ -138,11 +139,11 @@ impl Staging {
         Ok(())
     }
 
-    /// Sends the history as rows of database `of`; `known` is what the store knows of it.
+    /// Sends the history as rows of database `of`; `known` is what is known of its relations.
     pub(super) fn emit(
         self,
         of: &DatabaseKey,
-        known: &[RelationRow],
+        known: &Relations,
         course: &Course,
         to: &Sender<Vec<Row>>,
     ) -> Result<(), TransferError> {
@@ -231,7 +232,7 @@ impl Staging {
     /// Numbers the relations, tables first, and finds each index's table.
     fn relations(
         &self,
-        known: &[RelationRow],
+        known: &Relations,
         times: &[(i64, i64)],
     ) -> Result<HashMap<i32, Relation>, TransferError> {
         let mut statement = self.sorted.prepare(

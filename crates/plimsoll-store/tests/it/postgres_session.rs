@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::SampleKind;
 use plimsoll_store::SeriesQuery;
 use plimsoll_store::transfer::csv::Options;
-use plimsoll_store::transfer::pghero;
+use plimsoll_store::transfer::{csv, pghero};
 use throwaway_postgres::{on_every_major, test};
 
 use crate::fleet::use_everything;
@@ -78,7 +78,7 @@ on_every_major! {
         let fresh = Fresh::sqlite().await;
         let of = World::new("main", "app").key();
         let url = server.url("view_of_pghero");
-        let error = pghero::import(&*fresh.store, &of, &url, &Options::default()).await.unwrap_err();
+        let error = pghero::read(&url).await.unwrap_err();
         assert!(error.to_string().contains("public.pghero_space_stats is no ordinary table"), "{error}");
         // one that is read is read without what the database has on its path
         server.sql("view_of_pghero", "drop view pghero_space_stats").unwrap();
@@ -89,7 +89,8 @@ on_every_major! {
                 captured_at timestamp);
             insert into pghero_space_stats values ('app', 'public', 't', 8192, '2026-01-01')").unwrap();
         server.sql("postgres", "alter database view_of_pghero set search_path = public, pg_catalog").unwrap();
-        pghero::import(&*fresh.store, &of, &url, &Options::default()).await.unwrap();
+        let file = pghero::read(&url).await.unwrap();
+        csv::import(&*fresh.store, &of, file, &Options::default()).await.unwrap();
         let executed = server.sql("view_of_pghero", "select count(*)::text from public.executed").unwrap();
         assert_eq!(executed.last().unwrap()[0].as_deref(), Some("0"));
     }

@@ -362,7 +362,8 @@ throwaway_postgres::on_every_major! {
         let mut options = Options::default();
         let url = server.url(&pghero);
         let import = async |options: &Options| {
-            plimsoll_store::transfer::pghero::import(&*fresh.store, &shop.key(), &url, options).await
+            let file = plimsoll_store::transfer::pghero::read(&url).await?;
+            csv::import(&*fresh.store, &shop.key(), file, options).await
         };
         let error = import(&options).await.unwrap_err().to_string();
         assert!(error.contains("other, primary"), "{error}");

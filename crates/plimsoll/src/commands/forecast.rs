@@ -114,10 +114,14 @@ fn print(out: &mut dyn Write, drawn: &Drawn) -> io::Result<()> {
             .insufficient_data
             .as_ref()
             .map_or("there are no samples yet", |known| &*known.reason);
-        return writeln!(
-            out,
-            "How {name} will go on is not known: {reason}.\n`plimsoll serve` takes a sample a day, `plimsoll sample` one now."
-        );
+        writeln!(out, "How {name} will go on is not known: {reason}.")?;
+        if answer.of != "file" {
+            writeln!(
+                out,
+                "`plimsoll serve` takes a sample a day, `plimsoll sample` one now."
+            )?;
+        }
+        return Ok(());
     };
     writeln!(
         out,
@@ -311,9 +315,10 @@ fn notes(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
     if !answer.events.is_empty() || !answer.not_growth.is_empty() {
         writeln!(
             out,
-            "{} unusual, and {} recorded events that are no growth: `plimsoll events` lists them.",
+            "{} unusual, and {} recorded events that are no growth: `plimsoll events{}` lists them.",
             answer.events.len(),
-            answer.not_growth.len()
+            answer.not_growth.len(),
+            if answer.of == "file" { " --input" } else { "" }
         )?;
     }
     Ok(())

@@ -51,18 +51,11 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
     if let Some(note) = &answer.note {
         writeln!(out, "{note}")?;
     }
-    if let Some(at) = answer.coverage_changed_at {
+    if answer.uncovered_tables_total > 0 {
         writeln!(
             out,
-            "What is older than {} was measured by another tool: of {} tables only one side is known, which is no growth.",
-            day(at),
-            answer.uncovered_tables_total
-        )?;
-    } else if answer.uncovered_tables_total > 0 {
-        writeln!(
-            out,
-            "Of {} tables one size is not known: they are left out.",
-            answer.uncovered_tables_total
+            "Of {} one size is not known, which is no growth: they are left out.",
+            output::count(answer.uncovered_tables_total, "table")
         )?;
     }
     tables(out, "GREW", &answer.tables, answer.tables_total)?;
@@ -80,9 +73,9 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
         out,
         &[Column::Left("IN ALL"), Column::Right("GROWTH")],
         [
-            ("tables themselves", Some(answer.heap_grown_bytes)),
-            ("toast", Some(answer.toast_grown_bytes)),
-            ("indexes", Some(answer.index_grown_bytes)),
+            ("tables themselves", answer.heap_grown_bytes),
+            ("toast", answer.toast_grown_bytes),
+            ("indexes", answer.index_grown_bytes),
             ("in no relation", answer.rest_grown_bytes),
             ("database", answer.grown_bytes),
         ]
@@ -90,7 +83,15 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
             let bytes = bytes.map_or_else(|| "unknown".to_owned(), pretty);
             vec![name.to_owned(), bytes]
         }),
-    )
+    )?;
+    if let Some(reason) = answer
+        .rest_unknown
+        .as_ref()
+        .filter(|_| answer.grown_bytes.is_some())
+    {
+        writeln!(out, "What is in no relation is not known: {reason}.")?;
+    }
+    Ok(())
 }
 
 /// A length of time in the unit that suits it.
@@ -182,7 +183,6 @@ fn tables(
         Column::Right("INDEXES"),
         Column::Right("SIZE"),
     ];
-    let pretty = size_text::pretty_signed;
     let rows = tables.iter().map(|table| {
         let size = table.after_bytes.or(table.before_bytes);
         vec![
@@ -191,9 +191,9 @@ fn tables(
             a_day(table.per_day_bytes),
             percent(table.share_percent),
             percent(table.percent),
-            pretty(table.heap_grown_bytes),
-            pretty(table.toast_grown_bytes),
-            pretty(table.index_grown_bytes),
+            part(table.heap_grown_bytes),
+            part(table.toast_grown_bytes),
+            part(table.index_grown_bytes),
             size.map_or_else(String::new, size_text::pretty),
         ]
     });
@@ -210,4 +210,9 @@ fn a_day(bytes: Option<i64>) -> String {
 
 fn percent(percent: Option<f64>) -> String {
     percent.map_or_else(String::new, |percent| format!("{percent:.1} %"))
+}
+
+/// A part's growth, where it is known what the part is.
+fn part(bytes: Option<i64>) -> String {
+    bytes.map_or_else(|| "unknown".to_owned(), size_text::pretty_signed)
 }

@@ -9,9 +9,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use plimsoll_core::name::{shown, visible};
-use plimsoll_store::transfer::csv::{self, Imported, Options};
+use plimsoll_server::clock::SystemClock;
+use plimsoll_server::forecasting;
+use plimsoll_store::transfer::csv::{self, Imported, Options, Relations};
 use plimsoll_store::transfer::ndjson::ImportedHistories;
 use plimsoll_store::transfer::{Course, Fit, TransferError, ndjson, pghero};
+use plimsoll_store::{ImportedHistory, Store};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
@@ -71,11 +74,10 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
                 tracing::warn!("{TYPED}");
             }
             counter.at("reading pghero_space_stats");
-            let key = context.key(&*store).await?;
-            let importing = pghero::import(&*store, &key, url, &options);
-            let imported = watched(&course, &counter, importing).await?;
+            let file = watched(&course, &counter, pghero::read(url)).await?;
             drop(counter);
-            return sizes(context, imported);
+            let imported = relations(context, &*store, file, &options).await?;
+            return sizes(context, &*store, imported).await;
         }
     };
     let from = path.display();
@@ -88,15 +90,49 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
             .await
             .with_context(named)?;
         drop(counter);
+        forecast(&*store, &moved.databases).await;
         return report(context, &moved, Vec::new(), 0, None);
     }
-    let key = context.key(&*store).await?;
-    let importing = csv::import(&*store, &key, input, &options);
-    let imported = watched(&course, &counter, importing)
+    drop(counter);
+    let imported = relations(context, &*store, input, &options)
         .await
         .with_context(named)?;
+    sizes(context, &*store, imported).await
+}
+
+/// Imports a file of sizes. Where tables and indexes are mixed in it and the store cannot tell them apart, the
+/// watched database is asked.
+async fn relations(
+    context: &Context,
+    store: &dyn Store,
+    input: File,
+    options: &Options,
+) -> anyhow::Result<(Imported, Option<String>)> {
+    let key = context.key(store).await?;
+    let counter = Counter::new();
+    let reading = csv::read(store, &key, input, options);
+    let staged = watched(&options.course, &counter, reading).await?;
     drop(counter);
-    sizes(context, imported)
+    let (told, unreachable) = match staged.needs_relations() {
+        false => (None, None),
+        true => match context.visit().await {
+            Ok(snapshot) => (Some(Relations::of_snapshot(&snapshot)), None),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        },
+    };
+    let counter = Counter::new();
+    let keeping = csv::keep(store, staged, told);
+    let imported = watched(&options.course, &counter, keeping).await?;
+    Ok((imported, unreachable))
+}
+
+/// Makes the forecasts of what was imported, so that all that is asked of it agrees at once.
+async fn forecast(store: &dyn Store, histories: &[ImportedHistory]) {
+    for history in histories.iter().filter(|history| history.samples > 0) {
+        if let Err(error) = forecasting::refresh(store, &history.of, &SystemClock).await {
+            tracing::warn!(%error, database = history.of.database, "storage.forecast.not_made");
+        }
+    }
 }
 
 /// Shows how far an import has come, and has it end in order when the program is to: it waits for its end, so
@@ -137,21 +173,33 @@ fn is_export(input: &mut File) -> io::Result<bool> {
     Ok(start.starts_with(b"{\"row\":"))
 }
 
-fn sizes(context: &Context, imported: Imported) -> anyhow::Result<Finding> {
-    let hint = (imported.told_by_names && imported.history.samples > 0).then_some(
-        "which relations are indexes was told by their names, as the store knew nothing of the database; \
-         `plimsoll sample` before an import has it told exactly",
-    );
+async fn sizes(
+    context: &Context,
+    store: &dyn Store,
+    (imported, unreachable): (Imported, Option<String>),
+) -> anyhow::Result<Finding> {
+    let hint = (imported.told_by_names && imported.history.samples > 0).then(|| {
+        format!(
+            "which relations are indexes was told by their names, as the store knew nothing of the database, and \
+             nobody could ask it ({})",
+            unreachable.as_deref().unwrap_or("it was not asked")
+        )
+    });
     let moved = ImportedHistories {
         databases: vec![imported.history],
         disks: Vec::new(),
     };
+    forecast(store, &moved.databases).await;
     report(
         context,
         &moved,
         imported.bad_lines,
         imported.bad_lines_total,
-        imported.notes.iter().map(String::as_str).chain(hint),
+        imported
+            .notes
+            .iter()
+            .map(String::as_str)
+            .chain(hint.as_deref()),
     )
 }
 

@@ -92,11 +92,8 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
     )?;
     let listed = answer.tables.len() as u64;
     if listed < answer.tables_total {
-        writeln!(
-            out,
-            "({listed} of {})",
-            output::count(answer.tables_total, "table")
-        )?;
+        // a set is a row, and no table of its own
+        writeln!(out, "({listed} of {} rows)", answer.tables_total)?;
     }
     writeln!(out)?;
     writeln!(
@@ -113,14 +110,21 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
             Some(answer.estimated_bytes),
             "not read now: last good values or relpages",
         ),
-        ("in no relation", answer.unattributed_bytes, ""),
+        (
+            "in no relation",
+            answer.unattributed_bytes,
+            answer.unattributed_unknown.as_deref().unwrap_or(""),
+        ),
         (
             "not measured",
             answer.unmeasured_bytes,
-            "of relations that could not be read",
+            match answer.unattributed_bytes {
+                Some(_) => "of relations that could not be read",
+                None => "of relations that could not be read, and in no relation",
+            },
         ),
     ] {
-        if bytes.is_some_and(|bytes| bytes > 0) || remark.is_empty() {
+        if bytes.is_none_or(|bytes| bytes > 0) || remark.is_empty() {
             let remark = if remark.is_empty() {
                 String::new()
             } else {

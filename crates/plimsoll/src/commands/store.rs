@@ -40,9 +40,14 @@ fn print(out: &mut dyn Write, answer: &StoreAnswer) -> io::Result<()> {
         output::count(answer.databases, "database"),
     )?;
     match &answer.projected {
-        Some(range) => writeln!(
+        Some(range) if answer.size_bytes.is_none_or(|size| range.high_bytes > size) => writeln!(
             out,
             "At the configured retention it grows to {}",
+            range.human
+        )?,
+        Some(range) => writeln!(
+            out,
+            "It grows no more: what the configured retention keeps takes {}",
             range.human
         )?,
         None if answer.unknown.is_some() => {}

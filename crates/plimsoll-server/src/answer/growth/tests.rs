@@ -1,5 +1,6 @@
 //! Growth adds up, whatever appeared and went.
 
+use plimsoll_core::change::Sizes;
 use plimsoll_core::sample::SampleKind;
 
 use super::*;
@@ -14,6 +15,8 @@ fn header(id: i64, at: &str, total_bytes: u64) -> SampleHeader {
         total_bytes: Some(total_bytes),
         table_count: 0,
         is_demo: false,
+        is_imported: false,
+        unread_count: 0,
     }
 }
 
@@ -78,18 +81,18 @@ fn what_grew_is_the_sum_of_relations_and_rest_and_of_heap_toast_and_indexes() {
         instance: "main".into(),
         database: "app".into(),
     };
-    let answer = between(&of, &all, &query, None, &|_| true);
+    let answer = between(&of, &all, &query, &InSight::default(), &|_| true);
     assert_eq!(answer.grown_bytes, Some(600));
     assert_eq!(answer.per_day_bytes, Some(300));
-    assert_eq!(answer.relations_grown_bytes, 250 + 100 + 50 - 10 - 35);
-    assert_eq!(
-        answer.rest_grown_bytes,
-        Some(600 - answer.relations_grown_bytes)
-    );
-    assert_eq!(
-        answer.relations_grown_bytes,
-        answer.heap_grown_bytes + answer.toast_grown_bytes + answer.index_grown_bytes
-    );
+    let relations = 250 + 100 + 50 - 10 - 35;
+    assert_eq!(answer.relations_grown_bytes, Some(relations));
+    assert_eq!(answer.rest_grown_bytes, Some(600 - relations));
+    let parts = [
+        answer.heap_grown_bytes,
+        answer.toast_grown_bytes,
+        answer.index_grown_bytes,
+    ];
+    assert_eq!(parts.map(Option::unwrap).iter().sum::<i64>(), relations);
     let names = |tables: &[TableGrowth]| {
         tables
             .iter()
@@ -97,10 +100,8 @@ fn what_grew_is_the_sum_of_relations_and_rest_and_of_heap_toast_and_indexes() {
             .collect::<Vec<_>>()
     };
     assert_eq!(names(&answer.tables), ["more", "less"]);
-    assert_eq!(
-        answer.uncovered_tables_total, 1,
-        "never measured is not zero"
-    );
+    let not_known = uncovered(&all, &query.kinds);
+    assert_eq!(not_known, 1, "never measured is not zero");
     assert_eq!(names(&answer.new_tables), ["new"]);
     assert_eq!(names(&answer.vanished_tables), ["gone"]);
     let more = &answer.tables[0];
@@ -114,9 +115,9 @@ fn what_grew_is_the_sum_of_relations_and_rest_and_of_heap_toast_and_indexes() {
             more.toast_grown_bytes,
             more.index_grown_bytes
         ),
-        (200, 40, 10)
+        (Some(200), Some(40), Some(10))
     );
-    assert_eq!(answer.schemas[0].grown_bytes, answer.relations_grown_bytes);
+    assert_eq!(answer.schemas[0].grown_bytes, relations);
 }
 
 #[test]
@@ -143,7 +144,7 @@ fn a_short_time_has_no_rate_and_a_shrinking_database_no_shares() {
         instance: "main".into(),
         database: "app".into(),
     };
-    let answer = between(&of, &all, &query, None, &|_| true);
+    let answer = between(&of, &all, &query, &InSight::default(), &|_| true);
     assert_eq!(
         (answer.per_day_bytes, answer.tables[0].per_day_bytes),
         (None, None)
@@ -207,19 +208,16 @@ fn growth_over_a_hole_says_over_how_long_it_is() {
     );
 }
 
-#[test]
-fn what_only_one_sample_covers_is_neither_new_nor_gone_nor_growth() {
-    let mut all = Difference {
+fn all_of(growth: Vec<Growth>) -> Difference {
+    Difference {
         from: header(1, "2026-01-01T03:00:00Z", 1000),
         to: header(2, "2026-01-02T03:00:00Z", 9000),
-        growth: vec![
-            grown("both", TableKind::Table, sizes(100, 0, 0), sizes(150, 0, 0)),
-            grown("only_now", TableKind::Table, None, sizes(7000, 0, 0)),
-            grown("only_then", TableKind::Table, sizes(500, 0, 0), None),
-        ],
-        total: 3,
-    };
-    all.from.total_bytes = None;
+        total: growth.len(),
+        growth,
+    }
+}
+
+fn answer_to(all: &Difference, in_sight: &InSight) -> GrowthAnswer {
     let query = GrowthQuery {
         since: all.from.sampled_at,
         until: all.to.sampled_at,
@@ -231,19 +229,123 @@ fn what_only_one_sample_covers_is_neither_new_nor_gone_nor_growth() {
         instance: "main".into(),
         database: "app".into(),
     };
-    let answer = between(&of, &all, &query, Some(all.to.sampled_at), &|_| true);
+    GrowthAnswer {
+        uncovered_tables_total: uncovered(all, &query.kinds),
+        ..between(&of, all, &query, in_sight, &|_| true)
+    }
+}
+
+#[test]
+fn what_only_one_sample_of_another_tool_shows_is_neither_new_nor_gone_nor_growth() {
+    let mut all = all_of(vec![
+        grown("both", TableKind::Table, sizes(100, 0, 0), sizes(150, 0, 0)),
+        grown("only_now", TableKind::Table, None, sizes(7000, 0, 0)),
+        grown("only_then", TableKind::Table, sizes(500, 0, 0), None),
+        grown("catalog", TableKind::Catalog, None, sizes(900, 0, 0)),
+    ]);
+    let own = answer_to(&all, &InSight::default());
+    assert_eq!((own.new_tables_total, own.vanished_tables_total), (1, 1));
+    assert_eq!(own.uncovered_tables_total, 0);
+
+    (all.from.is_imported, all.to.is_imported) = (true, true);
+    (all.from.total_bytes, all.to.total_bytes) = (None, None);
+    let foreign = answer_to(&all, &InSight::default());
     assert_eq!(
-        (answer.new_tables_total, answer.vanished_tables_total),
+        (foreign.new_tables_total, foreign.vanished_tables_total),
         (0, 0)
     );
-    assert_eq!((answer.tables_total, answer.uncovered_tables_total), (1, 2));
+    // catalogs were not asked for
     assert_eq!(
-        (answer.grown_bytes, answer.relations_grown_bytes),
-        (None, 50)
+        (foreign.tables_total, foreign.uncovered_tables_total),
+        (1, 2)
     );
-    let answer = between(&of, &all, &query, None, &|_| true);
+    assert_eq!(foreign.tables[0].grown_bytes, 50);
+    // which part of a table another tool counted, and what it left out, nobody knows
+    assert_eq!(foreign.tables[0].heap_grown_bytes, None);
+    for unknown in [
+        foreign.grown_bytes,
+        foreign.relations_grown_bytes,
+        foreign.heap_grown_bytes,
+        foreign.toast_grown_bytes,
+        foreign.index_grown_bytes,
+        foreign.rest_grown_bytes,
+    ] {
+        assert_eq!(unknown, None);
+    }
+    assert!(foreign.rest_unknown.is_some());
+}
+
+#[test]
+fn what_was_read_for_the_first_time_is_no_growth_whatever_part_it_is() {
+    let seen = |heap, index| {
+        Some(Sizes {
+            heap_bytes: heap,
+            index_bytes: index,
+            ..Sizes::default()
+        })
+    };
+    // its heap was denied, its toast table was locked, its index was
+    let mut all = all_of(vec![
+        Growth {
+            id: 1,
+            ..grown("heap", TableKind::Table, seen(None, 0), sizes(900, 0, 0))
+        },
+        Growth {
+            id: 2,
+            ..grown(
+                "toast",
+                TableKind::Table,
+                seen(Some(100), 0),
+                sizes(110, 50, 0),
+            )
+        },
+        Growth {
+            id: 3,
+            ..grown(
+                "index",
+                TableKind::Table,
+                seen(Some(100), 10),
+                sizes(100, 0, 90),
+            )
+        },
+        Growth {
+            id: 4,
+            ..grown(
+                "all",
+                TableKind::Table,
+                seen(Some(100), 0),
+                sizes(100, 0, 80),
+            )
+        },
+    ]);
+    all.from.unread_count = 4;
+    let index = |name: &str, before, after| Growth {
+        index_name: Some(format!("{name}_pkey")),
+        kind: RelationKind::Index,
+        ..grown(name, TableKind::Table, before, after)
+    };
+    let indexes = all_of(vec![
+        index("index", seen(None, 0), seen(Some(75), 0)),
+        index("index", seen(Some(10), 0), seen(Some(15), 0)),
+        index("all", seen(None, 0), seen(Some(80), 0)),
+    ]);
+    let mut in_sight = InSight::with_toast(2, 50);
+    in_sight.add_indexes(&indexes);
+    let answer = answer_to(&all, &in_sight);
+    let grown: Vec<_> = answer
+        .tables
+        .iter()
+        .map(|table| (&*table.table_name, table.grown_bytes))
+        .collect();
+    assert_eq!(grown, [("toast", 10), ("index", 5)]);
+    assert_eq!((answer.tables_total, answer.uncovered_tables_total), (2, 1));
+    assert_eq!(answer.relations_grown_bytes, Some(15));
+    assert_eq!(answer.index_grown_bytes, Some(5));
+    // what could not be read may have grown instead of what is in no relation
     assert_eq!(
-        (answer.new_tables_total, answer.vanished_tables_total),
-        (1, 1)
+        (answer.grown_bytes, answer.rest_grown_bytes),
+        (Some(8000), None)
     );
+    let reason = answer.rest_unknown.unwrap();
+    assert!(reason.contains("could not be read"), "{reason}");
 }

@@ -1,9 +1,9 @@
 -- the samples that a series is read at, the last of each step of $6 seconds: one database's samples by key; no
 -- locks that block anybody
-select tick, id, sampled_at, kind, total_bytes
+select tick, id, sampled_at, kind, total_bytes, method = 'import'
 from (
     select
-        tick, id, sampled_at, kind, total_bytes,
+        tick, id, sampled_at, kind, total_bytes, method,
         row_number() over (
             partition by div(extract(epoch from sampled_at)::numeric, $6::bigint)
             order by tick desc

@@ -2,28 +2,75 @@
 
 use std::collections::{HashMap, HashSet};
 
+use plimsoll_core::snapshot::Snapshot;
+
 use crate::portable::row::RelationRow;
 
-/// Which relations are indexes, and of which table: as the store knows, or else as names tell.
+/// A relation's schema and name.
+type Name = (String, String);
+
+/// What is known of a database's relations: which are tables, and of which table each index is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Relations {
+    tables: HashSet<Name>,
+    indexes: HashMap<Name, String>,
+}
+
+impl Relations {
+    /// As the store knows them.
+    pub(in crate::transfer) fn of_store(known: &[RelationRow]) -> Self {
+        let tables: HashMap<i32, &RelationRow> = known
+            .iter()
+            .filter(|relation| !relation.is_index())
+            .map(|relation| (relation.relation, relation))
+            .collect();
+        let index = |index: &RelationRow| {
+            let table = tables.get(&index.owner?)?;
+            let name = (table.schema.clone(), index.name.clone());
+            Some((name, table.name.clone()))
+        };
+        Self {
+            indexes: known.iter().filter_map(index).collect(),
+            tables: tables
+                .values()
+                .map(|table| (table.schema.clone(), table.name.clone()))
+                .collect(),
+        }
+    }
+
+    /// As a visit saw them.
+    pub fn of_snapshot(snapshot: &Snapshot) -> Self {
+        let mut relations = Self::default();
+        for table in &snapshot.tables {
+            let name = |name: &str| (table.schema_name.to_string(), name.to_owned());
+            relations.tables.insert(name(&table.table_name));
+            for index in &table.indexes {
+                let owner = table.table_name.to_string();
+                relations.indexes.insert(name(&index.index_name), owner);
+            }
+        }
+        relations
+    }
+
+    pub(in crate::transfer) fn has_indexes(&self) -> bool {
+        !self.indexes.is_empty()
+    }
+}
+
+/// Which relations are indexes, and of which table: as is known, or else as names tell.
 pub(super) fn owners<'a>(
     seen: &'a [(String, String, Option<i64>)],
-    known: &'a [RelationRow],
+    known: &'a Relations,
 ) -> HashMap<(&'a str, &'a str), &'a str> {
-    let tables: HashMap<i32, &RelationRow> = known
+    let known_tables: HashSet<(&str, &str)> = known
+        .tables
         .iter()
-        .filter(|relation| !relation.is_index())
-        .map(|relation| (relation.relation, relation))
-        .collect();
-    let known_tables: HashSet<(&str, &str)> = tables
-        .values()
-        .map(|table| (&*table.schema, &*table.name))
+        .map(|(schema, name)| (&**schema, &**name))
         .collect();
     let known_indexes: HashMap<(&str, &str), &str> = known
+        .indexes
         .iter()
-        .filter_map(|index| {
-            let table = tables.get(&index.owner?)?;
-            Some(((&*table.schema, &*index.name), &*table.name))
-        })
+        .map(|((schema, name), owner)| ((&**schema, &**name), &**owner))
         .collect();
     let names: HashSet<(&str, &str)> = seen
         .iter()
