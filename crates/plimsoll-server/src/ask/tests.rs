@@ -114,7 +114,7 @@ fn texts(pattern: &str) -> impl Iterator<Item = String> {
     let inner = pattern.trim_start_matches('^').trim_end_matches('$');
     let texts = proptest::string::string_regex(inner).unwrap();
     let mut runner = TestRunner::deterministic();
-    (0..200).map(move |_| texts.new_tree(&mut runner).unwrap().current())
+    (0..40).map(move |_| texts.new_tree(&mut runner).unwrap().current())
 }
 
 fn check_pattern<T: Ask>() {
