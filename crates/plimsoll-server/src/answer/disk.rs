@@ -16,7 +16,7 @@ use crate::ask::DiskQuery;
 use crate::disk::InstanceDisk;
 use crate::watch::WatchedInstance;
 
-pub use series::{PartSeries, SeriesAnswer};
+pub use series::{PartSeries, VolumeSeries};
 pub use wal::{RetainedAnswer, WalNowAnswer};
 
 /// An instance's volumes.
@@ -74,7 +74,7 @@ pub struct VolumeAnswer {
     /// Why it is not known.
     pub unknown: Option<String>,
     /// Its parts.
-    pub parts: Vec<PartAnswer>,
+    pub parts: Vec<VolumePart>,
     /// Since when `change_bytes` and `why` count.
     #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub since: Option<Timestamp>,
@@ -89,12 +89,12 @@ pub struct VolumeAnswer {
     /// What would help, most bytes first. Nothing of it is done.
     pub help: Vec<HelpAnswer>,
     /// How it went; only with `step`.
-    pub series: Option<SeriesAnswer>,
+    pub series: Option<VolumeSeries>,
 }
 
 /// A share of a volume's used bytes.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct PartAnswer {
+pub struct VolumePart {
     /// What it is.
     #[schema(schema_with = schema::disk_part)]
     pub part: plimsoll_core::disk::part::Kind,
@@ -251,7 +251,7 @@ fn volume(volume: &Volume) -> VolumeAnswer {
         source: volume.source.map(str::to_owned),
         source_at: volume.source_at,
         unknown: volume.unknown.clone(),
-        parts: volume.parts.iter().map(PartAnswer::from).collect(),
+        parts: volume.parts.iter().map(VolumePart::from).collect(),
         since: volume.since,
         pace: volume.pace.as_ref().map(PaceAnswer::from),
         pace_unknown: volume.pace_unknown.clone(),
@@ -262,7 +262,7 @@ fn volume(volume: &Volume) -> VolumeAnswer {
     }
 }
 
-impl From<&Changed> for PartAnswer {
+impl From<&Changed> for VolumePart {
     fn from(changed: &Changed) -> Self {
         let part = changed.part.clone();
         Self {

@@ -9,7 +9,7 @@ use crate::answer::schema;
 
 /// How a volume went: a number for each time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SeriesAnswer {
+pub struct VolumeSeries {
     /// Times, in seconds since 1970.
     pub t: Vec<i64>,
     /// Used bytes.
@@ -31,8 +31,8 @@ pub struct PartSeries {
 }
 
 /// The series of one pool.
-pub(super) fn series(looks: &[Look], pool: &str) -> SeriesAnswer {
-    let mut answer = SeriesAnswer {
+pub(super) fn series(looks: &[Look], pool: &str) -> VolumeSeries {
+    let mut answer = VolumeSeries {
         t: Vec::with_capacity(looks.len()),
         used: Vec::with_capacity(looks.len()),
         parts: Vec::new(),
