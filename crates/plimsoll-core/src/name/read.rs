@@ -1,7 +1,7 @@
 //! Names as people and answers write them, read back: bare, quoted as in SQL, or `U&"..."` as [`shown`] writes what
 //! cannot be seen.
 //!
-//! [`shown`]: super::shown
+//! [`shown`]: super::shown()
 
 /// What an upper-case letter outside quotes means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,9 +53,14 @@ async fn a_real_prometheus_says_what_a_volume_has() {
         .stderr(Stdio::null())
         .spawn();
     let _running = match started {
-        Ok(child) => Running(child),
+        Ok(child) => {
+            eprintln!("Prometheus: tested");
+            Running(child)
+        }
         Err(error) => {
-            eprintln!("not tested: a real Prometheus: {error}");
+            eprintln!(
+                "Prometheus: not tested: it cannot be started ({error}; scripts/fetch-prometheus)"
+            );
             return;
         }
     };
