@@ -234,5 +234,5 @@ fn what_nobody_can_have_measured_yet_is_not_imported() {
     )
     .unwrap();
     home.run(url, &["import", path.to_str().unwrap()])
-        .failed_saying(&["line 2: its sample of", "still to come"]);
+        .failed_saying(&["line 2: its sample: ", "still to come"]);
 }
