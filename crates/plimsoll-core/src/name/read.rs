@@ -149,10 +149,13 @@ mod tests {
         assert_eq!(read_quoted("\"a\".b"), None);
     }
 
+    /// Letters and all else that can stand in a name: no name has a NUL.
+    const NAMES: &str = "[a-zA-Z\\PC\\pC\"\\\\.&&[^\\x00]]{1,8}";
+
     proptest! {
         #[test]
         fn what_is_shown_is_read_back(
-            schema in "[a-zA-Z\\PC\\pC\"\\\\.]{1,8}", table in "[a-zA-Z\\PC\\pC\"\\\\.]{1,8}"
+            schema in NAMES, table in NAMES
         ) {
             let read = read_table(&shown_table(&schema, &table), Letters::Fold);
             let in_public = (schema == "public").then(|| (None, table.clone()));
