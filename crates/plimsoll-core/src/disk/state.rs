@@ -212,6 +212,8 @@ impl Memory {
         let mut volumes: Vec<Volume> = self
             .pools
             .iter()
+            // Older looks may know others.
+            .filter(|(name, _)| self.places.values().any(|lies| lies.pool == **name))
             .map(|(name, pool)| self.volume(name, pool, (since, older), now))
             .collect();
         volumes.sort_by_key(first);

@@ -124,19 +124,37 @@ fn rests(before: &[Part], after: &[Part], since: Timestamp, explained: i64) -> V
     }
     if left != 0 {
         let text = if coverage_is_same {
-            "no part explains it"
+            unexplained(after)
         } else {
-            "what can be seen has changed, too"
+            "what can be seen has changed, too".to_owned()
         };
         causes.push(Cause {
             part: Kind::Unexplained,
             name: None,
             change_bytes: left,
             since,
-            text: text.to_owned(),
+            text,
         });
     }
     causes
+}
+
+/// What is told of a change that no part has: not each look measures databases, and they may have it.
+fn unexplained(after: &[Part]) -> String {
+    let newest = after.iter().filter_map(|part| part.measured_at).max();
+    let databases = after
+        .iter()
+        .filter(|part| part.part == Kind::Database)
+        .filter_map(|part| part.measured_at)
+        .max();
+    match databases {
+        Some(at) if Some(at) < newest => {
+            format!(
+                "perhaps the databases', which were last measured at {at:.0}; no other part has it"
+            )
+        }
+        _ => "no part explains it".to_owned(),
+    }
 }
 
 /// Whether a look that lacks a named part of the other look would have had it: it saw all of that kind, and in the same
@@ -351,6 +369,31 @@ mod tests {
             causes.iter().all(|cause| cause.change_bytes == 0),
             "{causes:?}"
         );
+    }
+
+    #[test]
+    fn databases_that_the_last_look_did_not_measure_may_have_what_no_part_has() {
+        let whole = [
+            part(Kind::Database, Some("shop"), 60),
+            part(Kind::Wal, None, 0),
+        ];
+        let before = look(100, &whole);
+        let later = NOW + jiff::SignedDuration::from_mins(1);
+        let wal = Part::measured(Kind::Wal, None, 0, Source::Functions, later);
+        let after = crate::disk::volume::at_pulse(Ok(170), vec![wal], &before, later);
+        let text = |after: &[Part]| {
+            let causes = why(&before, after, NOW, &[]);
+            let of = causes.iter().find(|cause| cause.part == Kind::Unexplained);
+            of.map(|cause| cause.text.clone()).unwrap_or_default()
+        };
+        assert!(
+            text(&after).contains("last measured at 1970-01-01T00:00:00Z"),
+            "{}",
+            text(&after)
+        );
+        let measured = Part::measured(Kind::Database, Some("shop"), 60, Source::Files, later);
+        let after = crate::disk::volume::at_pulse(Ok(170), vec![measured], &before, later);
+        assert_eq!(text(&after), "no part explains it");
     }
 
     #[test]

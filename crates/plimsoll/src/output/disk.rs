@@ -155,7 +155,9 @@ fn footer(lines: &mut Lines<'_>, disk: &Disk, looked: Option<&Looked>) -> io::Re
         .filter(|it| it.part.part.is_in_data_directory() && !it.part.is_whole())
         .map(|it| label(it.part.part, it.part.name.as_deref()))
         .collect();
-    let seen = if hidden.is_empty() {
+    let seen = if disk.unreachable.is_some() {
+        "The parts are those of the last look.".to_owned()
+    } else if hidden.is_empty() {
         "All parts visible.".to_owned()
     } else {
         format!(

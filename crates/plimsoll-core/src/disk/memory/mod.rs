@@ -76,6 +76,10 @@ impl Memory {
             &self.remembered,
             UNKNOWN_POOL,
         ));
+        // What nothing lies on any more, because its place was told or found elsewhere, is no volume of the instance's.
+        let places = &self.places;
+        self.pools
+            .retain(|name, _| places.values().any(|lies| lies.pool == *name));
         let mut by_pool: BTreeMap<String, Vec<Part>> = BTreeMap::new();
         for (place, part) in parts {
             add(

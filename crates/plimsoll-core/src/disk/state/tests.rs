@@ -299,3 +299,19 @@ fn a_day_of_looks_is_kept_and_no_more() {
             .is_some()
     );
 }
+
+#[test]
+fn a_volume_on_which_nothing_lies_any_more_is_not_told() {
+    let mut memory = Memory::default();
+    memory.observe(pulse(0, 0, GB), Some(&full(0)));
+    let mut declared = pulse(1, 0, GB);
+    let space = declared.volumes.remove("/dev/sda").unwrap();
+    declared.volumes.insert("/dev/sdb".to_owned(), space);
+    for pool in declared.found.values_mut() {
+        *pool = "/dev/sdb".to_owned();
+    }
+    memory.observe(declared, None);
+    let disk = memory.disk(None, at(1));
+    let pools: Vec<&str> = disk.volumes.iter().map(|it| it.pool.as_str()).collect();
+    assert_eq!(pools, ["/dev/sdb"]);
+}
