@@ -28,14 +28,23 @@ pub struct Level {
     pub max_wal_bytes: u64,
     /// The bytes in `pg_wal`, if they are known.
     pub wal_bytes: Option<u64>,
+    /// What its volume has, if that is known.
+    pub capacity_bytes: Option<u64>,
 }
 
-/// What would help, most bytes first. Holders that hold less than the level of WAL are no trouble.
+/// On a small volume less than the level is trouble, too: from this share of it on.
+const TROUBLE: u64 = 20;
+
+/// What would help, most bytes first. Holders that hold less than the level of WAL are no trouble, unless that is much of
+/// their volume: what comes free then is not known, since the server recycles up to the level.
 pub fn help(holders: &[Holder], writers: &[Writer], level: Level) -> Vec<Help> {
     let mut all = Vec::new();
+    let much = level
+        .capacity_bytes
+        .map_or(u64::MAX, |bytes| bytes / TROUBLE);
     for holder in holders {
         let held = holder.bytes.unwrap_or(0);
-        if held <= level.max_wal_bytes {
+        if held <= level.max_wal_bytes.min(much) {
             continue;
         }
         // WAL that others hold as well is freed by none alone.
@@ -45,9 +54,10 @@ pub fn help(holders: &[Holder], writers: &[Writer], level: Level) -> Vec<Help> {
             .filter_map(|other| other.bytes)
             .max();
         let frees = held.saturating_sub(others.unwrap_or(0).max(level.max_wal_bytes));
+        let frees = frees.min(level.wal_bytes.unwrap_or(u64::MAX));
         all.extend(of_holder(
             holder,
-            Some(frees.min(level.wal_bytes.unwrap_or(u64::MAX))),
+            (held > level.max_wal_bytes).then_some(frees),
         ));
     }
     all.extend(
@@ -191,7 +201,36 @@ mod tests {
     const LEVEL: Level = Level {
         max_wal_bytes: GB,
         wal_bytes: Some(95 * GB),
+        capacity_bytes: Some(500 * GB),
     };
+
+    #[test]
+    fn on_a_small_volume_less_than_the_level_of_wal_is_named_without_a_promise() {
+        let slot = Slot {
+            name: "forgotten".into(),
+            ..Slot::default()
+        };
+        let holder = Holder {
+            bytes: Some(GB / 4),
+            since: None,
+            what: HolderKind::Slot(slot),
+        };
+        let level = |capacity_bytes| Level {
+            capacity_bytes,
+            ..LEVEL
+        };
+        let of = |capacity| help(std::slice::from_ref(&holder), &[], level(capacity));
+        assert!(of(Some(500 * GB)).is_empty() && of(None).is_empty());
+        let named = of(Some(GB / 2));
+        assert!(
+            named.iter().any(|help| help.text.contains("forgotten")),
+            "{named:?}"
+        );
+        assert!(
+            named.iter().all(|help| help.frees_bytes.is_none()),
+            "{named:?}"
+        );
+    }
 
     fn everything() -> Vec<Help> {
         let replay = Replay {

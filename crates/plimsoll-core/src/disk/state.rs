@@ -353,7 +353,9 @@ impl Memory {
                 forecast_unknown: Some("nothing was forecast yet".to_owned()),
             },
             why: causes,
-            help: pulse.map_or_else(Vec::new, |pulse| would_help(pulse, &on, parts)),
+            help: pulse.map_or_else(Vec::new, |pulse| {
+                would_help(pulse, &on, parts, space.map(|space| space.capacity_bytes))
+            }),
         }
     }
 }
@@ -419,7 +421,12 @@ fn notes(pulse: &Pulse, has_wal: bool) -> Vec<Note> {
         .collect()
 }
 
-fn would_help(pulse: &Pulse, on: &[&Place], parts: &[Part]) -> Vec<Help> {
+fn would_help(
+    pulse: &Pulse,
+    on: &[&Place],
+    parts: &[Part],
+    capacity_bytes: Option<u64>,
+) -> Vec<Help> {
     let bytes = |kind: Kind| {
         let of_kind = parts
             .iter()
@@ -445,6 +452,7 @@ fn would_help(pulse: &Pulse, on: &[&Place], parts: &[Part]) -> Vec<Help> {
     let level = Level {
         max_wal_bytes: pulse.max_wal_bytes.known().copied().unwrap_or(0),
         wal_bytes: bytes(Kind::Wal),
+        capacity_bytes,
     };
     help(holders, writers, level)
 }

@@ -56,7 +56,11 @@ pub(crate) fn resolve(global: &Global) -> anyhow::Result<Config> {
             instances.push(watched(instance, &visit)?);
         }
     }
-    add_capacities(&file.capacity, &mut instances)?;
+    add_capacities(
+        &file.capacity,
+        &mut instances,
+        global.database_url.is_some(),
+    )?;
     let listen = file.server.listen.unwrap_or(DEFAULT_LISTEN);
     let mut settings = Settings::new(listen, instances);
     settings.schedule = schedule(file.schedule);
@@ -179,7 +183,11 @@ fn visit_options(visit: &file::Visit) -> anyhow::Result<VisitOptions> {
     Ok(options)
 }
 
-fn add_capacities(capacities: &[file::Capacity], instances: &mut [Watched]) -> anyhow::Result<()> {
+fn add_capacities(
+    capacities: &[file::Capacity],
+    instances: &mut [Watched],
+    is_by_url: bool,
+) -> anyhow::Result<()> {
     for capacity in capacities {
         let configured = capacity::configured(capacity)?;
         let instance = match (&capacity.instance, &mut *instances) {
@@ -189,6 +197,10 @@ fn add_capacities(capacities: &[file::Capacity], instances: &mut [Watched]) -> a
             (None, _) => bail!("a [[capacity]] needs `instance`, since several are watched"),
             (Some(name), all) => match all.iter_mut().find(|i| *i.instance == **name) {
                 Some(instance) => instance,
+                None if is_by_url => bail!(
+                    "a [[capacity]] names the instance \"{name}\", but --database-url (or DATABASE_URL) takes the place of \
+                     every [[instance]] of the configuration: leave it out, or unset DATABASE_URL"
+                ),
                 None => bail!("a [[capacity]] names the instance \"{name}\", which is not watched"),
             },
         };
@@ -254,6 +266,19 @@ fn default_store() -> anyhow::Result<SecretString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_capacity_of_an_instance_that_a_url_replaced_says_what_replaced_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plimsoll.toml");
+        let text = "[[instance]]\nname = \"main\"\nurl = \"postgres://db/app\"\n\
+                    [[capacity]]\ninstance = \"main\"\nbytes = \"1GB\"\n";
+        std::fs::write(&path, text).unwrap();
+        assert!(resolve(&Global::for_test(Some(path.clone()), None)).is_ok());
+        let by_url = Global::for_test(Some(path), Some("postgres://other/app"));
+        let error = resolve(&by_url).err().unwrap().to_string();
+        assert!(error.contains("DATABASE_URL"), "{error}");
+    }
 
     fn with_file(text: &str) -> anyhow::Result<Config> {
         let dir = tempfile::tempdir().unwrap();
