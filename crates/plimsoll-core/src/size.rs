@@ -4,6 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::moment::Moment;
 
+/// Bytes to be subtracted from each other. More than 8 EiB there are not.
+pub fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
 /// Why a relation's size is or is not the measured one.
 ///
 /// Ordered from good to bad: a table's status is the worst of its parts.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use plimsoll_core::change::{Event, EventKind, RelationId, RelationKind, Sizes};
 use plimsoll_core::name::{Letters, read_table};
 use plimsoll_core::sample::{SampleHeader, SampleKind};
+use plimsoll_core::size::signed;
 use plimsoll_core::snapshot::TableKind;
 
 use crate::Step;
@@ -234,10 +235,8 @@ pub struct Growth {
 impl Growth {
     /// Bytes by which it grew; negative where it shrank. What was never measured counts as 0.
     pub fn bytes(&self) -> i64 {
-        let bytes = |sizes: Option<Sizes>| {
-            let bytes = sizes.and_then(|sizes| sizes.total_bytes()).unwrap_or(0);
-            i64::try_from(bytes).unwrap_or(i64::MAX)
-        };
+        let bytes =
+            |sizes: Option<Sizes>| signed(sizes.and_then(|sizes| sizes.total_bytes()).unwrap_or(0));
         bytes(self.after) - bytes(self.before)
     }
 }

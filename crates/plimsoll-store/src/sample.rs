@@ -203,10 +203,8 @@ pub(crate) fn odd_key(kind: RelationKind, schema: &str, name: &str, major: u32) 
     (!is_plain).then_some(key)
 }
 
-/// Bytes as both stores keep them. More than 8 EiB there are not.
-pub(crate) fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
-}
+/// Bytes as both stores keep them.
+pub(crate) use plimsoll_core::size::signed;
 
 /// Bytes as a store kept them.
 pub(crate) fn unsigned(bytes: i64) -> u64 {

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::size::signed;
+
 /// Kinds of parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -131,7 +133,7 @@ impl Part {
         at: Timestamp,
     ) -> Self {
         Self {
-            bytes: Some(i64::try_from(bytes).unwrap_or(i64::MAX)),
+            bytes: Some(signed(bytes)),
             measured_at: Some(at),
             source: Some(source),
             ..Self::unknown(part, name, String::new())

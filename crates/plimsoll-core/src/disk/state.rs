@@ -158,13 +158,13 @@ fn first(volume: &Volume) -> (bool, Option<Timestamp>, bool) {
 /// Early, best guess, late. None is "not within a year".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dates {
-    /// Four times in five not before this.
+    /// Nine times in ten not before this.
     #[serde(serialize_with = "crate::time::serialize")]
     pub low: Option<Timestamp>,
     /// The best guess.
     #[serde(serialize_with = "crate::time::serialize")]
     pub mid: Option<Timestamp>,
-    /// Four times in five before this.
+    /// Nine times in ten before this.
     #[serde(serialize_with = "crate::time::serialize")]
     pub high: Option<Timestamp>,
 }

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 
 use super::part::{Kind, Part};
+use crate::size::signed;
 
 /// Why it is not known what a volume uses of which only a number is configured.
 pub const NUMBER_ALONE: &str =
@@ -171,10 +172,6 @@ fn with_rests(mut parts: Vec<Part>, rest: impl Fn(Kind) -> Part) -> Vec<Part> {
 fn in_order(mut parts: Vec<Part>) -> Vec<Part> {
     parts.sort_by(|a, b| (a.part, b.bytes, &a.name).cmp(&(b.part, a.bytes, &b.name)));
     parts
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::change::EventKind;
 use plimsoll_core::events::{ShapeKind, shapes};
 use plimsoll_core::forecast::Point;
-use plimsoll_store::{DatabaseKey, EventQuery, NamedEvent, Store, TableName};
+use plimsoll_store::{DatabaseKey, EventQuery, NamedEvent, Store, StoreError, TableName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -182,8 +182,7 @@ pub async fn events(
     let (name, recorded, points, known) = match &query.table {
         None => {
             let (points, known) = series_of(store, of).await?;
-            let all = store.events(of, &EventQuery::default()).await?;
-            (None, all, points, known)
+            (None, recorded(store, of, query).await?, points, known)
         }
         Some(table) => {
             let (selected, points, known) = series_of_table(store, of, table).await?;
@@ -213,6 +212,24 @@ pub async fn events(
         count: found.len() as u64,
         events: found,
     })
+}
+
+/// Recorded events of a database, as many as may be told.
+async fn recorded(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    query: &EventsQuery,
+) -> Result<Vec<NamedEvent>, StoreError> {
+    if query.kinds.recorded.is_empty() && !query.kinds.is_all() {
+        return Ok(Vec::new());
+    }
+    let recorded = EventQuery {
+        table: None,
+        kinds: query.kinds.recorded.clone(),
+        since: query.since,
+        limit: Some(query.limit),
+    };
+    store.events(of, &recorded).await
 }
 
 /// The shapes of any series, oldest first.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use plimsoll_core::change::RelationKind;
 use plimsoll_core::sample::SampleHeader;
+use plimsoll_core::size::signed;
 use plimsoll_core::size_text;
 use plimsoll_core::snapshot::TableKind;
 use plimsoll_store::{
@@ -27,7 +28,7 @@ use covered::{
     InSight, capitalized, is_covered, is_on_both_sides, not_compared, not_told_apart, on_one_side,
     uncovered,
 };
-use span::{Span, percent, rounded, signed};
+use span::{Span, percent, rounded};
 
 pub use asked::Compares;
 pub use sets::SetGrowth;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use plimsoll_core::disk::part::Kind;
 use plimsoll_core::disk::state::Disk;
+use plimsoll_core::size::signed;
 use plimsoll_core::size_text::pretty_signed;
 use plimsoll_store::{DatabaseKey, Difference, DifferenceQuery, Store, StoreError};
 
@@ -138,8 +139,4 @@ fn text(tables: &Difference, indexes: &Difference, grew: bool) -> String {
         .map(|(bytes, name)| format!("{name} {}", pretty_signed(*bytes)))
         .collect();
     named.join(", ")
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

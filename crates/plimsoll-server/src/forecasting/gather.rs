@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use plimsoll_core::change::EventKind;
 use plimsoll_core::forecast::coherent::{Estimate, HORIZONS, HORIZONS_DAYS};
 use plimsoll_core::forecast::{KnownChange, LEAST_DAYS, LEAST_SAMPLES, Point, forecast};
+use plimsoll_core::size::signed;
 use plimsoll_core::snapshot::TableKind;
 use plimsoll_store::{Membership, NamedEvent, SampleTotal, TableName, TableSteps};
 
@@ -344,8 +345,4 @@ impl Gathered {
 pub(super) fn own(points: &[Point], known: &[KnownChange]) -> Option<Own> {
     let forecast = forecast(points, known).ok()?;
     Some(HORIZONS_DAYS.map(|days| forecast.growth(days)))
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

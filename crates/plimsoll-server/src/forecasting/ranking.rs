@@ -2,6 +2,7 @@
 //! adds up to what the database is.
 
 use plimsoll_core::forecast::coherent::HORIZONS;
+use plimsoll_core::size::signed;
 use plimsoll_store::{
     DatabaseKey, ForecastHeader, ForecastPart, KeptForecast, PartKind, PartQuery, Store,
     StoreError, TableName,
@@ -168,8 +169,4 @@ impl Row {
             *sum = sum.saturating_add(sign * grown);
         }
     }
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

@@ -10,6 +10,7 @@ use plimsoll_input::{Kind, ReadOptions, Refused};
 pub use super::staging::Relations;
 use super::staging::{Added, Seen, Staging};
 use super::{Course, ImportedHistory, TransferError, take};
+use crate::sample::signed;
 use crate::{DatabaseKey, Row, Store, TableName};
 
 /// How bad lines and several databases are dealt with, and how the file is to be read.
@@ -172,7 +173,7 @@ fn stage(
         options.course.has_read(series.points.len() as u64)?;
         for point in &series.points {
             options.course.check_time(point.at)?;
-            staging.add_total(point.at.as_millisecond(), as_signed(point.bytes))?;
+            staging.add_total(point.at.as_millisecond(), signed(point.bytes))?;
         }
         (Bad::default(), series.notes)
     } else {
@@ -236,7 +237,7 @@ fn stage_relations(
                 at: size.at.as_millisecond(),
                 schema: name.schema_name,
                 relation: name.table_name,
-                bytes: as_signed(size.bytes),
+                bytes: signed(size.bytes),
             };
             match staging.add(&seen)? {
                 Added::New | Added::Again => Ok(()),
@@ -261,11 +262,6 @@ fn stage_relations(
         });
     }
     Ok((bad, notes))
-}
-
-/// No size that was read is above what fits.
-fn as_signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 impl From<Refused> for TransferError {

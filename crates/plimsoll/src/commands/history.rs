@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 use plimsoll_core::name::{shown, shown_table, visible};
+use plimsoll_core::size::signed;
 use plimsoll_core::size_text;
 use plimsoll_server::answer::history::{
     HistoryAnswer, HistoryQuery, OfTable, SampleAnswer, history,
@@ -74,7 +75,6 @@ fn print_samples(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> 
 }
 
 fn change(sample: &SampleAnswer, older: &SampleAnswer) -> String {
-    let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
     let both = sample.total_bytes.zip(older.total_bytes);
     both.map_or_else(String::new, |(now, before)| {
         size_text::pretty_signed(signed(now) - signed(before))
@@ -95,7 +95,6 @@ fn print_table(out: &mut dyn Write, answer: &HistoryAnswer, table: &OfTable) -> 
         .collect();
     let name = name(table);
     if let (Some(first), Some(last)) = (points.first(), points.last()) {
-        let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
         writeln!(
             out,
             "{name}: {} on {}, {} since {} ({})",

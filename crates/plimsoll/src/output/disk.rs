@@ -1,8 +1,9 @@
 //! The disk on one screen: a bar with its line, both what fills it and what would help, for each volume.
 
 mod bar;
+mod lines;
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,29 +15,14 @@ use plimsoll_core::size_text::{pretty, pretty_signed};
 
 use super::{Column, table, table_within};
 use bar::{bar, segments};
+use lines::Lines;
 
-/// Below this width the reasons do not fit beside the parts.
-const WIDE: usize = 90;
+pub(crate) use lines::width;
+
 /// The width of a bar where nothing limits it.
 const BAR: usize = 100;
 /// Parts below this share of what is used are told together.
 const SMALL: u64 = 1000;
-
-/// The terminal's width, or what `COLUMNS` says; of what is no terminal, as much as there is to say.
-pub(crate) fn width() -> Option<usize> {
-    let told = std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok());
-    if io::stdout().is_terminal() {
-        comfy_table::Table::new()
-            .width()
-            .map(usize::from)
-            .or(told)
-            .or(Some(80))
-    } else {
-        told
-    }
-}
 
 /// What a look cost, and what it left out.
 pub(crate) struct Looked {
@@ -46,40 +32,6 @@ pub(crate) struct Looked {
     pub(crate) full_at: Option<Timestamp>,
     /// Why they were not read now.
     pub(crate) missing: Option<String>,
-}
-
-/// Text in lines of a width.
-struct Lines<'a> {
-    out: &'a mut dyn Write,
-    width: Option<usize>,
-}
-
-impl Lines<'_> {
-    /// A text, broken between words where it is too long; what follows in it is under `indent`.
-    fn say(&mut self, text: &str, indent: usize) -> io::Result<()> {
-        let width = self.width.unwrap_or(usize::MAX);
-        let mut line = String::new();
-        let mut length = 0;
-        for word in text.split_inclusive(' ') {
-            let own = word.trim_end().chars().count();
-            if length > indent && length + own > width {
-                writeln!(self.out, "{}", line.trim_end())?;
-                line = " ".repeat(indent);
-                length = indent;
-            }
-            line.push_str(word);
-            length += word.chars().count();
-        }
-        writeln!(self.out, "{}", line.trim_end())
-    }
-
-    fn blank(&mut self) -> io::Result<()> {
-        writeln!(self.out)
-    }
-
-    fn is_narrow(&self) -> bool {
-        self.width.is_some_and(|width| width < WIDE)
-    }
 }
 
 /// The whole screen: of a look, or of what is kept.

@@ -18,6 +18,7 @@ pub use summary::Summary;
 use super::pace::Usual;
 use super::part::{Kind, Part, Source};
 use super::pulse::Space;
+use crate::size::signed;
 
 /// How far apart looks are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -163,7 +164,6 @@ pub struct Seen<'a> {
 impl Look {
     /// The look that was taken at `at`.
     pub fn of(at: Timestamp, position: Option<u64>, pools: &[Seen<'_>]) -> Self {
-        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         let mut values = vec![position.map(signed)];
         let mut shape = Shape::default();
         for seen in pools {

@@ -74,11 +74,11 @@ pub struct Swing {
 /// When something is full: low is early. None is "not within a year".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Full {
-    /// Four times in five not before this.
+    /// Nine times in ten not before this.
     pub low: Option<Timestamp>,
     /// The best guess.
     pub mid: Option<Timestamp>,
-    /// Four times in five before this.
+    /// Nine times in ten before this.
     pub high: Option<Timestamp>,
 }
 

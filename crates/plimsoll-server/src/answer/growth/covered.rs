@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::change::{Event, EventKind, RelationId, RelationKind, Sizes};
 use plimsoll_core::sample::SampleHeader;
+use plimsoll_core::size::signed;
 use plimsoll_store::{
     DatabaseKey, Difference, DifferenceQuery, EventQuery, Growth, Store, StoreError, TableName,
 };
@@ -96,17 +97,16 @@ impl InSight {
     /// What heap, toast and indexes of a table grew by; together what the table grew by.
     pub(super) fn parts(&self, growth: &Growth) -> [i64; 3] {
         // A table that was never measured counts as nothing, and so do its parts.
-        let of =
-            |sizes: Option<Sizes>| match sizes.and_then(|sizes| Some((sizes.heap_bytes?, sizes))) {
-                None => [0; 3],
-                Some((heap, sizes)) => {
-                    [heap, sizes.all_toast_bytes(), sizes.index_bytes].map(super::signed)
-                }
-            };
+        let of = |sizes: Option<Sizes>| match sizes
+            .and_then(|sizes| Some((sizes.heap_bytes?, sizes)))
+        {
+            None => [0; 3],
+            Some((heap, sizes)) => [heap, sizes.all_toast_bytes(), sizes.index_bytes].map(signed),
+        };
         let (before, after) = (of(growth.before), of(growth.after));
         let mut parts = [0, 1, 2].map(|part| after[part] - before[part]);
         if growth.before.is_some() {
-            let seen = |bytes: Option<&u64>| bytes.map_or(0, |bytes| super::signed(*bytes));
+            let seen = |bytes: Option<&u64>| bytes.map_or(0, |bytes| signed(*bytes));
             parts[1] -= seen(self.toast.get(&growth.id));
             parts[2] -= seen(self.indexes.get(&growth.name));
         }

@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use plimsoll_core::change::RelationId;
+use plimsoll_core::size::signed;
 use plimsoll_core::size_text;
 use plimsoll_store::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Span, signed};
+use super::Span;
 use crate::selection::tree::{self, SetSum};
 
 /// What a set grew by.

@@ -1,6 +1,7 @@
 //! The time between two samples, and what growth in it is a day and of the whole.
 
 use plimsoll_core::sample::SampleHeader;
+use plimsoll_core::size::signed;
 
 /// Below this, a growth per day says nothing.
 const SHORTEST_SECONDS: i64 = 3600;
@@ -53,8 +54,4 @@ pub(super) fn rounded(number: f64, steps: f64) -> f64 {
 /// Exact below 2^53; a percentage needs no more.
 fn as_f64(number: i64) -> f64 {
     number as f64
-}
-
-pub(super) fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
