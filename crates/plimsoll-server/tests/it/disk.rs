@@ -283,8 +283,15 @@ async fn a_server_that_hangs_delays_neither_another_nor_an_answer() {
     let disk = service.json(&format!("{ROUTE}?instance=main")).await;
     assert!(disk["unreachable"].is_string(), "{disk}");
     proxy.set(Fault::None);
-    look_at(&service, 2).await;
-    assert!(service.json(&format!("{ROUTE}?instance=main")).await["unreachable"].is_null());
+    // A busy machine may need more than the half second that connecting has here: then a later look finds it.
+    for later in 2.. {
+        look_at(&service, later).await;
+        let disk = service.json(&format!("{ROUTE}?instance=main")).await;
+        if disk["unreachable"].is_null() {
+            break;
+        }
+        assert!(later < 30, "{disk}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
