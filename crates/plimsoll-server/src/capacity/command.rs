@@ -1,38 +1,13 @@
-//! A command that says what a volume has: without a shell, bounded in time and in what it may print.
+//! A command that says what a volume has: a number of bytes, or JSON.
 
-use std::fmt;
-use std::process::Stdio;
-use std::time::Duration;
-
+use plimsoll_call::{Program, Wanted};
 use plimsoll_core::disk::pulse::Space;
 use serde::Deserialize;
-use tokio::io::AsyncReadExt as _;
 
 use super::number;
 
 /// More than this is not read.
 const MOST_BYTES: u64 = 64 << 10;
-
-/// A program with its arguments, which may hold secrets: only the program's name is shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Command {
-    /// The program.
-    pub program: String,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-    /// How long it may take.
-    pub timeout: Duration,
-}
-
-impl fmt::Debug for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Command")
-            .field("program", &self.program)
-            .field("arguments", &self.arguments.len())
-            .field("timeout", &self.timeout)
-            .finish()
-    }
-}
 
 /// What it may print, if it is more than a number.
 #[derive(Deserialize)]
@@ -44,55 +19,15 @@ struct Printed {
     inodes_available: Option<u64>,
 }
 
-impl Command {
-    /// Runs it. What it prints to its standard error is not told: it may hold a secret.
-    pub(super) async fn ask(&self) -> Result<Space, String> {
-        let program = &self.program;
-        let mut child = tokio::process::Command::new(program)
-            .args(&self.arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            // What it starts ends with it.
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("{program} does not start: {error}"))?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok());
-        let run = async {
-            let mut text = Vec::new();
-            if let Some(output) = child.stdout.take() {
-                let mut output = output.take(MOST_BYTES + 1);
-                output
-                    .read_to_end(&mut text)
-                    .await
-                    .map_err(|error| format!("{program}: {error}"))?;
-            }
-            if text.len() as u64 > MOST_BYTES {
-                return Err(format!("{program} prints more than {MOST_BYTES} bytes"));
-            }
-            let status = child
-                .wait()
-                .await
-                .map_err(|error| format!("{program}: {error}"))?;
-            if !status.success() {
-                return Err(format!("{program} failed ({status})"));
-            }
-            Ok(text)
-        };
-        let text = tokio::time::timeout(self.timeout, run).await;
-        // Also what it left behind.
-        if let Some(group) = group.and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-        let text = text.map_err(|_| {
-            format!(
-                "{program} did not end within {} ms",
-                self.timeout.as_millis()
-            )
-        })??;
-        read(&text).map_err(|reason| format!("{program} prints {reason}"))
+/// Runs it. What it prints to its standard error is not told: it may hold a secret.
+pub(super) async fn ask(command: &Program) -> Result<Space, String> {
+    let program = &command.program;
+    let ran = command.run(None, Wanted::Output(MOST_BYTES)).await;
+    let ran = ran.map_err(|error| error.to_string())?;
+    if !ran.status.success() {
+        return Err(format!("{program} failed ({})", ran.status));
     }
+    read(&ran.text).map_err(|reason| format!("{program} prints {reason}"))
 }
 
 /// A number of bytes, or JSON.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_call::Program;
 use plimsoll_core::capacity::CapacitySource;
 use plimsoll_core::disk::declared::{Declared, Entry};
 use plimsoll_core::disk::layout::Place;
@@ -18,8 +19,7 @@ use plimsoll_core::disk::pulse::Space;
 use plimsoll_core::instance::Figure;
 use plimsoll_postgres::Volumes;
 
-pub use command::Command;
-pub use prometheus::{Login, Prometheus};
+pub use prometheus::Prometheus;
 
 /// An answer that is older is none.
 pub const TOO_OLD: SignedDuration = SignedDuration::from_mins(15);
@@ -44,7 +44,7 @@ pub enum Source {
     /// Nobody: so many bytes.
     Bytes(u64),
     /// A command.
-    Command(Command),
+    Command(Program),
     /// Prometheus.
     Prometheus(Prometheus),
     /// A directory of this host: who configures it vouches that it is on the server's volume.
@@ -65,7 +65,7 @@ impl Source {
     async fn ask(&self, volumes: &Volumes, now: Timestamp) -> Result<Space, String> {
         let space = match self {
             Self::Bytes(bytes) => Ok(number(*bytes)),
-            Self::Command(command) => command.ask().await,
+            Self::Command(program) => command::ask(program).await,
             Self::Prometheus(prometheus) => prometheus.ask(now).await,
             Self::Path(path) => {
                 let mut found = volumes.look(std::slice::from_ref(path), PATH_LIMIT).await;

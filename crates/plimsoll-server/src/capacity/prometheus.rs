@@ -1,21 +1,14 @@
 //! Prometheus as a source: two instant queries, each of which must answer with exactly one number.
 
-use std::fmt;
-use std::io::Read as _;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
+use plimsoll_call::http::{Request, StatusCode, call};
+use plimsoll_call::{Address, Login};
 use plimsoll_core::disk::pulse::Space;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use ureq::Agent;
-use ureq::http::StatusCode;
-use ureq::tls::{RootCerts, TlsConfig};
 use url::Url;
 
 use super::command::checked;
@@ -37,46 +30,6 @@ pub struct Prometheus {
     pub login: Login,
     /// How long each query may take.
     pub timeout: Duration,
-}
-
-/// How to get in. Files are read anew each time, so that what is in them may change.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Login {
-    /// Anybody may ask.
-    None,
-    /// A bearer token, in a file.
-    Token(PathBuf),
-    /// A user, and the file of their password.
-    Password(String, PathBuf),
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Token(_) => "Token",
-            Self::Password(..) => "Password",
-        })
-    }
-}
-
-impl Login {
-    /// The value of the header `Authorization`.
-    fn header(&self) -> Result<Option<String>, String> {
-        let secret = |path: &PathBuf| {
-            let text = std::fs::read_to_string(path);
-            text.map(|text| text.trim().to_owned())
-                .map_err(|error| format!("reading {}: {error}", path.display()))
-        };
-        Ok(match self {
-            Self::None => None,
-            Self::Token(file) => Some(format!("Bearer {}", secret(file)?)),
-            Self::Password(user, file) => {
-                let pair = format!("{user}:{}", secret(file)?);
-                Some(format!("Basic {}", BASE64_STANDARD.encode(pair)))
-            }
-        })
-    }
 }
 
 #[derive(Deserialize)]
@@ -102,25 +55,11 @@ struct Element {
 
 impl Prometheus {
     pub(super) async fn ask(&self, now: Timestamp) -> Result<Space, String> {
-        let asked = self.clone();
-        let answer = tokio::task::spawn_blocking(move || asked.ask_here(now));
-        // The client's own time limit may be late where a name is looked up.
-        let limit = self.timeout * 2 + Duration::from_secs(1);
-        match tokio::time::timeout(limit, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => Err(format!("asking failed: {error}")),
-            Err(_) => Err(format!("{} did not answer in time", self.shown())),
-        }
-    }
-
-    fn ask_here(&self, now: Timestamp) -> Result<Space, String> {
-        let login = self.login.header()?;
-        let agent = agent(self.timeout);
-        let capacity_bytes = self.query(&agent, login.as_deref(), &self.capacity, now)?;
-        let available = self.available.as_deref();
-        let available_bytes = available
-            .map(|query| self.query(&agent, login.as_deref(), query, now))
-            .transpose()?;
+        let capacity_bytes = self.query(&self.capacity, now).await?;
+        let available_bytes = match &self.available {
+            Some(query) => Some(self.query(query, now).await?),
+            None => None,
+        };
         checked(Space {
             available_bytes,
             ..number(capacity_bytes)
@@ -128,23 +67,25 @@ impl Prometheus {
         .map_err(|reason| format!("{} answers with {reason}", self.shown()))
     }
 
-    fn query(
-        &self,
-        agent: &Agent,
-        login: Option<&str>,
-        query: &str,
-        now: Timestamp,
-    ) -> Result<u64, String> {
+    async fn query(&self, query: &str, now: Timestamp) -> Result<u64, String> {
         let at = self.shown();
         let mut url = self.url.clone();
         let path = format!("{}/api/v1/query", url.path().trim_end_matches('/'));
         url.set_path(&path);
-        let mut request = agent.get(url.as_str()).query("query", query);
-        if let Some(login) = login {
-            request = request.header("authorization", login);
-        }
-        let mut response = request.call().map_err(|error| format!("{at}: {error}"))?;
-        let status = response.status();
+        url.query_pairs_mut().append_pair("query", query);
+        let address = Address::parse(&SecretString::from(String::from(url)))
+            .map_err(|error| format!("{at} {error}"))?;
+        let answer = call(Request {
+            address,
+            login: self.login.clone(),
+            headers: Vec::new(),
+            body: None,
+            timeout: self.timeout,
+            ca_file: None,
+            most_bytes: MOST_BYTES,
+        });
+        let answer = answer.await.map_err(|error| error.to_string())?;
+        let status = answer.status;
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(format!(
                 "{at} refuses to answer ({status}): look at token_file, or username and password_file"
@@ -155,15 +96,10 @@ impl Prometheus {
                 "{at} sends elsewhere ({status}): name that address as `url`"
             ));
         }
-        let mut text = Vec::new();
-        let body = response.body_mut().as_reader();
-        body.take(MOST_BYTES + 1)
-            .read_to_end(&mut text)
-            .map_err(|error| format!("{at}: {error}"))?;
-        if text.len() as u64 > MOST_BYTES {
+        if answer.is_cut {
             return Err(format!("{at} answers with more than {MOST_BYTES} bytes"));
         }
-        let answer: Answer = serde_json::from_slice(&text)
+        let answer: Answer = serde_json::from_slice(&answer.body)
             .map_err(|_| format!("{at} does not answer as Prometheus does ({status})"))?;
         let data = answer.data.ok_or_else(|| {
             let kind = answer.error_type.unwrap_or_else(|| status.to_string());
@@ -202,29 +138,4 @@ fn one_number(data: Data, now: Timestamp) -> Result<u64, String> {
         reason = "its range was looked at"
     )]
     Ok(value as u64)
-}
-
-fn agent(timeout: Duration) -> Agent {
-    static TLS: LazyLock<TlsConfig> = LazyLock::new(|| {
-        let found = rustls_native_certs::load_native_certs();
-        let roots: Vec<_> = found
-            .certs
-            .iter()
-            .map(|root| ureq::tls::Certificate::from_der(root).to_owned())
-            .collect();
-        TlsConfig::builder()
-            .root_certs(RootCerts::new_with_certs(&roots))
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .build()
-    });
-    Agent::config_builder()
-        .timeout_global(Some(timeout))
-        .http_status_as_error(false)
-        // A login goes where it was meant to go.
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .user_agent("plimsoll")
-        .tls_config(TLS.clone())
-        .build()
-        .new_agent()
 }

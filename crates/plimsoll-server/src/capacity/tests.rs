@@ -7,6 +7,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use plimsoll_call::Login;
 use plimsoll_core::instance::InstanceFacts;
 
 use super::*;
@@ -20,7 +21,7 @@ async fn ask(source: Source) -> Result<Space, String> {
 }
 
 fn shell(script: &str, timeout: Duration) -> Source {
-    Source::Command(Command {
+    Source::Command(Program {
         program: "/bin/sh".to_owned(),
         arguments: vec!["-c".to_owned(), script.to_owned()],
         timeout,
@@ -59,7 +60,7 @@ async fn a_command_says_a_number_or_json_and_is_left_when_it_does_neither() {
             "{script}: {error}"
         );
     }
-    let missing = Source::Command(Command {
+    let missing = Source::Command(Program {
         program: "/no/such/program".to_owned(),
         arguments: vec!["hush".to_owned()],
         timeout: long,
@@ -90,7 +91,7 @@ async fn an_answer_holds_until_it_is_too_old() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("says");
     std::fs::write(&file, "1000").unwrap();
-    let cat = Source::Command(Command {
+    let cat = Source::Command(Program {
         program: "/bin/cat".to_owned(),
         arguments: vec![file.to_string_lossy().into_owned()],
         timeout: Duration::from_secs(60),

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use plimsoll_call::Login;
 use plimsoll_core::instance::{Figure, InstanceFacts};
-use plimsoll_server::capacity::{Capacities, ConfiguredCapacity, Login, Prometheus, Source};
+use plimsoll_server::capacity::{Capacities, ConfiguredCapacity, Prometheus, Source};
 
 /// Ends with the test.
 struct Running(Child);

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use plimsoll_call::{Login, Program};
 use plimsoll_core::disk::layout::Place;
-use plimsoll_server::capacity::{Command, ConfiguredCapacity, Login, Prometheus, Source};
+use plimsoll_server::capacity::{ConfiguredCapacity, Prometheus, Source};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
@@ -34,7 +35,7 @@ pub(super) fn configured(entry: &file::Capacity) -> anyhow::Result<ConfiguredCap
             .next()
             .filter(|program| !program.is_empty())
             .ok_or_else(|| anyhow!("a [[capacity]]: `command` is a program and its arguments: [\"df-of\", \"/pgdata\"]"))?;
-        sources.push(Source::Command(Command {
+        sources.push(Source::Command(Program {
             program,
             arguments: words.collect(),
             timeout: timeout(entry.timeout)?,
