@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here does I/O. No runtime, no SQL, no clock: time enters as an argument.
 //! `make lint` checks it on this crate's dependency tree.
 
+pub mod alert;
 pub mod cap;
 pub mod capacity;
 pub mod change;

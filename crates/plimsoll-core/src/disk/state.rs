@@ -44,6 +44,8 @@ pub struct Volume {
     pub name: Option<String>,
     /// What free space it has a share of.
     pub pool: String,
+    /// The name of the host that has it, where its pool was found there; what only the configuration names has none.
+    pub host: Option<String>,
     /// Whether something lies on it by guess only.
     pub assumed: bool,
     /// What of the instance lies on it.
@@ -178,6 +180,10 @@ pub struct Wal {
     pub unknown: Option<String>,
     /// What holds WAL, most bytes first.
     pub retained_by: Vec<Retained>,
+    /// Whether that is all that holds some.
+    pub sees_all_holders: bool,
+    /// `max_wal_size`: up to here WAL is recycled, whoever holds it.
+    pub max_wal_bytes: Option<u64>,
 }
 
 /// A holder, with what ends it.
@@ -221,6 +227,11 @@ impl Memory {
             .last
             .as_ref()
             .and_then(|pulse| pulse.holders.known().map(|holders| (pulse, holders)));
+        let sees_all_holders = retained.is_some() && self.unreachable.is_none();
+        let max_wal_bytes = self
+            .last
+            .as_ref()
+            .and_then(|pulse| pulse.max_wal_bytes.known().copied());
         let retained_by = retained.map_or_else(Vec::new, |(pulse, holders)| {
             let holders = holders.iter().map(|holder| {
                 let end = holder.end(&pulse.limits, rate.as_ref().ok().copied(), now);
@@ -243,6 +254,8 @@ impl Memory {
                 bytes_per_hour: rate.as_ref().ok().copied(),
                 unknown: rate.err(),
                 retained_by,
+                sees_all_holders,
+                max_wal_bytes,
             },
         }
     }
@@ -320,6 +333,10 @@ impl Memory {
                 .map(|space| space.mount_point.clone())
                 .filter(|mount_point| !mount_point.is_empty()),
             pool: name.to_owned(),
+            host: pulse
+                .filter(|pulse| pulse.found.values().any(|pool| pool == name))
+                .and_then(|pulse| pulse.host.split(' ').next())
+                .map(str::to_owned),
             assumed: self
                 .places
                 .values()

@@ -52,6 +52,21 @@ pub struct LastLook {
     unreachable: Option<String>,
 }
 
+impl LastLook {
+    /// Whether a table was rewritten or an index built then; none where that could not be seen.
+    pub fn is_rewriting(&self) -> Option<bool> {
+        let rewrites = self.pulse.as_ref()?.rewrites.known()?;
+        Some(!rewrites.is_empty())
+    }
+
+    /// Whether it was known what a volume has.
+    pub fn knows_capacity(&self) -> bool {
+        self.pools
+            .values()
+            .any(|(space, _)| space.known().is_some())
+    }
+}
+
 /// Looks that were kept, each kind sorted by time.
 #[derive(Debug, Default)]
 pub struct Kept {

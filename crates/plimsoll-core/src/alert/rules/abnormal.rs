@@ -1,0 +1,217 @@
+//! `abnormal_growth`: a database grows as it did not use to: `level_up`, `burst` or `slope_up`.
+//!
+//! A shape's time moves by hours as samples come in, and one shape may be told as another kind later. So onsets within
+//! two days of each other are one, none is told twice in 20 days, and no alert closes because its shape vanished: it
+//! closes when the rate was usual for three days, or after 20.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::alert::kind::Severity;
+use crate::alert::reading::{Reading, Unit, Verdict};
+use crate::events::Shape;
+
+/// Onsets so near to each other are one.
+const SAME: SignedDuration = SignedDuration::from_hours(2 * 24);
+/// What was found longer ago is no news: it was before Plimsoll watched, or has been told.
+const NEWS: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// So long the rate must be usual.
+const USUAL_FOR: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// It closes after so long, whatever the rate; and nothing is told again for so long.
+const OVER_AFTER: SignedDuration = SignedDuration::from_hours(20 * 24);
+
+/// What the rule remembers of a database.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// The growth that is open.
+    pub open: Option<Onset>,
+    /// The onset that was told last.
+    told: Option<Timestamp>,
+}
+
+/// Growth that began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Onset {
+    /// When.
+    pub t: Timestamp,
+    /// What it was first seen as.
+    pub kind: String,
+    /// Bytes a day before.
+    pub rate_before: f64,
+    /// Bytes a day beyond that: since the onset, or of its first day.
+    pub excess: f64,
+}
+
+/// Reads a database's shapes, and how many bytes a day it grew in the last three days (none where that is not known).
+pub fn read(
+    shapes: &[Shape],
+    recent_rate: Option<f64>,
+    mut memory: Memory,
+    now: Timestamp,
+) -> (Reading, Memory) {
+    if let Some(open) = &memory.open {
+        let age = now.duration_since(open.t);
+        let half = open.rate_before + open.excess / 2.0;
+        let is_usual = match recent_rate {
+            _ if age >= OVER_AFTER => true,
+            _ if age < USUAL_FOR => false,
+            Some(rate) => rate <= half,
+            None => {
+                return (
+                    Reading::unknown(Unit::BytesPerDay, "how fast it grows is not known"),
+                    memory,
+                );
+            }
+        };
+        let verdict = if is_usual {
+            Verdict::Clear
+        } else {
+            Verdict::Holds(Severity::Warning)
+        };
+        let reading = reading(verdict, recent_rate, open);
+        if is_usual {
+            memory.open = None;
+        }
+        return (reading, memory);
+    }
+    let is_told = |shape: &Shape| {
+        memory.told.is_some_and(|told| {
+            shape.t.duration_since(told).abs() <= SAME || now.duration_since(told) < OVER_AFTER
+        })
+    };
+    let fresh = shapes
+        .iter()
+        .find(|shape| shape.alert && now.duration_since(shape.found_at) <= NEWS && !is_told(shape));
+    let Some(shape) = fresh else {
+        let nothing = Reading {
+            verdict: Verdict::Clear,
+            value: recent_rate,
+            ..Reading::unknown(Unit::BytesPerDay, "")
+        };
+        return (nothing, memory);
+    };
+    let onset = Onset {
+        t: shape.t,
+        kind: shape.kind.as_str().to_owned(),
+        rate_before: shape.rate_before,
+        excess: shape
+            .rate_after
+            .map_or(shape.delta_bytes.unwrap_or(0.0), |after| {
+                after - shape.rate_before
+            }),
+    };
+    let reading = reading(Verdict::Holds(Severity::Warning), recent_rate, &onset);
+    memory.told = Some(onset.t);
+    memory.open = Some(onset);
+    (reading, memory)
+}
+
+fn reading(verdict: Verdict, recent_rate: Option<f64>, onset: &Onset) -> Reading {
+    Reading {
+        value: recent_rate,
+        threshold: Some(onset.rate_before + onset.excess / 2.0),
+        ..Reading::new(verdict, 0.0, 0.0, Unit::BytesPerDay)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::rules::cases::letter;
+    use crate::events::ShapeKind;
+
+    fn at(days: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * (1000 + days))
+    }
+
+    fn shape(kind: ShapeKind, day: i64, found: i64) -> Shape {
+        Shape {
+            t: at(day),
+            kind,
+            alert: !matches!(kind, ShapeKind::LevelDown | ShapeKind::SlopeDown),
+            delta_bytes: Some(500.0),
+            rate_before: 10.0,
+            rate_after: matches!(kind, ShapeKind::SlopeUp).then_some(110.0),
+            found_at: at(found),
+        }
+    }
+
+    /// Letters of the days from 0 on, with the shapes and the recent rate of each.
+    fn play(days: &[(&[Shape], Option<f64>)]) -> String {
+        let mut memory = Memory::default();
+        let mut letters = String::new();
+        for (day, (shapes, rate)) in days.iter().enumerate() {
+            let reading;
+            (reading, memory) = read(shapes, *rate, memory, at(i64::try_from(day).unwrap()));
+            letters.push(letter(&reading));
+        }
+        letters
+    }
+
+    #[test]
+    fn growth_is_open_until_the_rate_was_usual_for_three_days() {
+        let up = [shape(ShapeKind::SlopeUp, 1, 1)];
+        let (fast, slow) = (Some(110.0), Some(50.0));
+        let days: Vec<(&[Shape], Option<f64>)> = vec![
+            (&[], slow),
+            (&up, fast),
+            (&up, fast),
+            (&up, slow),
+            (&up, slow),
+            (&up, slow),
+        ];
+        assert_eq!(play(&days), ".www..");
+        // Nobody knows how fast it grows.
+        let days: Vec<(&[Shape], Option<f64>)> = vec![
+            (&[], slow),
+            (&up, None),
+            (&up, None),
+            (&up, None),
+            (&up, None),
+        ];
+        assert_eq!(play(&days), ".www?");
+        // A step is over after three days.
+        let step = [shape(ShapeKind::LevelUp, 0, 0)];
+        let days: Vec<(&[Shape], Option<f64>)> = (0..5).map(|_| (&step[..], Some(10.0))).collect();
+        assert_eq!(play(&days), "www..");
+    }
+
+    #[test]
+    fn one_onset_is_told_once_however_its_shape_moves_or_vanishes() {
+        let first = [shape(ShapeKind::Burst, 0, 0)];
+        let moved = [shape(ShapeKind::LevelUp, 1, 4)];
+        let later = [shape(ShapeKind::SlopeUp, 15, 15)];
+        let usual = Some(10.0);
+        let days: Vec<(&[Shape], Option<f64>)> = (0..16)
+            .map(|day| match day {
+                0 => (&first[..], usual),
+                1..=2 => (&[][..], usual),
+                15 => (&later[..], usual),
+                _ => (&moved[..], usual),
+            })
+            .collect();
+        assert_eq!(play(&days), "www.............");
+    }
+
+    #[test]
+    fn it_closes_after_twenty_days_whatever_the_rate_and_may_open_again() {
+        let up = [shape(ShapeKind::SlopeUp, 0, 0)];
+        let again = [shape(ShapeKind::SlopeUp, 21, 21)];
+        let days: Vec<(&[Shape], Option<f64>)> = (0..23)
+            .map(|day| (if day < 21 { &up[..] } else { &again[..] }, Some(200.0)))
+            .collect();
+        let told = play(&days);
+        assert_eq!(told, "w".repeat(20) + "." + "ww");
+    }
+
+    #[test]
+    fn history_and_shrinking_are_no_news() {
+        for (shapes, expected) in [
+            ([shape(ShapeKind::SlopeUp, -10, -4)], "."),
+            ([shape(ShapeKind::LevelDown, 0, 0)], "."),
+            ([shape(ShapeKind::SlopeUp, -10, -3)], "w"),
+        ] {
+            assert_eq!(play(&[(&shapes, Some(10.0))]), expected, "{shapes:?}");
+        }
+    }
+}
