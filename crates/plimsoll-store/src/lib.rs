@@ -7,6 +7,7 @@
 //! **Invariant:** only what a visit measured becomes a value. What it could not read keeps its last
 //! good value, and the sample says so.
 
+mod alerts;
 mod aliases;
 mod all_series;
 mod cleanup_runs;
@@ -37,6 +38,10 @@ mod unread;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use crate::alerts::{
+    Alert, AlertQuery, Alerts, EpisodeChange, KEPT_OF_DATABASE, KeptSilence, KeptState, NewAlert,
+    NewSilence, ReplacedState, SampleParts, SilenceSpan, Told,
+};
 pub use crate::aliases::Aliases;
 pub use crate::all_series::{Membership, SampleTotal, SeriesBatch, TableSteps};
 pub use crate::cleanup_runs::{CleanupRun, CleanupRuns};

@@ -56,6 +56,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "007_aliases",
         sql: include_str!("../migrations/sqlite/007_aliases.sql"),
     },
+    Migration {
+        number: 8,
+        name: "008_alerts",
+        sql: include_str!("../migrations/sqlite/008_alerts.sql"),
+    },
 ];
 
 /// Those of PostgreSQL.
@@ -94,6 +99,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         number: 7,
         name: "007_aliases",
         sql: include_str!("../migrations/postgres/007_aliases.sql"),
+    },
+    Migration {
+        number: 8,
+        name: "008_alerts",
+        sql: include_str!("../migrations/postgres/008_alerts.sql"),
     },
 ];
 

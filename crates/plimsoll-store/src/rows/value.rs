@@ -37,11 +37,17 @@ impl Row {
     /// The value of a column, counted from 0.
     pub(crate) fn get<T: FromValue>(&self, column: usize) -> Result<T, RowError> {
         let value = self.0.get(column).unwrap_or(&Value::Null);
-        T::from_value(value).ok_or_else(|| RowError {
+        T::from_value(value).ok_or_else(|| self.no(T::NAME, column))
+    }
+
+    /// The error that a column is not what was wanted.
+    pub(crate) fn no(&self, wanted: &'static str, column: usize) -> RowError {
+        let value = self.0.get(column).unwrap_or(&Value::Null);
+        RowError {
             column,
             found: format!("{value:?}").chars().take(60).collect(),
-            wanted: T::NAME,
-        })
+            wanted,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ pub use self::samples::Samples;
 pub use self::series::Series;
 pub use self::transfer::Transfer;
 pub use self::upkeep::Upkeep;
-use crate::{Aliases, CleanupRuns, DiskHistory, Forecasts, Jobs};
+use crate::{Alerts, Aliases, CleanupRuns, DiskHistory, Forecasts, Jobs};
 
 /// History and state: all subjects, of one store.
 ///
@@ -20,6 +20,7 @@ pub trait Store:
     + Forecasts
     + Jobs
     + CleanupRuns
+    + Alerts
     + Aliases
     + DiskHistory
     + Upkeep
@@ -34,6 +35,7 @@ impl<S> Store for S where
         + Forecasts
         + Jobs
         + CleanupRuns
+        + Alerts
         + Aliases
         + DiskHistory
         + Upkeep

@@ -8,6 +8,7 @@ mod fresh;
 mod cap;
 mod citus;
 mod contract;
+mod contract_alerts;
 mod contract_disk;
 mod contract_footprint;
 mod contract_forecast;

@@ -1,0 +1,269 @@
+//! Alerts: where each rule stands with each subject, the episodes that were, and what holds back messages of them.
+//!
+//! A state is replaced only by who has read it: two processes that evaluate at once do not both tell of one change.
+
+mod rows;
+mod silences;
+mod totals;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::alert::contributors::Contributor;
+use plimsoll_core::alert::evaluate::Standing;
+use plimsoll_core::alert::{AlertType, Reading, Severity, Subject};
+
+pub use self::silences::{KeptSilence, NewSilence, SilenceSpan};
+pub use self::totals::SampleParts;
+use crate::rows::{Transactions, Value};
+use crate::{DatabaseKey, StoreError};
+
+/// Alerts and what evaluating them needs of the past.
+#[async_trait]
+pub trait Alerts: Send + Sync {
+    /// Where the rules stand with an instance's subjects.
+    async fn alert_states(&self, instance: &str) -> Result<Vec<KeptState>, StoreError>;
+
+    /// Replaces a state, and keeps what becomes of its episode, as one. None if somebody else has replaced it since it
+    /// was read: then nothing is written. Else the episode that is open, or was closed by it.
+    async fn keep_alert(&self, replaced: ReplacedState) -> Result<Option<Option<i64>>, StoreError>;
+
+    /// Episodes, newest first, and how many there are.
+    async fn alerts(&self, query: AlertQuery) -> Result<(Vec<Alert>, u64), StoreError>;
+
+    /// An episode.
+    async fn alert(&self, id: i64) -> Result<Option<Alert>, StoreError>;
+
+    /// Deletes episodes that ended before a time, but for the newest of each database. Returns how many.
+    async fn thin_alerts(&self, instance: &str, ended_before: Timestamp)
+    -> Result<u64, StoreError>;
+
+    /// The silences that are not over at a time, in the order in which they were made.
+    async fn silences(&self, now: Timestamp) -> Result<Vec<KeptSilence>, StoreError>;
+
+    /// Keeps a silence, and forgets those that were over long before; its id.
+    async fn add_silence(&self, silence: NewSilence) -> Result<i64, StoreError>;
+
+    /// Ends a silence; whether there was one.
+    async fn end_silence(&self, id: i64) -> Result<bool, StoreError>;
+
+    /// What a database's samples say of its total since a time, oldest first. Those without a total are left out.
+    async fn sample_parts(
+        &self,
+        of: &DatabaseKey,
+        since: Timestamp,
+    ) -> Result<Vec<SampleParts>, StoreError>;
+
+    /// When the last sample of Plimsoll's own was taken that knows a database's total, up to a time.
+    async fn last_good_sample(
+        &self,
+        of: &DatabaseKey,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError>;
+}
+
+/// So many ended episodes of a database are always kept.
+pub const KEPT_OF_DATABASE: i64 = 30;
+
+/// Silences that are over are kept so long.
+const KEPT_SILENCE: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// A state as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptState {
+    /// Which rule.
+    pub alert_type: AlertType,
+    /// With what.
+    pub subject: Subject,
+    /// Where it stands. One that cannot be read, a later version's, begins anew rather than stop all others.
+    pub standing: Standing,
+    /// The same as it was written: by it whoever replaces it shows that he has read it.
+    written: String,
+    /// The episode that is open.
+    pub alert_id: Option<i64>,
+}
+
+/// A state in place of another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplacedState {
+    /// What was read; a state that is new has none.
+    pub before: Option<KeptState>,
+    /// Which rule.
+    pub alert_type: AlertType,
+    /// With what.
+    pub subject: Subject,
+    /// Where it stands now.
+    pub standing: Standing,
+    /// What becomes of the episode.
+    pub episode: EpisodeChange,
+}
+
+/// What becomes of an episode.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EpisodeChange {
+    /// Nothing; there may be none.
+    None,
+    /// It opens.
+    Opens(NewAlert),
+    /// It goes on, with new numbers.
+    GoesOn(Told),
+    /// It ends.
+    Ends {
+        /// When.
+        at: Timestamp,
+        /// `condition` or `hand`.
+        by: &'static str,
+        /// What somebody said about it.
+        comment: Option<String>,
+    },
+}
+
+/// An episode that opens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewAlert {
+    /// Since when the condition holds.
+    pub since: Timestamp,
+    /// When it opened.
+    pub created_at: Timestamp,
+    /// What is told of it.
+    pub told: Told,
+}
+
+/// What is told of an episode.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The highest severity that it had.
+    pub severity: Severity,
+    /// When it was judged last.
+    pub evaluated_at: Timestamp,
+    /// For people.
+    pub message: String,
+    /// The numbers.
+    pub reading: Reading,
+    /// What the change is made of.
+    pub contributors: Vec<Contributor>,
+}
+
+/// An episode as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alert {
+    /// Unique within the store.
+    pub id: i64,
+    /// Which rule.
+    pub alert_type: AlertType,
+    /// About what.
+    pub subject: Subject,
+    /// Since when the condition holds.
+    pub since: Timestamp,
+    /// When it opened.
+    pub created_at: Timestamp,
+    /// When it ended; null while it fires.
+    pub resolved_at: Option<Timestamp>,
+    /// `condition` or `hand`.
+    pub resolved_by: Option<String>,
+    /// What somebody said about it.
+    pub comment: Option<String>,
+    /// What is told of it.
+    pub told: Told,
+}
+
+/// Which episodes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlertQuery {
+    /// Of this instance, and what instances share.
+    pub instance: Option<String>,
+    /// Of this database.
+    pub database: Option<String>,
+    /// Firing ones or ended ones; all without.
+    pub is_firing: Option<bool>,
+    /// Of this rule.
+    pub alert_type: Option<AlertType>,
+    /// At least as serious.
+    pub severity: Option<Severity>,
+    /// At most so many,
+    pub limit: usize,
+    /// after so many.
+    pub offset: usize,
+}
+
+#[async_trait]
+impl<S: Transactions> Alerts for S {
+    async fn alert_states(&self, instance: &str) -> Result<Vec<KeptState>, StoreError> {
+        let instance = Value::from(instance);
+        self.reading(move |work| {
+            Box::pin(async move {
+                let sql = "select alert_type, subject, state, alert_id from plimsoll.alert_states
+                           where instance = $1 order by alert_type collate \"C\", subject collate \"C\"";
+                work.read(sql, &[instance], rows::state).await
+            })
+        })
+        .await
+    }
+
+    async fn keep_alert(&self, replaced: ReplacedState) -> Result<Option<Option<i64>>, StoreError> {
+        self.writing(move |work| Box::pin(async move { rows::keep(work, replaced).await }))
+            .await
+    }
+
+    async fn alerts(&self, query: AlertQuery) -> Result<(Vec<Alert>, u64), StoreError> {
+        self.reading(move |work| Box::pin(async move { rows::page(work, &query).await }))
+            .await
+    }
+
+    async fn alert(&self, id: i64) -> Result<Option<Alert>, StoreError> {
+        self.reading(move |work| Box::pin(async move { rows::one(work, id).await }))
+            .await
+    }
+
+    async fn thin_alerts(
+        &self,
+        instance: &str,
+        ended_before: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let instance = instance.to_owned();
+        self.writing(move |work| {
+            Box::pin(async move { rows::thin(work, &instance, ended_before).await })
+        })
+        .await
+    }
+
+    async fn silences(&self, now: Timestamp) -> Result<Vec<KeptSilence>, StoreError> {
+        self.reading(move |work| Box::pin(async move { silences::read(work, now).await }))
+            .await
+    }
+
+    async fn add_silence(&self, silence: NewSilence) -> Result<i64, StoreError> {
+        self.writing(move |work| {
+            Box::pin(async move {
+                let long_ago = silence.created_at.saturating_sub(KEPT_SILENCE);
+                silences::thin(work, long_ago.unwrap_or(Timestamp::MIN)).await?;
+                silences::add(work, silence).await
+            })
+        })
+        .await
+    }
+
+    async fn end_silence(&self, id: i64) -> Result<bool, StoreError> {
+        self.writing(move |work| Box::pin(async move { silences::end(work, id).await }))
+            .await
+    }
+
+    async fn sample_parts(
+        &self,
+        of: &DatabaseKey,
+        since: Timestamp,
+    ) -> Result<Vec<SampleParts>, StoreError> {
+        let of = of.clone();
+        self.reading(move |work| Box::pin(async move { totals::read(work, &of, since).await }))
+            .await
+    }
+
+    async fn last_good_sample(
+        &self,
+        of: &DatabaseKey,
+        until: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let of = of.clone();
+        self.reading(move |work| Box::pin(async move { totals::last_good(work, &of, until).await }))
+            .await
+    }
+}
