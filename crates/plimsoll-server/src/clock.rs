@@ -1,6 +1,7 @@
 //! The one place where time enters.
 
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +12,9 @@ use tokio::sync::watch;
 pub trait Clock: Send + Sync + 'static {
     /// What time it is.
     fn now(&self) -> Timestamp;
+
+    /// What a clock that nobody sets has counted since some moment.
+    fn uptime(&self) -> Duration;
 
     /// Returns once it is `at`, or later; or when the clock is set back meanwhile, so that nobody waits
     /// for a time that is further away than it was.
@@ -33,6 +37,11 @@ impl Clock for SystemClock {
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
+    fn uptime(&self) -> Duration {
+        static FIRST: OnceLock<Instant> = OnceLock::new();
+        FIRST.get_or_init(Instant::now).elapsed()
+    }
+
     async fn sleep_until(&self, at: Timestamp) {
         let mut now = self.now();
         loop {
@@ -53,6 +62,7 @@ impl Clock for SystemClock {
 #[derive(Debug)]
 pub struct ManualClock {
     now: watch::Sender<Timestamp>,
+    uptime: Mutex<Duration>,
 }
 
 impl ManualClock {
@@ -60,10 +70,20 @@ impl ManualClock {
     pub fn new(now: Timestamp) -> Self {
         Self {
             now: watch::Sender::new(now),
+            uptime: Mutex::default(),
         }
     }
 
-    /// Shows `now` from here on; whoever waited for a time up to it goes on, and, where that is back in
+    /// Shows `now` from here on, and so much time has passed as lies between; see [`ManualClock::set`].
+    pub fn pass_until(&self, now: Timestamp) {
+        let passed = now.duration_since(*self.now.borrow());
+        if let Ok(passed) = Duration::try_from(passed) {
+            *self.uptime.lock().unwrap_or_else(PoisonError::into_inner) += passed;
+        }
+        self.set(now);
+    }
+
+    /// Shows `now` from here on, as a clock does that is set; whoever waited for a time up to it goes on, and, where that is back in
     /// time, whoever waited at all.
     pub fn set(&self, now: Timestamp) {
         self.now.send_replace(now);
@@ -74,6 +94,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         *self.now.borrow()
+    }
+
+    fn uptime(&self) -> Duration {
+        *self.uptime.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn sleep_until(&self, at: Timestamp) {

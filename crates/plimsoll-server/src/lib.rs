@@ -3,6 +3,7 @@
 //! **Invariant:** no SQL here. Snapshots come from `plimsoll-postgres`, history from the store, and
 //! [`answer`] turns both into what is printed, for the API and the command line alike.
 
+pub mod alerting;
 pub mod answer;
 pub mod ask;
 pub mod capacity;
@@ -12,6 +13,7 @@ pub mod followers;
 pub mod forecasting;
 pub mod http;
 pub mod jobs;
+pub mod news;
 mod panics;
 mod run;
 pub mod selection;

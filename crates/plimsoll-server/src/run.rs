@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alerting::Alerting;
 use crate::clock::Clock;
 use crate::followers::{self, Followers};
 use crate::forecasting::Forecasts;
@@ -87,7 +88,14 @@ pub fn assemble(
     stop: &CancellationToken,
 ) -> Service {
     let forecasts = Arc::new(Forecasts::new(Arc::clone(&store), Arc::clone(&clock)));
-    let followers = followers::all(&forecasts);
+    let alerting = Arc::new(Alerting::new(
+        Arc::clone(&store),
+        Arc::clone(&forecasts),
+        Arc::clone(&clock),
+        Arc::clone(&settings.alerts),
+        settings.database_limits(),
+    ));
+    let followers = followers::all(&forecasts, &alerting);
     let followers = Arc::new(Followers::new(followers, tasks.clone(), stop));
     let watch = Arc::new(Watch::new(
         &settings,
@@ -101,6 +109,7 @@ pub fn assemble(
     let app = App {
         watch,
         forecasts,
+        alerting,
         kept_answers: KeptAnswers::default(),
         progress: Arc::clone(scheduler.progress()),
         settings,

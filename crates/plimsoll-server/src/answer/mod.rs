@@ -2,6 +2,7 @@
 //!
 //! Fields never change their type: what is absent is null. Bytes are integers, times RFC 3339 UTC.
 
+pub mod alerts;
 pub mod chunks;
 pub mod cleanup;
 pub mod databases;
@@ -19,6 +20,7 @@ pub mod room;
 mod schema;
 pub mod series;
 pub mod shapes;
+pub mod silences;
 pub mod sizes;
 pub mod state;
 pub mod store;

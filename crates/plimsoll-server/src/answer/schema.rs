@@ -1,5 +1,6 @@
 //! How the domain's own words appear in the specification: strings with their allowed values.
 
+use plimsoll_core::alert::AlertType;
 use plimsoll_core::capacity::CapacitySource;
 use plimsoll_core::snapshot::{Method, TableKind};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
@@ -48,6 +49,45 @@ pub(crate) fn size_source() -> Object {
     words(
         "What the number is: the least certain of the table's parts; `size_bytes` is null only for `none`",
         &["measured", "last_good", "relpages", "none"],
+    )
+}
+
+pub(crate) fn alert_type() -> Object {
+    words("Which rule opened it", &AlertType::NAMES)
+}
+
+pub(crate) fn alert_type_or_null() -> Object {
+    words_or_null("Which alerts; null is all", &AlertType::NAMES)
+}
+
+pub(crate) fn severity() -> Object {
+    words("The highest that it had", &["warning", "critical"])
+}
+
+pub(crate) fn alert_unit() -> Object {
+    words(
+        "The unit of `value` and `threshold`",
+        &["bytes", "percent", "seconds", "bytes_per_day"],
+    )
+}
+
+pub(crate) fn alert_state() -> Object {
+    words("Whether it fires", &["firing", "resolved"])
+}
+
+pub(crate) fn contributor_part() -> Object {
+    words(
+        "What part",
+        &[
+            "heap",
+            "toast",
+            "index",
+            "new_table",
+            "wal",
+            "no_relation",
+            "of_volume",
+            "other",
+        ],
     )
 }
 

@@ -1,5 +1,6 @@
 //! Every parameter, declared once.
 
+use plimsoll_core::alert::AlertType;
 use plimsoll_core::snapshot::TableKind;
 
 use super::param::{Accepts, Param};
@@ -29,6 +30,8 @@ const EVENTS: &[&str] = &[
     "slope_down",
     "burst",
 ];
+/// Words for the types of alerts.
+const ALERTS: &[&str] = &AlertType::NAMES;
 /// As many rows as anybody asks for.
 const ROWS: Accepts = Accepts::Number {
     least: 1,
@@ -302,3 +305,29 @@ pub static DISK_STEP: Param = param(
     Accepts::OneOf(&["minute", "hour", "day"]),
     "Adds the series: of the last day by the minute, of 14 days by the hour, or of all days",
 );
+
+/// Which alerts.
+pub static ALERT_STATE: Param = param(
+    "state",
+    Accepts::OneOf(&["active", "resolved", "all"]),
+    "Those that fire, those that ended, or all",
+)
+.or("active");
+/// Of which rule.
+pub static ALERT_TYPE: Param = param("type", Accepts::OneOf(ALERTS), "Only alerts of this type");
+/// How serious.
+pub static SEVERITY: Param = param(
+    "severity",
+    Accepts::OneOf(&["warning", "critical"]),
+    "Only alerts that are at least as serious",
+);
+/// How many alerts.
+pub static ALERTS_LIMIT: Param = param(
+    "limit",
+    Accepts::Number {
+        least: 1,
+        most: 10_000,
+    },
+    "At most so many, newest first",
+)
+.or("100");

@@ -72,6 +72,15 @@ impl State {
     }
 }
 
+/// What is kept of an instance's last look only; none where there was none.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn last_look(store: &dyn Store, instance: &str) -> Result<Option<LastLook>, StoreError> {
+    let last = store.disk_state(instance, LAST).await?;
+    Ok(last.and_then(|(_, text)| serde_json::from_str(&text).ok()))
+}
+
 /// All looks of a step.
 pub(super) async fn looks(
     store: &dyn Store,

@@ -18,6 +18,7 @@ use plimsoll_store::{Store, StoreError};
 use crate::capacity::Capacities;
 use crate::settings::Watched;
 
+pub use book::last_look;
 pub use eye::Looked;
 use tables::Told;
 
@@ -109,6 +110,11 @@ impl InstanceDisk {
     ) -> Result<Option<Timestamp>, StoreError> {
         self.take_up(store, now).await?;
         Ok(self.state().memory.looked_at())
+    }
+
+    /// When its volumes were forecast last.
+    pub fn foreseen_at(&self) -> Option<Timestamp> {
+        self.state().foreseen.as_ref().map(|foreseen| foreseen.at)
     }
 
     /// The memory of what is kept, for whoever looks without keeping, with what was forecast.

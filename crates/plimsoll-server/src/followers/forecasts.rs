@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{FollowError, Follower, NewSample};
+use super::{FollowError, Follower};
 use crate::forecasting::Forecasts;
+use crate::news::NewSample;
 
 pub(super) struct Follow(pub(super) Arc<Forecasts>);
 

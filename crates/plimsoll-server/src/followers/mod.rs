@@ -1,8 +1,9 @@
-//! What is done after each sample, apart from it and never in its way.
+//! What is done after each sample and each pulse, apart from it and never in its way.
 //!
 //! A follower is one entry in [`all`] and one file. All of them are run in one way: bounded, ended by a
 //! stop, each with a failure, counters and a log line of its own.
 
+mod alerts;
 mod counters;
 mod forecasts;
 
@@ -11,30 +12,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use plimsoll_core::sample::SampleHeader;
-use plimsoll_store::DatabaseKey;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use crate::alerting::Alerting;
 use crate::forecasting::Forecasts;
+use crate::news::{NewPulse, NewSample, News, Of};
 use crate::panics::{Panicked, caught};
 
 pub use counters::{Counters, Counts};
 
 /// Every follower, in the order in which they are begun.
-pub fn all(forecasts: &Arc<Forecasts>) -> Vec<Box<dyn Follower>> {
-    vec![Box::new(forecasts::Follow(Arc::clone(forecasts)))]
-}
-
-/// A sample that was just kept.
-#[derive(Debug, Clone)]
-pub struct NewSample {
-    /// Of which database.
-    pub of: DatabaseKey,
-    /// Its header.
-    pub header: SampleHeader,
+pub fn all(forecasts: &Arc<Forecasts>, alerting: &Arc<Alerting>) -> Vec<Box<dyn Follower>> {
+    vec![
+        Box::new(forecasts::Follow(Arc::clone(forecasts))),
+        Box::new(alerts::Follow(Arc::clone(alerting))),
+    ]
 }
 
 /// Something that follows from each sample.
@@ -48,18 +43,28 @@ pub trait Follower: Send + Sync + 'static {
         Bounds::default()
     }
 
-    /// Does it. Is dropped when the server stops, or when it takes too long.
+    /// Whether it has anything to do with a pulse.
+    fn follows_pulses(&self) -> bool {
+        false
+    }
+
+    /// Does what follows from a sample. Is dropped when the server stops, or when it takes too long.
     async fn follow(&self, sample: &NewSample) -> Result<(), FollowError>;
+
+    /// Does what follows from a pulse.
+    async fn follow_pulse(&self, _pulse: &NewPulse) -> Result<(), FollowError> {
+        Ok(())
+    }
 }
 
 /// Why a follower failed.
 pub type FollowError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How much of a follower may go on. Of one database there is never more than one run under way and one
-/// that waits: a newer sample takes the waiting one's place.
+/// How much of a follower may go on. Of one database's samples, and of one instance's pulses, there is never more than
+/// one run under way and one that waits: a newer one takes the waiting one's place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// So many databases side by side.
+    /// So many runs side by side.
     pub side_by_side: usize,
     /// So long a run may take.
     pub longest: Duration,
@@ -84,8 +89,8 @@ pub struct Followers {
 struct Following {
     follower: Box<dyn Follower>,
     places: Semaphore,
-    /// Databases of which a run is under way, each with the sample that comes next.
-    under_way: Mutex<HashMap<DatabaseKey, Option<NewSample>>>,
+    /// Of what a run is under way, each with the news that come next.
+    under_way: Mutex<HashMap<Of, Option<News>>>,
     counters: Counters,
     stop: CancellationToken,
 }
@@ -121,14 +126,18 @@ impl Followers {
         }
     }
 
-    /// Begins whatever follows from a sample, and returns at once.
-    pub fn announce(&self, sample: &NewSample) {
+    /// Begins whatever follows from news, and returns at once.
+    pub fn announce(&self, news: &News) {
+        let is_pulse = matches!(news, News::Pulse(_));
         for following in &self.all {
-            let Some(sample) = following.take(sample.clone()) else {
+            if is_pulse && !following.follower.follows_pulses() {
+                continue;
+            }
+            let Some(news) = following.take(news.clone()) else {
                 continue;
             };
             self.tasks
-                .spawn(Arc::clone(following).run(sample).in_current_span());
+                .spawn(Arc::clone(following).run(news).in_current_span());
         }
     }
 
@@ -141,45 +150,51 @@ impl Followers {
 }
 
 impl Following {
-    /// The sample, if nobody is at work on its database yet; else it waits for its turn there.
-    fn take(&self, sample: NewSample) -> Option<NewSample> {
+    /// The news, if nobody is at work on what they are of; else they wait for their turn there.
+    fn take(&self, news: News) -> Option<News> {
         let mut under_way = self
             .under_way
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(next) = under_way.get_mut(&sample.of) {
-            if next.replace(sample).is_some() {
+        if let Some(next) = under_way.get_mut(&news.of()) {
+            if next.replace(news).is_some() {
                 self.counters.superseded();
             }
             return None;
         }
-        under_way.insert(sample.of.clone(), None);
-        Some(sample)
+        under_way.insert(news.of(), None);
+        Some(news)
     }
 
-    async fn run(self: Arc<Self>, first: NewSample) {
+    async fn run(self: Arc<Self>, first: News) {
         let mut next = Some(first);
-        while let Some(sample) = next {
+        while let Some(news) = next {
             let began = Instant::now();
-            let ended = self.once(&sample).await;
-            self.tell(&sample, &ended, began.elapsed());
+            let ended = self.once(&news).await;
+            self.tell(&news, &ended, began.elapsed());
             let mut under_way = self
                 .under_way
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            next = under_way.get_mut(&sample.of).and_then(Option::take);
+            let of = news.of();
+            next = under_way.get_mut(&of).and_then(Option::take);
             if next.is_none() {
-                under_way.remove(&sample.of);
+                under_way.remove(&of);
             }
         }
     }
 
-    async fn once(&self, sample: &NewSample) -> Ended {
+    async fn once(&self, news: &News) -> Ended {
         let longest = self.follower.bounds().longest;
         let work = async {
             // never closed
             let _place = self.places.acquire().await;
-            let work = caught(self.follower.follow(sample));
+            let work = caught(async {
+                match news {
+                    News::Sample(sample) => self.follower.follow(sample).await,
+                    News::Pulse(pulse) => self.follower.follow_pulse(pulse).await,
+                }
+            });
             match tokio::time::timeout(longest, work).await {
                 Err(_) => Ended::TooLong(longest),
                 Ok(Err(panic)) => Ended::Panicked(panic),
@@ -191,45 +206,71 @@ impl Following {
         ended.unwrap_or(Ended::Stopped)
     }
 
-    fn tell(&self, sample: &NewSample, ended: &Ended, took: Duration) {
-        let follower = self.follower.name();
-        let DatabaseKey { instance, database } = &sample.of;
-        let sample_id = sample.header.id;
+    fn tell(&self, news: &News, ended: &Ended, took: Duration) {
         self.counters.ended(ended, took);
+        let follower = self.follower.name();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        match ended {
-            Ended::Well => tracing::info!(
+        let (instance, database, sample_id) = match news {
+            News::Sample(NewSample { of, header, .. }) => {
+                (&*of.instance, Some(&*of.database), Some(header.id))
+            }
+            News::Pulse(pulse) => (&*pulse.instance, None, None),
+        };
+        let error = match ended {
+            // What follows each minute is no news.
+            Ended::Well if sample_id.is_none() => {
+                tracing::debug!(follower, instance, took_ms, "storage.pulse.followed");
+                return;
+            }
+            Ended::Well => {
+                tracing::info!(
+                    follower,
+                    instance,
+                    database,
+                    sample_id,
+                    took_ms,
+                    "storage.sample.followed"
+                );
+                return;
+            }
+            Ended::Stopped => {
+                tracing::debug!(
+                    follower,
+                    instance,
+                    database,
+                    sample_id,
+                    "storage.follower_stopped"
+                );
+                return;
+            }
+            Ended::Failed(error) => error.to_string(),
+            Ended::TooLong(longest) => format!("it was not done within {} s", longest.as_secs()),
+            Ended::Panicked(panic) => {
+                tracing::error!(
+                    follower, instance, database, sample_id, took_ms, error = %panic,
+                    "storage.follower_panicked"
+                );
+                return;
+            }
+        };
+        if sample_id.is_some() {
+            tracing::warn!(
                 follower,
                 instance,
                 database,
                 sample_id,
                 took_ms,
-                "storage.sample.followed"
-            ),
-            Ended::Failed(error) => tracing::warn!(
-                follower, instance, database, sample_id, took_ms, error = %error,
+                error,
                 "storage.sample.follower_failed"
-            ),
-            Ended::TooLong(longest) => tracing::warn!(
+            );
+        } else {
+            tracing::warn!(
                 follower,
                 instance,
-                database,
-                sample_id,
                 took_ms,
-                error = format!("it was not done within {} s", longest.as_secs()),
-                "storage.sample.follower_failed"
-            ),
-            Ended::Panicked(panic) => tracing::error!(
-                follower, instance, database, sample_id, took_ms, error = %panic,
-                "storage.sample.follower_failed"
-            ),
-            Ended::Stopped => tracing::debug!(
-                follower,
-                instance,
-                database,
-                sample_id,
-                "storage.sample.follower_stopped"
-            ),
+                error,
+                "storage.pulse.follower_failed"
+            );
         }
     }
 }

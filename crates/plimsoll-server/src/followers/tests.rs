@@ -1,7 +1,8 @@
 //! How followers are run: what one of them does is no other's business.
 
 use jiff::Timestamp;
-use plimsoll_core::sample::SampleKind;
+use plimsoll_core::sample::{SampleHeader, SampleKind};
+use plimsoll_store::DatabaseKey;
 use tokio::sync::mpsc;
 
 use super::*;
@@ -42,8 +43,8 @@ impl Follower for Told {
     }
 }
 
-fn sample(id: i64, database: &str) -> NewSample {
-    NewSample {
+fn sample(id: i64, database: &str) -> News {
+    News::Sample(NewSample {
         of: DatabaseKey {
             instance: "main".to_owned(),
             database: database.to_owned(),
@@ -60,7 +61,8 @@ fn sample(id: i64, database: &str) -> NewSample {
             is_imported: false,
             unread_count: 0,
         },
-    }
+        snapshot: None,
+    })
 }
 
 fn told(then: Then) -> (Box<dyn Follower>, mpsc::UnboundedReceiver<i64>) {

@@ -1,6 +1,7 @@
 //! The router: every route once, with its specification, and the gate before them.
 
 mod api;
+mod body;
 mod gate;
 mod kept_answers;
 mod page;
@@ -20,6 +21,7 @@ use tower_http::compression::CompressionLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::alerting::Alerting;
 use crate::forecasting::Forecasts;
 use crate::jobs::Progress;
 use crate::settings::Settings;
@@ -37,6 +39,8 @@ pub struct App {
     pub watch: Arc<Watch>,
     /// What it is expected to grow by.
     pub forecasts: Arc<Forecasts>,
+    /// What fires.
+    pub alerting: Arc<Alerting>,
     /// Answers that took long to make.
     pub kept_answers: KeptAnswers,
     /// Whether the schedule moves.

@@ -4,9 +4,14 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::disk::state::Disk;
 
-use super::{Job, Outcome, Scope, Subject, Work};
+use super::{Job, Outcome, SAMPLE, Scope, Subject, WATCH, Work};
 use crate::disk::Looked;
+use crate::news::{NewPulse, SeenDatabase};
+use crate::settings::Schedule;
+use crate::watch::WatchedInstance;
 
 /// The job.
 pub const JOB: Job = Job {
@@ -38,6 +43,12 @@ async fn run(work: &Work<'_>) -> Outcome {
             if let Err(error) = disk.forecast_if_due(store, now).await {
                 tracing::warn!(instance = name, error = %error, "storage.disk.not_forecast");
             }
+            match disk.known(store, None, now).await {
+                Ok(known) => work.watch.announce(pulse(work, instance, known)),
+                Err(error) => {
+                    tracing::error!(instance = name, error = %error, "storage.disk.not_read");
+                }
+            }
             outcome(name, &looked)
         }
         Err(error) => {
@@ -45,6 +56,41 @@ async fn run(work: &Work<'_>) -> Outcome {
             failed(&error.to_string())
         }
     }
+}
+
+/// The look as it is told to whatever follows from it.
+fn pulse(work: &Work<'_>, instance: &WatchedInstance, disk: Disk) -> NewPulse {
+    let at = disk.measured_at.unwrap_or_else(|| work.watch.clock().now());
+    let excluded = &instance.settings.exclude;
+    let databases = instance
+        .databases()
+        .into_iter()
+        .filter(|database| !excluded.contains(&database.key().database))
+        .map(|database| SeenDatabase {
+            of: database.key().clone(),
+            has_visited: database.latest().is_some() || database.failure().is_some(),
+        });
+    NewPulse {
+        instance: Arc::clone(&instance.settings.instance),
+        at,
+        databases: databases.collect(),
+        sampled_every: sampled_every(&work.plan.schedule, at),
+        foreseen_at: instance.disk().foreseen_at(),
+        disk: Arc::new(disk),
+    }
+}
+
+/// The time from one sample to the next, as the schedule has it: the longer of the one that was last and the present
+/// one, since schedules may have nights.
+pub fn sampled_every(schedule: &Schedule, now: Timestamp) -> Option<SignedDuration> {
+    let gap = |job: Job| {
+        let cron = job.cron(schedule)?;
+        let last = cron.last_until(now)?;
+        let before = cron.last_until(last - SignedDuration::from_secs(1))?;
+        let next = cron.next_after(now)?;
+        Some(last.duration_since(before).max(next.duration_since(last)))
+    };
+    [SAMPLE, WATCH].into_iter().filter_map(gap).min()
 }
 
 fn outcome(instance: &str, looked: &Looked) -> Outcome {
@@ -70,5 +116,36 @@ fn failed(reason: &str) -> Outcome {
     Outcome {
         word: "failed",
         message: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::When;
+
+    #[test]
+    fn the_time_between_samples_is_the_schedules_and_knows_nights() {
+        let hours = |watch: &str, now: &str| {
+            let mut schedule = Schedule::default();
+            schedule.set(WATCH.key, watch.parse::<When>().unwrap());
+            let every = sampled_every(&schedule, now.parse().unwrap());
+            every.map(|every| every.as_secs_f64() / 3600.0)
+        };
+        // 2026-03-09 is a Monday.
+        for (watch, now, expected) in [
+            ("*/15 * * * *", "2026-03-10T12:01:00Z", 0.25),
+            ("off", "2026-03-10T12:00:00Z", 24.0),
+            ("0 9-17 * * 1-5", "2026-03-10T12:00:00Z", 1.0),
+            ("0 9-17 * * 1-5", "2026-03-10T20:00:00Z", 16.0),
+            ("0 9-17 * * 1-5", "2026-03-11T09:00:30Z", 16.0),
+            ("0 9-17 * * 1-5", "2026-03-08T12:00:00Z", 24.0),
+        ] {
+            assert_eq!(hours(watch, now), Some(expected), "{watch} at {now}");
+        }
+        let mut none = Schedule::default();
+        none.set(WATCH.key, When::Off);
+        none.set(SAMPLE.key, When::Off);
+        assert_eq!(sampled_every(&none, Timestamp::UNIX_EPOCH), None);
     }
 }

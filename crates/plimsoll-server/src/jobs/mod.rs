@@ -19,7 +19,7 @@ use crate::settings::{Cron, Schedule, When};
 use crate::watch::{Watch, WatchedDatabase, WatchedInstance};
 
 pub use cleanup::JOB as CLEANUP;
-pub use disk::JOB as DISK;
+pub use disk::{JOB as DISK, sampled_every};
 pub use progress::Progress;
 pub use sample::JOB as SAMPLE;
 pub use schedule::{Scheduler, Step};

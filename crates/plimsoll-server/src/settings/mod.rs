@@ -2,7 +2,7 @@
 
 mod cron;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::time::Duration;
 use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::thinning::Retention;
 use plimsoll_postgres::VisitOptions;
+use plimsoll_store::DatabaseKey;
 
 pub use crate::capacity::{Capacities, ConfiguredCapacity};
 pub use cron::{Cron, CronError};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub max_bytes: Option<u64>,
     /// How much one client may ask.
     pub requests: RequestLimits,
+    /// When an alert opens and closes.
+    pub alerts: Arc<plimsoll_core::alert::settings::Settings>,
 }
 
 /// One watched server.
@@ -48,6 +51,8 @@ pub struct Watched {
     pub visit: VisitOptions,
     /// Where its volumes are, and who says what they have, as far as the configuration does.
     pub capacity: Vec<ConfiguredCapacity>,
+    /// How large its databases may be, by name, as far as the configuration says.
+    pub database_limits: BTreeMap<String, u64>,
 }
 
 /// Which databases of a server are watched.
@@ -162,7 +167,21 @@ impl Settings {
             retention: Retention::default(),
             max_bytes: None,
             requests: RequestLimits::default(),
+            alerts: Arc::default(),
         }
+    }
+
+    /// How large databases may be, as far as the configuration says.
+    pub fn database_limits(&self) -> HashMap<DatabaseKey, u64> {
+        let of = |watched: &Watched| {
+            let instance = watched.instance.to_string();
+            let limits = watched.database_limits.clone().into_iter();
+            limits.map(move |(database, bytes)| {
+                let instance = instance.clone();
+                (DatabaseKey { instance, database }, bytes)
+            })
+        };
+        self.instances.iter().flat_map(of).collect()
     }
 
     /// Says what makes the settings unusable.
@@ -207,6 +226,7 @@ impl Watched {
             exclude: BTreeSet::new(),
             visit: VisitOptions::default(),
             capacity: Vec::new(),
+            database_limits: BTreeMap::new(),
         }
     }
 

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::disk::InstanceDisk;
 use crate::followers::Followers;
+use crate::news::{NewPulse, News};
 use crate::panics::Panicked;
 use crate::selection::{Unknown, readings};
 use crate::settings::{Databases, Settings, Watched};
@@ -183,6 +184,11 @@ impl Watch {
     /// Where the history is kept.
     pub fn store(&self) -> &dyn Store {
         &*self.parts.store
+    }
+
+    /// Begins whatever follows from a pulse.
+    pub fn announce(&self, pulse: NewPulse) {
+        self.parts.followers.announce(&News::Pulse(pulse));
     }
 
     /// Every watched database that is known by now, by instance and name.

@@ -8,7 +8,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::Recorded;
 
 use super::{Watch, WatchError, WatchedDatabase};
-use crate::followers::NewSample;
+use crate::news::{NewSample, News};
 
 /// Takes the sample of a scheduled time, from a visit that began then or later.
 pub async fn record(
@@ -54,7 +54,7 @@ fn start(database: &WatchedDatabase, kind: SampleKind) {
 async fn keep(
     watch: &Watch,
     database: &WatchedDatabase,
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     kind: SampleKind,
     scheduled_for: Option<Timestamp>,
 ) -> Result<SampleHeader, WatchError> {
@@ -65,10 +65,11 @@ async fn keep(
     watch.parts.stamps.forget(database.key());
     log_recorded(&recorded, snapshot.took_ms);
     let header = recorded.header();
-    watch.parts.followers.announce(&NewSample {
+    watch.parts.followers.announce(&News::Sample(NewSample {
         of: database.key().clone(),
         header: header.clone(),
-    });
+        snapshot: Some(Arc::clone(snapshot)),
+    }));
     Ok(header.clone())
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the server as a whole: its specification, its routes and its schedule on real servers.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod alerts;
 mod bounds;
 mod capacity;
 mod databases;

@@ -1,5 +1,6 @@
 //! The routes of the API, each in one file with its parameters and its specification.
 
+mod alerts;
 mod cleanup;
 mod databases;
 mod disk;
@@ -12,6 +13,7 @@ mod instance;
 mod jobs;
 pub(super) mod openapi;
 mod series;
+mod silences;
 mod sizes;
 mod state;
 mod store;
@@ -34,6 +36,10 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(forecast::forecast))
         .routes(routes!(state::state))
         .routes(routes!(events::events))
+        .routes(routes!(alerts::alerts))
+        .routes(routes!(alerts::resolve))
+        .routes(routes!(silences::silences, silences::add))
+        .routes(routes!(silences::end))
         .routes(routes!(instance::instance))
         .routes(routes!(disk::disk_of))
         .routes(routes!(databases::databases))

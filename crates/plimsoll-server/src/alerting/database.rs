@@ -1,0 +1,125 @@
+//! The rules about a database's sizes, evaluated on a new sample.
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::alert::Subject;
+use plimsoll_core::change::EventKind;
+use plimsoll_core::snapshot::Snapshot;
+use plimsoll_store::{DatabaseKey, EventQuery, SampleParts, Store, StoreError};
+
+use super::Alerting;
+use super::facts::{DatabaseFacts, Known};
+use super::settle::Settled;
+use super::told::Samples;
+use crate::disk::last_look;
+use crate::forecasting::{Forecast, ForecastError, ForecastOf, ForecastQuery, RoomSource, Seen};
+use crate::news::NewSample;
+
+/// So far back a saw-tooth is looked for, and a restore.
+pub(super) const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(36 * 24);
+
+impl Alerting {
+    /// Evaluates the rules about sizes on a new sample.
+    pub async fn after_sample(&self, sample: &NewSample) -> Result<(), ForecastError> {
+        let (of, now) = (&sample.of, sample.header.sampled_at);
+        let subject = Subject::database(&of.instance, &of.database);
+        let since = now.saturating_sub(LOOKED_BACK).unwrap_or(Timestamp::MIN);
+        let mut parts = self.store.sample_parts(of, since).await?;
+        parts.retain(|parts| parts.sampled_at <= now);
+        let forecast = self.forecast(sample).await?;
+        let room = forecast.as_ref().map(|forecast| &forecast.room);
+        let snapshot = sample.snapshot.as_deref();
+        let facts = DatabaseFacts::of(&Known {
+            now,
+            parts: &parts,
+            begins_at: beginnings(&*self.store, of, &parts).await?.pop(),
+            is_rewriting: last_look(&*self.store, &of.instance)
+                .await?
+                .and_then(|last| last.is_rewriting())
+                .unwrap_or(false),
+            invalid_index_bytes: snapshot.map_or(0, invalid_index_bytes),
+            limit_bytes: self.limits.get(of).copied(),
+            has_capacity: room
+                .is_some_and(|room| matches!(room.source, Some(RoomSource::Capacity(_)))),
+            outlook: forecast.as_ref().map(|forecast| &forecast.found),
+            points: forecast
+                .as_ref()
+                .map_or(&[], |forecast| forecast.points.as_slice()),
+        });
+        let samples = Samples {
+            store: &*self.store,
+            of,
+            now,
+            parts: &parts,
+            growth_from: facts.growth_from(),
+            forecast: forecast.as_ref(),
+        };
+        let states = self.store.alert_states(&of.instance).await?;
+        let all = facts.of_sample().into_iter().chain(facts.of_forecast());
+        for (alert_type, facts) in all {
+            let settled = Settled {
+                alert_type,
+                subject: &subject,
+                facts,
+                now,
+            };
+            self.settle(&states, settled, &samples).await?;
+        }
+        self.thin(&of.instance, now).await?;
+        self.thin("", now).await?;
+        Ok(())
+    }
+
+    /// The forecast of the database's total, up to its own limit where it has one; none where the history has none.
+    async fn forecast(&self, sample: &NewSample) -> Result<Option<Forecast>, ForecastError> {
+        let query = ForecastQuery {
+            capacity_bytes: self.limits.get(&sample.of).copied(),
+            ..ForecastQuery::default()
+        };
+        let what = ForecastOf::Database;
+        let snapshot = sample.snapshot.as_deref();
+        let seen = Seen {
+            database: snapshot.ok_or("it is not in memory any more"),
+            others: &[],
+        };
+        let made = self
+            .forecasts
+            .forecast(&sample.of, &what, seen, &query)
+            .await;
+        match made {
+            Ok(forecast) => Ok(Some(forecast)),
+            Err(ForecastError::Store(error)) => Err(error.into()),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+/// When what samples tell began anew since the first of `parts`, oldest first: with a restore, or with Plimsoll's own
+/// measure after another tool's.
+pub(super) async fn beginnings(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    parts: &[SampleParts],
+) -> Result<Vec<Timestamp>, StoreError> {
+    let query = EventQuery {
+        kinds: vec![EventKind::Restore, EventKind::Coverage],
+        since: parts.first().map(|parts| parts.sampled_at),
+        ..EventQuery::default()
+    };
+    let events = store.events(of, &query).await?;
+    let mut times: Vec<Timestamp> = events
+        .iter()
+        .filter(|named| named.event.relation.is_none())
+        .map(|named| named.event.to)
+        .collect();
+    times.sort();
+    Ok(times)
+}
+
+/// Bytes of indexes that are being built, or that a failed build left.
+fn invalid_index_bytes(snapshot: &Snapshot) -> u64 {
+    let indexes = snapshot.tables.iter().flat_map(|table| &table.indexes);
+    let invalid = indexes.filter(|index| !index.is_valid);
+    invalid
+        .filter_map(|index| index.storage.size.bytes)
+        .fold(0, u64::saturating_add)
+}

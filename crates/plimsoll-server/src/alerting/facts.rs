@@ -1,0 +1,186 @@
+//! What the rules about a database's sizes are evaluated on, from what is known at one of its samples.
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::alert::AlertType;
+use plimsoll_core::alert::evaluate::Facts;
+use plimsoll_core::alert::rules::growth::{Past, Total};
+use plimsoll_core::alert::rules::size::SizeNow;
+use plimsoll_core::alert::rules::time::Reaches;
+use plimsoll_core::events::Shape;
+use plimsoll_core::forecast::Point;
+use plimsoll_core::outlook::Outlook;
+use plimsoll_store::SampleParts;
+
+/// The time over which the present rate is taken.
+const RECENT: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// What is known at a sample.
+pub(super) struct Known<'a> {
+    /// When it was taken.
+    pub(super) now: Timestamp,
+    /// It and those of the 36 days before it, oldest first; without it where its total is not known.
+    pub(super) parts: &'a [SampleParts],
+    /// Samples before this are another database's, or another tool's.
+    pub(super) begins_at: Option<Timestamp>,
+    /// Whether a table is rewritten or an index built.
+    pub(super) is_rewriting: bool,
+    /// Bytes of indexes that are being built, or that a failed build left.
+    pub(super) invalid_index_bytes: u64,
+    /// Its own limit.
+    pub(super) limit_bytes: Option<u64>,
+    /// Whether the capacity of what it lies on is known.
+    pub(super) has_capacity: bool,
+    /// Its forecast, up to its own limit where it has one; none where the history has no series of it.
+    pub(super) outlook: Option<&'a Outlook>,
+    /// The series that this is of.
+    pub(super) points: &'a [Point],
+}
+
+/// What the rules are evaluated on.
+pub(super) struct DatabaseFacts<'a> {
+    totals: Vec<Total>,
+    begins_at: Option<Timestamp>,
+    is_rewriting: bool,
+    size: SizeNow,
+    /// When its own limit is reached; none where it has none, since its volume's is the volume's alert.
+    reaches: Option<Result<Reaches, String>>,
+    shapes: &'a [Shape],
+    recent_rate: Option<f64>,
+    unattributed_bytes: Option<u64>,
+}
+
+impl<'a> DatabaseFacts<'a> {
+    pub(super) fn of(known: &Known<'a>) -> Self {
+        let current = known
+            .parts
+            .last()
+            .filter(|parts| parts.sampled_at == known.now);
+        let mut totals: Vec<Total> = match current {
+            Some(_) => known.parts.iter().map(total).collect(),
+            None => Vec::new(),
+        };
+        if let Some(last) = totals.last_mut() {
+            last.invalid_index_bytes = known.invalid_index_bytes;
+        }
+        Self {
+            totals,
+            begins_at: known.begins_at,
+            is_rewriting: known.is_rewriting,
+            size: SizeNow {
+                total_bytes: current.map(|parts| parts.total_bytes),
+                uncertain_bytes: current.map_or(0, |parts| parts.uncertain_bytes),
+                limit_bytes: known.limit_bytes,
+                has_capacity: known.has_capacity,
+            },
+            reaches: known.limit_bytes.map(|_| reaches(known.outlook)),
+            shapes: known
+                .outlook
+                .map_or(&[][..], |outlook| outlook.events.as_slice()),
+            recent_rate: recent_rate(known.points),
+            unattributed_bytes: current.and_then(|parts| parts.unattributed_bytes),
+        }
+    }
+
+    /// When the sample was taken that growth is counted from.
+    pub(super) fn growth_from(&self) -> Option<Timestamp> {
+        self.past().base_at()
+    }
+
+    fn past(&self) -> Past<'_> {
+        Past {
+            totals: &self.totals,
+            begins_at: self.begins_at,
+            is_rewriting: self.is_rewriting,
+        }
+    }
+
+    /// The facts of each rule that judges databases by a sample alone.
+    pub(super) fn of_sample(&self) -> [(AlertType, Facts<'_>); 3] {
+        [
+            (AlertType::GrowthWarning, Facts::Past(self.past())),
+            (AlertType::SizeCritical, Facts::Size(self.size)),
+            (
+                AlertType::UnattributedGrowth,
+                Facts::Unattributed(self.unattributed_bytes),
+            ),
+        ]
+    }
+
+    /// The facts of each that judges them by a forecast.
+    pub(super) fn of_forecast(&self) -> Vec<(AlertType, Facts<'_>)> {
+        let mut all = vec![(
+            AlertType::AbnormalGrowth,
+            Facts::Shapes(self.shapes, self.recent_rate),
+        )];
+        all.extend(self.reaches.as_ref().map(|reaches| {
+            let reaches = reaches.as_ref().copied().map_err(String::as_str);
+            (AlertType::TimeToFull, Facts::Reaches(reaches))
+        }));
+        all
+    }
+}
+
+fn total(parts: &SampleParts) -> Total {
+    Total {
+        at: parts.sampled_at,
+        bytes: parts.total_bytes,
+        uncertain_bytes: parts.uncertain_bytes,
+        // Where it cannot be told, those bytes are among the uncertain ones.
+        unattributed_bytes: parts.unattributed_bytes.unwrap_or(0),
+        invalid_index_bytes: 0,
+    }
+}
+
+/// When the limit is reached, or why that is not known.
+fn reaches(outlook: Option<&Outlook>) -> Result<Reaches, String> {
+    let outlook = outlook.ok_or("the history has no series of it")?;
+    if let Some(insufficient) = &outlook.insufficient_data {
+        return Err(insufficient.to_string());
+    }
+    let passage = outlook.limits.first().ok_or("no limit is known")?;
+    let after = |days: Option<f64>| {
+        days.and_then(|days| SignedDuration::try_from_secs_f64(days * 86_400.0).ok())
+    };
+    Ok(Reaches {
+        low: after(passage.lo80),
+        point: after(passage.point),
+    })
+}
+
+/// Bytes a day over the last three days; none where the series is younger, or has a hole there.
+fn recent_rate(points: &[Point]) -> Option<f64> {
+    let last = points.last()?;
+    let from = last.at.checked_sub(RECENT).ok()?;
+    let before = points.iter().rfind(|point| point.at <= from)?;
+    let days = last.at.duration_since(before.at).as_secs_f64() / 86_400.0;
+    let gained = last.bytes as f64 - before.bytes as f64;
+    (days <= 5.0).then(|| gained / days)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(values: &[(i64, u64)]) -> Vec<Point> {
+        let point = |&(hours, bytes): &(i64, u64)| Point {
+            at: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours),
+            bytes,
+        };
+        values.iter().map(point).collect()
+    }
+
+    #[test]
+    fn the_present_rate_is_that_of_three_days_and_unknown_over_a_hole() {
+        for (values, expected) in [
+            (&[(0, 100), (72, 400)][..], Some(100.0)),
+            (&[(0, 100), (48, 1000), (72, 100)], Some(0.0)),
+            (&[(0, 500), (72, 200)], Some(-100.0)),
+            (&[(0, 100), (120, 600)], Some(100.0)),
+            (&[(0, 100), (121, 600)], None),
+            (&[(0, 100), (71, 400)], None),
+            (&[], None),
+        ] {
+            assert_eq!(recent_rate(&points(values)), expected, "{values:?}");
+        }
+    }
+}

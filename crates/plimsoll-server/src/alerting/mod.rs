@@ -1,0 +1,77 @@
+//! Evaluates the rules of alerts: after each sample those about a database's sizes, after each pulse those about volumes,
+//! WAL and how old samples are. Keeps where each stands, and the episodes.
+//!
+//! **Invariant:** nothing here judges: the core's rules do. Nothing here sends: what changed is kept with its text.
+
+mod contributors;
+mod database;
+mod facts;
+mod pulse;
+mod replay;
+mod resolve;
+mod settle;
+mod staleness;
+mod told;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::alert::settings::Settings;
+use plimsoll_store::{DatabaseKey, Store, StoreError};
+
+use crate::clock::Clock;
+use crate::forecasting::Forecasts;
+pub use replay::{Replay, Told, replay};
+use staleness::Sighting;
+
+/// Ended episodes are kept so long; the last of each database longer.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// Evaluates rules.
+pub struct Alerting {
+    store: Arc<dyn Store>,
+    forecasts: Arc<Forecasts>,
+    clock: Arc<dyn Clock>,
+    settings: Arc<Settings>,
+    /// How large databases may be, as far as the configuration says.
+    limits: HashMap<DatabaseKey, u64>,
+    /// When it began, by the clock that nobody sets.
+    started: Duration,
+    sightings: Mutex<HashMap<DatabaseKey, Sighting>>,
+}
+
+impl Alerting {
+    /// By these settings and limits, of the histories in `store`.
+    pub fn new(
+        store: Arc<dyn Store>,
+        forecasts: Arc<Forecasts>,
+        clock: Arc<dyn Clock>,
+        settings: Arc<Settings>,
+        limits: HashMap<DatabaseKey, u64>,
+    ) -> Self {
+        Self {
+            started: clock.uptime(),
+            store,
+            forecasts,
+            clock,
+            settings,
+            limits,
+            sightings: Mutex::default(),
+        }
+    }
+
+    /// Forgets episodes that ended long ago.
+    async fn thin(&self, instance: &str, now: Timestamp) -> Result<(), StoreError> {
+        let ended_before = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+        self.store.thin_alerts(instance, ended_before).await?;
+        Ok(())
+    }
+
+    fn sightings(&self) -> MutexGuard<'_, HashMap<DatabaseKey, Sighting>> {
+        self.sightings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,256 @@
+//! The rules about volumes and WAL, evaluated on a pulse.
+
+use jiff::Timestamp;
+use plimsoll_core::alert::contributors::{Contributor, Part, contributors};
+use plimsoll_core::alert::evaluate::Facts;
+use plimsoll_core::alert::rules::time::{PaceNow, Reaches};
+use plimsoll_core::alert::rules::volume::Fullness;
+use plimsoll_core::alert::rules::wal::Around;
+use plimsoll_core::alert::{AlertType, Subject};
+use plimsoll_core::disk::layout::Place;
+use plimsoll_core::disk::state::{Dates, Retained, Volume, Wal};
+use plimsoll_core::disk::volume::text;
+use plimsoll_core::disk::wal::HolderKind;
+use plimsoll_store::{KeptState, StoreError};
+
+use super::Alerting;
+use super::settle::{Beside, Settled};
+use super::told::full_text;
+use crate::news::NewPulse;
+
+/// Instances that share a volume look at it in the same minute: one look a minute is judged.
+const SAME_LOOK_SECONDS: i64 = 30;
+
+impl Alerting {
+    /// Evaluates the rules about an instance's volumes, its WAL, and how old its samples are.
+    pub async fn after_pulse(&self, pulse: &NewPulse) -> Result<(), StoreError> {
+        let shared = self.store.alert_states("").await?;
+        let own = self.store.alert_states(&pulse.instance).await?;
+        for volume in &pulse.disk.volumes {
+            let subject = Subject::volume_of(&pulse.instance, volume);
+            let states = if subject.instance.is_empty() {
+                &shared
+            } else {
+                &own
+            };
+            self.volume(states, &subject, volume, pulse).await?;
+        }
+        if pulse.disk.unreachable.is_none() {
+            self.wal(&own, pulse).await?;
+        }
+        self.staleness(&own, pulse).await
+    }
+
+    async fn volume(
+        &self,
+        states: &[KeptState],
+        subject: &Subject,
+        volume: &Volume,
+        pulse: &NewPulse,
+    ) -> Result<(), StoreError> {
+        let reaches = reaches(volume, pulse.at);
+        let pace = pace(volume, pulse.at);
+        let all = [
+            (AlertType::VolumeFull, Facts::Fullness(fullness(volume))),
+            (
+                AlertType::FillingFast,
+                Facts::Pace(pace.as_ref().copied().map_err(String::as_str)),
+            ),
+            (
+                AlertType::TimeToFull,
+                Facts::Reaches(reaches.as_ref().copied().map_err(String::as_str)),
+            ),
+        ];
+        for (alert_type, facts) in all {
+            let judged_at = states
+                .iter()
+                .find(|state| state.alert_type == alert_type && state.subject == *subject)
+                .and_then(|state| state.standing.state.evaluated_at);
+            // A forecast is judged once, however often it is looked at.
+            let is_known = match alert_type {
+                AlertType::TimeToFull => judged_at >= pulse.foreseen_at,
+                _ => judged_at.is_some_and(|at| {
+                    (0..SAME_LOOK_SECONDS).contains(&pulse.at.duration_since(at).as_secs())
+                }),
+            };
+            if is_known {
+                continue;
+            }
+            let settled = Settled {
+                alert_type,
+                subject,
+                facts,
+                now: pulse.at,
+            };
+            self.settle(states, settled, &told_of(volume, pulse))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Judges whoever holds WAL, and those of whom an alert is known and who hold none any more.
+    async fn wal(&self, own: &[KeptState], pulse: &NewPulse) -> Result<(), StoreError> {
+        let Wal {
+            bytes_per_hour,
+            retained_by,
+            sees_all_holders,
+            max_wal_bytes,
+            ..
+        } = &pulse.disk.wal;
+        let wal = Place::Wal.to_string();
+        let volume = pulse
+            .disk
+            .volumes
+            .iter()
+            .find(|volume| volume.places.contains(&wal));
+        let around = Around {
+            capacity_bytes: volume.and_then(|volume| volume.capacity_bytes),
+            max_wal_bytes: *max_wal_bytes,
+            bytes_per_hour: *bytes_per_hour,
+        };
+        let mut held = Vec::new();
+        for retained in retained_by {
+            let Some(name) = holder_name(&retained.holder.what) else {
+                continue;
+            };
+            let subject = Subject::instance(&pulse.instance).named(&name);
+            let settled = Settled {
+                alert_type: AlertType::WalRetention,
+                subject: &subject,
+                facts: Facts::Holder(&retained.holder, around),
+                now: pulse.at,
+            };
+            self.settle(own, settled, &told_of_holder(retained)).await?;
+            held.push(name);
+        }
+        if !sees_all_holders {
+            return Ok(());
+        }
+        let gone = own.iter().filter(|state| {
+            let name = state.subject.name.as_ref();
+            state.alert_type == AlertType::WalRetention
+                && state.alert_id.is_some()
+                && name.is_some_and(|name| !held.contains(name))
+        });
+        for state in gone {
+            let settled = Settled {
+                alert_type: AlertType::WalRetention,
+                subject: &state.subject,
+                facts: Facts::HolderGone,
+                now: pulse.at,
+            };
+            self.settle(own, settled, &Beside::default()).await?;
+        }
+        Ok(())
+    }
+}
+
+const fn fullness(volume: &Volume) -> Fullness {
+    Fullness {
+        used_bytes: volume.used_bytes,
+        available_bytes: volume.available_bytes,
+        inodes_total: volume.inodes_total,
+        inodes_available: volume.inodes_available,
+    }
+}
+
+/// When the volume is full at the present pace, or why that is not known.
+fn pace(volume: &Volume, now: Timestamp) -> Result<PaceNow, String> {
+    let unknown = || {
+        let why = volume
+            .pace_unknown
+            .clone()
+            .or_else(|| volume.unknown.clone());
+        why.unwrap_or_else(|| "how much of it is used is not known".to_owned())
+    };
+    let pace = volume.pace.as_ref().ok_or_else(unknown)?;
+    let used_bytes = volume.used_bytes.ok_or_else(unknown)?;
+    let available_bytes = volume.available_bytes.ok_or_else(unknown)?;
+    let mid = volume.full.at_pace.and_then(|dates| dates.mid);
+    Ok(PaceNow {
+        used_bytes,
+        available_bytes,
+        bytes_per_hour: pace.bytes_per_hour,
+        full_in: mid.map(|at| at.duration_since(now)),
+    })
+}
+
+/// When the volume is full by the forecast, or why that is not known.
+fn reaches(volume: &Volume, now: Timestamp) -> Result<Reaches, String> {
+    let Some(Dates { low, mid, .. }) = volume.full.forecast else {
+        let why = volume.full.forecast_unknown.clone();
+        return Err(why.unwrap_or_else(|| "there is no forecast of it".to_owned()));
+    };
+    let after = |at: Option<Timestamp>| at.map(|at| at.duration_since(now));
+    Ok(Reaches {
+        low: after(low),
+        point: after(mid),
+    })
+}
+
+/// What a volume's alert tells beside its numbers.
+fn told_of(volume: &Volume, pulse: &NewPulse) -> Beside {
+    let shares = volume.why.iter().map(|cause| Contributor {
+        part: Part::OfVolume,
+        schema_name: None,
+        table_name: None,
+        name: Some(text(cause.part, cause.name.as_deref())),
+        bytes: cause.change_bytes,
+    });
+    let change = volume
+        .why
+        .iter()
+        .fold(0_i64, |sum, cause| sum.saturating_add(cause.change_bytes));
+    let mut events = Vec::new();
+    if !volume.places.is_empty() {
+        let at = volume
+            .name
+            .as_ref()
+            .map_or_else(String::new, |name| format!(" (mounted at {name})"));
+        events.push(format!(
+            "On it{at}: {} of {}.",
+            volume.places.join(", "),
+            pulse.instance
+        ));
+    }
+    events.extend(volume.help.first().map(|help| {
+        let command = help
+            .command
+            .as_ref()
+            .map_or_else(String::new, |command| format!(": {command}"));
+        format!("What would help most: {}{command}", help.text)
+    }));
+    Beside {
+        contributors: contributors(shares.collect(), change),
+        counted_since: volume.since,
+        events,
+        forecast: volume
+            .full
+            .forecast
+            .and_then(|dates| full_text(dates.low, dates.mid, dates.high)),
+    }
+}
+
+fn told_of_holder(retained: &Retained) -> Beside {
+    let mut events = vec![format!("It is {}.", retained.text)];
+    if let Some(by) = &retained.ends_by {
+        let at = retained.ends_at.map_or_else(String::new, |at| {
+            format!(", at the present rate on {at:.0}")
+        });
+        events.push(format!("{by} ends it{at}."));
+    }
+    Beside {
+        events,
+        ..Beside::default()
+    }
+}
+
+/// What tells a holder from others of its instance; none for those that nobody can mend.
+fn holder_name(what: &HolderKind) -> Option<String> {
+    match what {
+        HolderKind::Slot(slot) => Some(format!("slot {}", slot.name)),
+        HolderKind::Archiving(_) => Some("archiving".to_owned()),
+        HolderKind::WalKeepSize => Some("wal_keep_size".to_owned()),
+        HolderKind::Checkpoint | HolderKind::Replay(_) | HolderKind::Summaries => None,
+    }
+}

@@ -1,0 +1,67 @@
+//! What there is to follow: a sample that was kept, a pulse that was kept.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::disk::state::Disk;
+use plimsoll_core::sample::SampleHeader;
+use plimsoll_core::snapshot::Snapshot;
+use plimsoll_store::DatabaseKey;
+
+/// What there is to follow.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// A sample.
+    Sample(NewSample),
+    /// A pulse.
+    Pulse(NewPulse),
+}
+
+/// A sample that was just kept.
+#[derive(Debug, Clone)]
+pub struct NewSample {
+    /// Of which database.
+    pub of: DatabaseKey,
+    /// Its header.
+    pub header: SampleHeader,
+    /// What it was kept of, where it is still in memory.
+    pub snapshot: Option<Arc<Snapshot>>,
+}
+
+/// A look at an instance's volumes that was just kept.
+#[derive(Debug, Clone)]
+pub struct NewPulse {
+    /// Of which instance.
+    pub instance: Arc<str>,
+    /// When.
+    pub at: Timestamp,
+    /// What is known of its volumes since.
+    pub disk: Arc<Disk>,
+    /// When the volumes were forecast last.
+    pub foreseen_at: Option<Timestamp>,
+    /// The databases that are sampled.
+    pub databases: Vec<SeenDatabase>,
+    /// The time from one sample to the next; none where the schedule takes none.
+    pub sampled_every: Option<SignedDuration>,
+}
+
+/// A database that is sampled.
+#[derive(Debug, Clone)]
+pub struct SeenDatabase {
+    /// Which.
+    pub of: DatabaseKey,
+    /// Whether a visit has ended since the start, well or not.
+    pub has_visited: bool,
+}
+
+/// What news are of: a database, or an instance.
+pub(crate) type Of = (String, Option<String>);
+
+impl News {
+    pub(crate) fn of(&self) -> Of {
+        match self {
+            Self::Sample(NewSample { of, .. }) => (of.instance.clone(), Some(of.database.clone())),
+            Self::Pulse(pulse) => (pulse.instance.to_string(), None),
+        }
+    }
+}
