@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use plimsoll_input::{DateOrder, Decimal, ReadOptions, Unit};
+use plimsoll_server::answer::alerts::AlertsQuery;
 use plimsoll_server::answer::events::EventsQuery;
 use plimsoll_server::answer::growth::GrowthQuery;
 use plimsoll_server::answer::history::HistoryQuery;
@@ -15,6 +16,7 @@ use plimsoll_server::ask::{DiskQuery, Forecasts, OfDatabase, OfTable};
 use secrecy::SecretString;
 
 use crate::asked::Asked;
+use crate::duration::Length;
 use crate::secrets::has_password;
 
 /// A PostgreSQL storage monitor: how much disk every table uses, what grows, when the disk is full.
@@ -174,6 +176,14 @@ pub(crate) enum Command {
         after_help = "Examples:\n  plimsoll events --since 30d\n  plimsoll events --table sales.orders --kind rewrite,truncate"
     )]
     Events(Events),
+    /// Print what fires and why; exit code 1 if something does
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  plimsoll alerts\n  plimsoll alerts --state all --type growth_warning\n  plimsoll alerts explain\n  plimsoll alerts resolve 17 --comment 'a load that was planned'"
+    )]
+    Alerts(Alerts),
+    /// Print one line as Nagios plugins do, with their exit codes
+    Check,
     /// Say how large the history itself is, and how large it grows at the configured retention
     Store,
     /// Say what the role can and cannot see, and the grants that would change it
@@ -301,6 +311,70 @@ pub(crate) struct Events {
     pub(crate) capacity: Option<Capacity>,
     #[command(flatten)]
     pub(crate) reading: Reading,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Alerts {
+    #[command(flatten)]
+    pub(crate) query: Asked<AlertsQuery>,
+    #[command(subcommand)]
+    pub(crate) command: Option<AlertsCommand>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum AlertsCommand {
+    /// Print where every rule stands with every subject: value, threshold, or why it cannot be judged
+    Explain,
+    /// Print what would have been told of the samples that are kept, by the rules as they are set now
+    #[command(
+        after_help = "Judges what samples hold: growth, sizes, bytes of no relation, and by a forecast a day, growth that is not usual and limits of databases.\n\nExamples:\n  plimsoll alerts replay\n  plimsoll --config try.toml alerts replay --since 30d"
+    )]
+    Replay {
+        /// From so long ago on
+        #[arg(long, value_name = "LENGTH", default_value = "90d")]
+        since: Length,
+    },
+    /// Hold back messages about some subjects; without a pattern, print what is held back
+    #[command(
+        after_help = "Examples:\n  plimsoll alerts silence prod/shop --for 2h --why 'a load that was planned'\n  plimsoll alerts silence 'volume:*' --cron '0 2 * * 0' --for 3h --why 'weekly backup'\n  plimsoll alerts silence --end 3"
+    )]
+    Silence(Silence),
+    /// Close an alert: it is silent until its condition was false once, or is worse
+    Resolve {
+        /// Its id
+        id: i64,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        comment: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Silence {
+    /// instance/database, or volume:POOL, with * for any text
+    #[arg(requires = "why", conflicts_with = "end")]
+    pub(crate) pattern: Option<String>,
+    /// So long, such as 2h; with --cron, each time
+    #[arg(long = "for", value_name = "LENGTH", requires = "pattern")]
+    pub(crate) length: Option<Length>,
+    /// Until this time
+    #[arg(long, value_name = "TIME", requires = "pattern", conflicts_with_all = ["length", "cron"])]
+    pub(crate) until: Option<jiff::Timestamp>,
+    /// Each time that this schedule names, in UTC
+    #[arg(long, value_name = "CRON", requires = "length")]
+    pub(crate) cron: Option<String>,
+    /// Only alerts of this type
+    #[arg(long = "type", value_name = "TYPE", requires = "pattern")]
+    pub(crate) alert_type: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT", requires = "pattern")]
+    pub(crate) why: Option<String>,
+    /// Who wants it; without it whoever runs this
+    #[arg(long, value_name = "NAME", requires = "pattern")]
+    pub(crate) who: Option<String>,
+    /// End this silence
+    #[arg(long, value_name = "ID")]
+    pub(crate) end: Option<i64>,
 }
 
 #[derive(Debug, Args)]

@@ -74,6 +74,21 @@ impl Context {
         Ok(kept)
     }
 
+    /// Which instance and database of the history the command line names, each by its own name; nothing where it names
+    /// none.
+    pub(crate) async fn named(&self, store: &dyn Store) -> anyhow::Result<OfDatabase> {
+        let of = &self.global.of.0;
+        if of.instance.is_none() && of.database.is_none() {
+            return Ok(of.clone());
+        }
+        let kept = self.kept(store).await?;
+        let database = kept.first().map(|key| key.database.clone());
+        Ok(OfDatabase {
+            instance: of.instance.clone(),
+            database: database.filter(|_| of.database.is_some()),
+        })
+    }
+
     /// Whether the command line means all of this instance, or names none: what no single database has goes with it.
     pub(crate) fn means_all_of(&self, instance: &str) -> bool {
         let of = &self.global.of.0;

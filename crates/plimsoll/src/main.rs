@@ -12,6 +12,7 @@ mod commands;
 mod config;
 mod context;
 mod demo;
+mod duration;
 mod logs;
 mod new_file;
 mod output;
@@ -30,10 +31,17 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let is_service = matches!(cli.command, Command::Serve(_));
+    let is_check = matches!(cli.command, Command::Check);
     logs::start(cli.global.log_format, cli.global.verbose, is_service);
     match run(cli) {
         Ok(Finding::None) => ExitCode::SUCCESS,
         Ok(Finding::Some) => ExitCode::from(1),
+        Ok(Finding::Checked(state)) => ExitCode::from(state.code()),
+        Err(error) if is_check => {
+            let (state, line) = commands::check::failed(&masked(&output::chain(&error)));
+            let _ = output::print(|out| writeln!(out, "{line}"));
+            ExitCode::from(state.code())
+        }
         Err(error) => {
             // Standard error may be closed; the exit code still tells.
             let _ = output::complain(&format!("plimsoll: {}", masked(&output::chain(&error))));
@@ -100,6 +108,14 @@ fn run(cli: Cli) -> anyhow::Result<Finding> {
             Command::Forecast(args) => commands::forecast::run(&context, args).await,
             Command::Disk(args) => commands::disk::run(&context, &args).await,
             Command::Events(args) => commands::events::run(&context, args.query.0).await,
+            Command::Alerts(args) => {
+                commands::alerts::run(&context, args.query.0, args.command).await
+            }
+            Command::Check => {
+                let (state, line) = commands::check::run(&context).await?;
+                output::print(|out| writeln!(out, "{line}"))?;
+                Ok(Finding::Checked(state))
+            }
             Command::Doctor(args) => commands::doctor::run(&context, &args).await,
             Command::Export(args) => commands::export::run(&context, args).await,
             Command::Import(args) => commands::import::run(&context, args).await,

@@ -1,6 +1,8 @@
 //! One file a command: takes what was asked, calls what does it, prints the answer.
 
+pub(crate) mod alerts;
 pub(crate) mod backup;
+pub(crate) mod check;
 pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod demo;
@@ -17,6 +19,7 @@ pub(crate) mod migrate;
 mod ranking;
 pub(crate) mod sample;
 pub(crate) mod serve;
+mod silences;
 pub(crate) mod sizes;
 pub(crate) mod store;
 
@@ -28,4 +31,6 @@ const TAKES_SAMPLES: &str = "`plimsoll sample` takes one, `plimsoll serve` one a
 pub(crate) enum Finding {
     None,
     Some,
+    /// `check` alone: its exit codes are those of Nagios' plugins.
+    Checked(check::State),
 }

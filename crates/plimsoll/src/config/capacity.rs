@@ -9,11 +9,31 @@ use plimsoll_server::capacity::{ConfiguredCapacity, Prometheus, Source};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use super::duration::Length;
 use super::file;
+use crate::duration::Length;
 
 /// How long a command, or a query of Prometheus, may take unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The limit of a database, where the entry is one.
+pub(super) fn database_limit(entry: &file::Capacity) -> anyhow::Result<Option<(String, u64)>> {
+    let Some(database) = &entry.database else {
+        return Ok(None);
+    };
+    let is_more = entry.volume.is_some()
+        || entry.tablespace.is_some()
+        || entry.on.is_some()
+        || entry.command.is_some()
+        || entry.timeout.is_some()
+        || entry.prometheus.is_some()
+        || entry.path.is_some();
+    match entry.bytes {
+        Some(bytes) if !is_more && !database.is_empty() => Ok(Some((database.clone(), bytes.0))),
+        _ => bail!(
+            "a [[capacity]] of a database has `database` and `bytes`, and no other key but `instance`"
+        ),
+    }
+}
 
 /// An error repeats nothing that may be a secret.
 pub(super) fn configured(entry: &file::Capacity) -> anyhow::Result<ConfiguredCapacity> {
@@ -143,6 +163,27 @@ mod tests {
         let old = read("tablespace = \"fast\"\nbytes = \"1GB\"").unwrap();
         assert_eq!(old.place, Some(Place::Tablespace("fast".into())));
         assert_eq!(read("bytes = \"1GB\"").unwrap().place, None);
+    }
+
+    #[test]
+    fn a_databases_limit_is_a_number_and_nothing_else() {
+        let limit = |text: &str| {
+            let text = format!("[[capacity]]\n{text}\n");
+            let file = file::parse(&text, std::path::Path::new("x")).unwrap();
+            database_limit(&file.capacity[0]).map_err(|error| error.to_string())
+        };
+        let shop = limit("database = \"shop\"\nbytes = \"1MB\"");
+        assert_eq!(shop, Ok(Some(("shop".to_owned(), 1 << 20))));
+        assert_eq!(limit("bytes = \"1MB\""), Ok(None));
+        for rest in [
+            "",
+            "bytes = 8192\non = \"x\"",
+            "path = \"/\"",
+            "bytes = 8192\nvolume = \"wal\"",
+        ] {
+            let error = limit(&format!("database = \"shop\"\n{rest}")).unwrap_err();
+            assert!(error.contains("no other key"), "{rest}: {error}");
+        }
     }
 
     #[test]

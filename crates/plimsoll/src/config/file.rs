@@ -11,8 +11,9 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 
-use super::duration::Length;
+use super::alerts::Alerts;
 use crate::bytes::Bytes;
+use crate::duration::Length;
 
 /// The whole file. `plimsoll.example.toml` explains each key.
 #[derive(Debug, Default, Deserialize)]
@@ -25,6 +26,7 @@ pub(crate) struct File {
     pub(crate) server: Server,
     pub(crate) visit: Visit,
     pub(crate) capacity: Vec<Capacity>,
+    pub(crate) alerts: Alerts,
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,6 +140,8 @@ pub(crate) struct Visit {
 pub(crate) struct Capacity {
     pub(crate) instance: Option<String>,
     pub(crate) volume: Option<String>,
+    /// Of this database, whatever it lies on: a limit for alerts.
+    pub(crate) database: Option<String>,
     /// The same as `volume = "tablespace:NAME"`.
     pub(crate) tablespace: Option<String>,
     pub(crate) on: Option<String>,

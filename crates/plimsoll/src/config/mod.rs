@@ -9,13 +9,14 @@ use anyhow::{Context as _, anyhow, bail};
 use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::thinning::Retention;
 use plimsoll_postgres::{MethodChoice, VisitOptions};
-use plimsoll_server::settings::{Databases, Schedule, Settings, Watched};
+use plimsoll_server::settings::{Databases, Schedule, Settings, Watched, When};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::args::Global;
+use crate::duration::Length;
 
+mod alerts;
 mod capacity;
-mod duration;
 mod file;
 
 /// Where the page and the API answer unless told otherwise.
@@ -66,9 +67,19 @@ pub(crate) fn resolve(global: &Global) -> anyhow::Result<Config> {
     settings.schedule = schedule(file.schedule);
     settings.retention = retention(&file.history);
     settings.max_bytes = max_bytes(&file.history)?;
+    settings.alerts = std::sync::Arc::new(file.alerts.settings()?);
     if settings.retention.hourly_for < settings.retention.all_for {
         warnings.push(
             "history.hourly_for is shorter than history.all_for, so it has no effect".to_owned(),
+        );
+    }
+    if matches!(
+        settings.schedule.when(plimsoll_server::jobs::DISK.key),
+        Some(When::Off)
+    ) {
+        warnings.push(
+            "schedule.disk is off, so no alert is raised about volumes, WAL and how old samples are"
+                .to_owned(),
         );
     }
     let (store_url, is_default) = match global.store.clone().or(file.store.url) {
@@ -152,21 +163,17 @@ fn watched(instance: &file::Instance, visit: &VisitOptions) -> anyhow::Result<Wa
 fn visit_options(visit: &file::Visit) -> anyhow::Result<VisitOptions> {
     let default = VisitOptions::default();
     let options = VisitOptions {
-        lock_timeout: visit
-            .lock_timeout
-            .map_or(default.lock_timeout, duration::Length::std),
+        lock_timeout: visit.lock_timeout.map_or(default.lock_timeout, Length::std),
         statement_timeout: visit
             .statement_timeout
-            .map_or(default.statement_timeout, duration::Length::std),
+            .map_or(default.statement_timeout, Length::std),
         connect_timeout: visit
             .connect_timeout
-            .map_or(default.connect_timeout, duration::Length::std),
-        deadline: visit
-            .deadline
-            .map_or(default.deadline, duration::Length::std),
+            .map_or(default.connect_timeout, Length::std),
+        deadline: visit.deadline.map_or(default.deadline, Length::std),
         full_sweep_every: visit
             .full_sweep_every
-            .map_or(default.full_sweep_every, duration::Length::std),
+            .map_or(default.full_sweep_every, Length::std),
         ..default
     };
     // PostgreSQL reads a time limit of 0 as none at all, which a visit never is.
@@ -189,7 +196,11 @@ fn add_capacities(
     is_by_url: bool,
 ) -> anyhow::Result<()> {
     for capacity in capacities {
-        let configured = capacity::configured(capacity)?;
+        let limit = capacity::database_limit(capacity)?;
+        let configured = match limit {
+            Some(_) => None,
+            None => Some(capacity::configured(capacity)?),
+        };
         let instance = match (&capacity.instance, &mut *instances) {
             (None, [only]) => only,
             // A configuration without instances takes them from the command line, or has no use here.
@@ -204,7 +215,8 @@ fn add_capacities(
                 None => bail!("a [[capacity]] names the instance \"{name}\", which is not watched"),
             },
         };
-        instance.capacity.push(configured);
+        instance.database_limits.extend(limit);
+        instance.capacity.extend(configured);
     }
     Ok(())
 }
