@@ -38,7 +38,7 @@ pub fn sizes(
     growth: Option<&Growth>,
     currency: Currency,
 ) -> Result<SizesAnswer, Unknown> {
-    let sets = tree::sets(tree::of_state(state));
+    let sets = tree::sets_of_state(state);
     let only = Only::find(query.table.as_ref(), query.schema.as_deref(), || {
         let named = state.tables.iter().map(|table| &table.name);
         let named = named.map(|name| (&*name.schema_name, &*name.table_name));

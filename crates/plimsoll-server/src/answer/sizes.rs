@@ -261,7 +261,7 @@ pub fn sizes(
         snapshot: Arc::clone(snapshot),
         rows: Vec::new(),
         tables_total,
-        sets: tree::sets(tree::of_snapshot(snapshot)),
+        sets: tree::sets_of_snapshot(snapshot),
         growth,
         currency: Currency::default(),
     };

@@ -18,8 +18,6 @@ pub struct Node<K> {
     pub parent: Option<K>,
     /// Whether it is partitioned: then it has no bytes of its own.
     pub is_partitioned: bool,
-    /// Its bytes; none where nothing is known of them.
-    pub bytes: Option<u64>,
     /// Whether only its name tells what its parent is.
     pub by_name: bool,
 }
@@ -36,13 +34,13 @@ pub struct SetSum {
 }
 
 impl SetSum {
-    fn add<K>(&mut self, node: &Node<K>) {
+    fn add<K>(&mut self, node: &Node<K>, bytes: Option<u64>) {
         if node.is_partitioned {
             return;
         }
         self.tables += 1;
         self.by_name += u64::from(node.by_name);
-        match node.bytes {
+        match bytes {
             Some(bytes) => self.measured_bytes = self.measured_bytes.saturating_add(bytes),
             None => self.unmeasured += 1,
         }
@@ -67,7 +65,6 @@ pub fn of_snapshot(snapshot: &Snapshot) -> impl Iterator<Item = Node<plimsoll_co
         id: table.oid,
         parent: table.parent_oid,
         is_partitioned: table.kind == TableKind::Partitioned,
-        bytes: table.size().bytes,
         by_name: table.parent_by_name,
     })
 }
@@ -78,14 +75,35 @@ pub fn of_state(state: &State) -> impl Iterator<Item = Node<plimsoll_core::chang
         id: table.id,
         parent: table.parent,
         is_partitioned: table.kind == TableKind::Partitioned,
-        bytes: table.sizes.total_bytes(),
         // the history does not keep how it was told
         by_name: false,
     })
 }
 
-/// Each set on every level: itself and all below it, however deep.
-pub fn sets<K: Copy + Eq + Hash>(nodes: impl Iterator<Item = Node<K>>) -> HashMap<K, SetSum> {
+/// The sets of a snapshot.
+pub fn sets_of_snapshot(snapshot: &Snapshot) -> HashMap<plimsoll_core::Oid, SetSum> {
+    let tables = &snapshot.tables;
+    sets(of_snapshot(snapshot), |place| {
+        tables.get(place).and_then(|table| table.size().bytes)
+    })
+}
+
+/// The sets of a sample.
+pub fn sets_of_state(state: &State) -> HashMap<plimsoll_core::change::RelationId, SetSum> {
+    let tables = &state.tables;
+    sets(of_state(state), |place| {
+        tables
+            .get(place)
+            .and_then(|table| table.sizes.total_bytes())
+    })
+}
+
+/// Each set on every level: itself and all below it, however deep. `bytes_of` tells the bytes of the table at that place
+/// of the list, and is asked for those in sets only: most tables are in none, and a sum of parts takes a while.
+fn sets<K: Copy + Eq + Hash>(
+    nodes: impl Iterator<Item = Node<K>>,
+    bytes_of: impl Fn(usize) -> Option<u64>,
+) -> HashMap<K, SetSum> {
     let nodes: Vec<Node<K>> = nodes.collect();
     let has_parents = nodes.iter().any(|node| node.parent.is_some());
     let mut sets: HashMap<K, SetSum> = nodes
@@ -96,18 +114,20 @@ pub fn sets<K: Copy + Eq + Hash>(nodes: impl Iterator<Item = Node<K>>) -> HashMa
     if !has_parents {
         return sets;
     }
-    let by_id: HashMap<K, &Node<K>> = nodes.iter().map(|node| (node.id, node)).collect();
-    for node in &nodes {
-        let mut above = node.parent.and_then(|id| by_id.get(&id).copied());
+    let places: HashMap<K, usize> = nodes.iter().map(|node| node.id).zip(0..).collect();
+    let above = |node: &Node<K>| node.parent.and_then(|id| places.get(&id).copied());
+    for (place, node) in nodes.iter().enumerate() {
+        let bytes = node.parent.and_then(|_| bytes_of(place));
+        let mut next = above(node);
         for _ in 0..MAX_LEVELS {
-            let Some(parent) = above else { break };
-            let set = sets.entry(parent.id).or_insert_with(|| {
+            let Some(parent) = next else { break };
+            let set = sets.entry(nodes[parent].id).or_insert_with(|| {
                 let mut itself = SetSum::default();
-                itself.add(parent);
+                itself.add(&nodes[parent], bytes_of(parent));
                 itself
             });
-            set.add(node);
-            above = parent.parent.and_then(|id| by_id.get(&id).copied());
+            set.add(node, bytes);
+            next = above(&nodes[parent]);
         }
     }
     sets
@@ -134,33 +154,37 @@ pub fn below<K: Copy + Eq + Hash>(root: K, nodes: impl Iterator<Item = Node<K>>)
 mod tests {
     use super::*;
 
-    fn node(id: u32, parent: Option<u32>, bytes: Option<u64>) -> Node<u32> {
-        let is_partitioned = bytes == Some(0);
-        Node {
+    /// A table that is partitioned where it has no bytes.
+    fn table(id: u32, parent: Option<u32>, bytes: Option<u64>) -> (Node<u32>, Option<u64>) {
+        let node = Node {
             id,
             parent,
-            is_partitioned,
-            bytes,
+            is_partitioned: bytes == Some(0),
             by_name: id == 4,
-        }
+        };
+        (node, bytes)
+    }
+
+    fn nodes(tables: &[(Node<u32>, Option<u64>)]) -> impl Iterator<Item = Node<u32>> {
+        tables.iter().map(|(node, _)| *node)
     }
 
     #[test]
     fn a_set_is_itself_and_all_below_it_and_unknown_without_one() {
-        let nodes = [
-            node(1, None, Some(0)),
-            node(2, Some(1), Some(0)),
-            node(3, Some(2), Some(30)),
-            node(4, Some(1), Some(40)),
+        let tables = [
+            table(1, None, Some(0)),
+            table(2, Some(1), Some(0)),
+            table(3, Some(2), Some(30)),
+            table(4, Some(1), Some(40)),
             // plain inheritance, of which a leaf was never measured
-            node(10, None, Some(8)),
-            node(11, Some(10), Some(5)),
-            node(12, Some(11), None),
+            table(10, None, Some(8)),
+            table(11, Some(10), Some(5)),
+            table(12, Some(11), None),
             // alone, and partitioned without partitions
-            node(20, None, Some(7)),
-            node(21, None, Some(0)),
+            table(20, None, Some(7)),
+            table(21, None, Some(0)),
         ];
-        let sets = sets(nodes.into_iter());
+        let sets = sets(nodes(&tables), |place| tables[place].1);
         let seen = |id: u32| sets.get(&id).map(|set| (set.bytes(), set.tables));
         for (id, expect) in [
             (1, Some((Some(70), 2))),
@@ -179,14 +203,14 @@ mod tests {
         );
         assert_eq!(sets[&1].unknown(), None);
         assert_eq!((sets[&1].by_name, sets[&2].by_name), (1, 0));
-        assert_eq!(below(1, nodes.into_iter()), HashSet::from([1, 2, 3, 4]));
-        assert_eq!(below(20, nodes.into_iter()), HashSet::from([20]));
+        assert_eq!(below(1, nodes(&tables)), HashSet::from([1, 2, 3, 4]));
+        assert_eq!(below(20, nodes(&tables)), HashSet::from([20]));
     }
 
     #[test]
     fn a_circle_ends() {
-        let nodes = [node(1, Some(2), Some(1)), node(2, Some(1), Some(2))];
-        assert_eq!(sets(nodes.into_iter()).len(), 2);
-        assert_eq!(below(1, nodes.into_iter()), HashSet::from([1, 2]));
+        let tables = [table(1, Some(2), Some(1)), table(2, Some(1), Some(2))];
+        assert_eq!(sets(nodes(&tables), |place| tables[place].1).len(), 2);
+        assert_eq!(below(1, nodes(&tables)), HashSet::from([1, 2]));
     }
 }

@@ -40,13 +40,13 @@ pub struct SetGrowth {
 
 /// The sets of the later state that changed in size, what grew most first; those of which that is not known last.
 pub(super) fn sets(before: &State, after: &State, span: &Span) -> Vec<SetGrowth> {
-    let then = tree::sets(tree::of_state(before));
+    let then = tree::sets_of_state(before);
     let alone: HashMap<RelationId, Option<u64>> = before
         .tables
         .iter()
         .map(|table| (table.id, table.sizes.total_bytes()))
         .collect();
-    let now = tree::sets(tree::of_state(after));
+    let now = tree::sets_of_state(after);
     let mut sets: Vec<_> = after
         .tables
         .iter()
