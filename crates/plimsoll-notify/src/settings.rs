@@ -154,12 +154,20 @@ impl Settings {
             ("timeout", self.timeout.is_some()),
         ];
         let takes = keys(self.kind);
+        // Nothing is chosen for a heartbeat: it takes no messages.
+        let chosen = [
+            ("least", self.least.is_some()),
+            ("match", self.pattern.is_some()),
+            ("send_resolved", self.send_resolved.is_some()),
+        ];
+        let chosen = chosen.iter().filter(|_| self.kind == Kind::Heartbeat);
         let foreign = given
-            .into_iter()
+            .iter()
+            .chain(chosen)
             .find(|(key, is_given)| *is_given && !takes.contains(key));
         match foreign {
             None => Ok(()),
-            Some((key, _)) => Err(self.wrong(
+            Some(&(key, _)) => Err(self.wrong(
                 key,
                 format!(
                     "is no key of kind `{}`, which takes {}",
@@ -420,6 +428,7 @@ mod tests {
             ("kind = 'pigeon'".to_owned(), "unknown variant"),
             ("kind = 'slack'\nuri = 'https://hush'".to_owned(), "unknown field `uri`"),
             ("kind = 'slack'".to_owned(), "`url` is missing"),
+            ("kind = 'heartbeat'\nurl = 'https://h'\nleast = 'critical'".to_owned(), "`least` is no key of kind `heartbeat`"),
             ("kind = 'slack'\nurl = 'hush'".to_owned(), "`url` is not an address"),
             ("kind = 'slack'\nurl = 'file:///hush'".to_owned(), "`url` begins neither with"),
             ("kind = 'slack'\nurl = 'https://h'\nhost = 'hush'".to_owned(), "`host` is no key of kind `slack`, which takes url, ca_file, timeout"),

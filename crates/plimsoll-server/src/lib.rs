@@ -7,6 +7,7 @@ pub mod alerting;
 pub mod answer;
 pub mod ask;
 pub mod capacity;
+pub mod channels;
 pub mod clock;
 pub mod disk;
 pub mod followers;

@@ -203,6 +203,9 @@ pub(crate) enum Command {
     Import(Import),
     /// Copy the SQLite store into a new file while it is in use
     Backup(Backup),
+    /// Send a channel a message that says only that it works
+    #[command(after_help = "Example:\n  plimsoll --config plimsoll.toml test pager")]
+    Test(Test),
     /// Bring the store's schema up to date
     Migrate,
     /// Read the configuration and say what it means, or what is wrong with it
@@ -388,6 +391,13 @@ pub(crate) struct Doctor {
     /// With --grants: the role's name
     #[arg(long, value_name = "NAME", default_value = plimsoll_postgres::doctor::ROLE)]
     pub(crate) role: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// The `name` of a [[channel]] of the configuration
+    #[arg(value_name = "CHANNEL")]
+    pub(crate) channel: String,
 }
 
 #[derive(Debug, Args)]

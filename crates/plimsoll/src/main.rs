@@ -125,6 +125,7 @@ fn run(cli: Cli) -> anyhow::Result<Finding> {
             Command::Export(args) => commands::export::run(&context, args).await,
             Command::Import(args) => commands::import::run(&context, args).await,
             Command::Backup(args) => commands::backup::run(&context, &args).await,
+            Command::Test(args) => commands::test::run(&context, &args).await,
             Command::Migrate => commands::migrate::run(&context).await,
             Command::CheckConfig | Command::Completions { .. } => Ok(Finding::None),
         }

@@ -3,6 +3,7 @@
 //! Fields never change their type: what is absent is null. Bytes are integers, times RFC 3339 UTC.
 
 pub mod alerts;
+pub mod channels;
 pub mod chunks;
 pub mod cleanup;
 pub mod databases;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::ask::Refused;
+use crate::channels::TestError;
 use crate::forecasting::ForecastError;
 use crate::selection::{SelectionError, Unknown};
 use crate::watch::{Known, SelectError, WatchError};
@@ -149,6 +150,17 @@ impl From<SelectionError> for Problem {
             SelectionError::Unknown(unknown) => unknown.into(),
             SelectionError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<TestError> for Problem {
+    fn from(error: TestError) -> Self {
+        let status = match error.code() {
+            "unknown_channel" => StatusCode::NOT_FOUND,
+            "channel_timed_out" => StatusCode::GATEWAY_TIMEOUT,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        Self::new(status, error.code(), error.to_string())
     }
 }
 

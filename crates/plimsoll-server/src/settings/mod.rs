@@ -14,6 +14,7 @@ use plimsoll_postgres::VisitOptions;
 use plimsoll_store::DatabaseKey;
 
 pub use crate::capacity::{Capacities, ConfiguredCapacity};
+pub use crate::channels::ConfiguredChannel;
 pub use cron::{Cron, CronError};
 
 /// Everything the server is told.
@@ -30,6 +31,8 @@ pub struct Settings {
     /// The most that the history may take of the store's disk: what is over it goes, oldest detail
     /// first.
     pub max_bytes: Option<u64>,
+    /// Where messages about alerts go.
+    pub channels: Vec<ConfiguredChannel>,
     /// How much one client may ask.
     pub requests: RequestLimits,
     /// When an alert opens and closes.
@@ -166,6 +169,7 @@ impl Settings {
             schedule: Schedule::default(),
             retention: Retention::default(),
             max_bytes: None,
+            channels: Vec::new(),
             requests: RequestLimits::default(),
             alerts: Arc::default(),
         }

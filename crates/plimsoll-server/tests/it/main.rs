@@ -4,6 +4,7 @@
 mod alerts;
 mod bounds;
 mod capacity;
+mod channels;
 mod databases;
 mod disk;
 mod forecast;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use plimsoll_server::answer::channels::{ChannelAnswer, channels};
 use plimsoll_server::settings::{Databases, Watched};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -19,6 +20,7 @@ struct Checked {
     warnings: Vec<String>,
     store: Option<String>,
     instances: Vec<Instance>,
+    channels: Vec<ChannelAnswer>,
 }
 
 #[derive(Serialize)]
@@ -38,6 +40,7 @@ pub(crate) fn run(global: &Global) -> anyhow::Result<Finding> {
             warnings: Vec::new(),
             store: None,
             instances: Vec::new(),
+            channels: Vec::new(),
         },
     };
     if global.output == OutputFormat::Json {
@@ -67,6 +70,7 @@ fn check(config: &Config) -> Checked {
         warnings: config.warnings.clone(),
         store: Some(masked(store_url).into_owned()),
         instances: config.settings.instances.iter().map(instance).collect(),
+        channels: channels(&config.settings.channels).channels,
     }
 }
 
@@ -99,6 +103,13 @@ fn print(out: &mut dyn Write, checked: &Checked) -> std::io::Result<()> {
             out,
             "watches \"{}\": {}, databases: {}",
             instance.name, instance.url, instance.databases
+        )?;
+    }
+    for channel in &checked.channels {
+        writeln!(
+            out,
+            "has the channel \"{}\": {}, to {}",
+            channel.name, channel.kind, channel.target
         )?;
     }
     if let Some(store) = &checked.store {

@@ -22,6 +22,7 @@ pub(crate) mod serve;
 mod silences;
 pub(crate) mod sizes;
 pub(crate) mod store;
+pub(crate) mod test;
 
 /// What is advised where a database is known and no sample of it matches.
 const TAKES_SAMPLES: &str = "`plimsoll sample` takes one, `plimsoll serve` one a day";

@@ -27,6 +27,7 @@ pub(crate) struct File {
     pub(crate) visit: Visit,
     pub(crate) capacity: Vec<Capacity>,
     pub(crate) alerts: Alerts,
+    pub(crate) channel: Vec<plimsoll_notify::Settings>,
 }
 
 #[derive(Debug, Deserialize)]

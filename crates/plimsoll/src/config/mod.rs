@@ -9,7 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::thinning::Retention;
 use plimsoll_postgres::{MethodChoice, VisitOptions};
-use plimsoll_server::settings::{Databases, Schedule, Settings, Watched, When};
+use plimsoll_server::settings::{ConfiguredChannel, Databases, Schedule, Settings, Watched, When};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::args::Global;
@@ -68,6 +68,7 @@ pub(crate) fn resolve(global: &Global) -> anyhow::Result<Config> {
     settings.retention = retention(&file.history);
     settings.max_bytes = max_bytes(&file.history)?;
     settings.alerts = std::sync::Arc::new(file.alerts.settings()?);
+    settings.channels = ConfiguredChannel::all(&file.channel)?;
     if settings.retention.hourly_for < settings.retention.all_for {
         warnings.push(
             "history.hourly_for is shorter than history.all_for, so it has no effect".to_owned(),

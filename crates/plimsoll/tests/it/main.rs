@@ -3,6 +3,7 @@
 
 mod alerts;
 mod as_the_server;
+mod channels;
 mod coverage;
 mod demo;
 mod disk;

@@ -1,6 +1,7 @@
 //! The routes of the API, each in one file with its parameters and its specification.
 
 mod alerts;
+mod channels;
 mod cleanup;
 mod databases;
 mod disk;
@@ -45,6 +46,8 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(databases::databases))
         .routes(routes!(jobs::jobs))
         .routes(routes!(store::store))
+        .routes(routes!(channels::channels))
+        .routes(routes!(channels::test_channel))
         .routes(routes!(cleanup::stats))
         .routes(routes!(cleanup::history))
         .routes(routes!(openapi::openapi))
