@@ -49,9 +49,37 @@ pub fn text(time: Timestamp) -> impl fmt::Display {
     fmt::from_fn(move |f| write!(f, "{time:.3}"))
 }
 
+/// A length of time in the unit that suits it: no length but none is 0 of something.
+pub fn length(seconds: f64) -> String {
+    let (number, unit, digits) = match seconds {
+        ..10.0 => (seconds, "seconds", 1),
+        ..90.0 => (seconds, "seconds", 0),
+        ..5_400.0 => (seconds / 60.0, "minutes", 0),
+        ..172_800.0 => (seconds / 3_600.0, "hours", 1),
+        _ => (seconds / 86_400.0, "days", 1),
+    };
+    format!("{number:.digits$} {unit}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_of_time_is_told_in_the_unit_that_suits_it() {
+        for (seconds, expect) in [
+            (1.6, "1.6 seconds"),
+            (45.0, "45 seconds"),
+            (90.0, "2 minutes"),
+            (45.0 * 60.0, "45 minutes"),
+            (90.0 * 60.0, "1.5 hours"),
+            (45.5 * 3_600.0, "45.5 hours"),
+            (48.0 * 3_600.0, "2.0 days"),
+            (7.0 * 86_400.0, "7.0 days"),
+        ] {
+            assert_eq!(length(seconds), expect);
+        }
+    }
 
     #[test]
     fn times_have_three_digits() {

@@ -3,7 +3,8 @@
 //! as the program writes it, and then the questions of a page are asked.
 //!
 //! `cargo bench -p plimsoll-store --bench fleet` prints a line for each bar, and fails where one is
-//! missed. `PLIMSOLL_FLEET_HOURS=6` writes a quarter of the day.
+//! missed. `PLIMSOLL_FLEET_HOURS=6` writes a quarter of the day. With `PLIMSOLL_FLEET_CITUS=1` the thirty days are
+//! distributed over two workers before the day is written, where Citus is installed.
 
 #![expect(
     clippy::print_stdout,
@@ -28,6 +29,7 @@ use plimsoll_store::{
     DatabaseKey, DifferenceQuery, EventQuery, SampleQuery, SeriesQuery, Step, Store, TableName,
     open,
 };
+use throwaway_postgres::citus::Cluster;
 use throwaway_postgres::{Installation, Options, Server};
 
 const INSTANCES: u32 = 500;
@@ -44,30 +46,73 @@ struct Watched {
     random: Random,
 }
 
+/// What the store lies on.
+enum Place {
+    Alone(Server),
+    Spread(Cluster),
+}
+
+impl Place {
+    fn start() -> Option<Self> {
+        if std::env::var_os("PLIMSOLL_FLEET_CITUS").is_some() {
+            // as many shards as Citus makes by itself
+            let cluster = Cluster::start(&[("citus.shard_count", "32"), ("autovacuum", "on")])?;
+            cluster.make_database("fleet").unwrap();
+            return Some(Self::Spread(cluster));
+        }
+        let options = Options {
+            installation: Some(Installation::find(None).ok()?),
+            ..Default::default()
+        };
+        let server = Server::start(&options).unwrap();
+        server.sql("postgres", "create database fleet").unwrap();
+        Some(Self::Alone(server))
+    }
+
+    const fn server(&self) -> &Server {
+        match self {
+            Self::Alone(server) => server,
+            Self::Spread(cluster) => &cluster.coordinator,
+        }
+    }
+
+    /// Lets the extension come to a history that is there.
+    async fn distribute(&self, store: &dyn Store) {
+        let Self::Spread(cluster) = self else {
+            return;
+        };
+        cluster.join("fleet").unwrap();
+        let began = Instant::now();
+        let done = store.distribute(&|_| {}).await.unwrap();
+        println!(
+            "distributed over {} workers in {} steps in {:.0} s",
+            cluster.workers.len(),
+            done.len(),
+            began.elapsed().as_secs_f64()
+        );
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Ok(installation) = Installation::find(None) else {
-        println!("not measured: no PostgreSQL is installed");
+    let Some(place) = Place::start() else {
+        println!("not measured: no PostgreSQL is installed, or none with Citus");
         return ExitCode::FAILURE;
     };
-    let options = Options {
-        installation: Some(installation),
-        ..Default::default()
-    };
-    let server = Server::start(&options).unwrap();
-    server.sql("postgres", "create database fleet").unwrap();
+    let server = place.server();
     let store = open(&server.url("fleet")).unwrap();
     println!(
         "-- PostgreSQL {}, {INSTANCES} instances of {TABLES} tables, a sample each 15 minutes, 5 % changing",
         server.major()
     );
     let began = Instant::now();
-    let fleet = prefill(&store, &server).await;
+    let fleet = prefill(&store, server).await;
     println!(
         "{DAYS_BEFORE} days loaded in {:.0} s: {:.0} MB",
         began.elapsed().as_secs_f64(),
         megabytes(store.size_bytes().await.unwrap())
     );
+    place.distribute(&*store).await;
     write(&store, fleet).await;
     println!(
         "size: {:.0} MB",

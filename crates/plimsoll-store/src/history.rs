@@ -120,6 +120,26 @@ pub struct TableSeries {
     pub events: Vec<NamedEvent>,
 }
 
+/// What of a table lies in some place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The table.
+    pub table: TableName,
+    /// Whether its heap, with its toast table, does.
+    pub has_heap: bool,
+    /// Which of its indexes do.
+    pub indexes: Vec<String>,
+}
+
+/// The sum of what lies in some place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoredSeries {
+    /// Bytes at each sample, from the first at which any of it was measured.
+    pub points: Vec<plimsoll_core::forecast::Point>,
+    /// What happened to the tables whose heaps lie there, and to their indexes, oldest first.
+    pub events: Vec<NamedEvent>,
+}
+
 /// The series of one index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexSeries {

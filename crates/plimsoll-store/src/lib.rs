@@ -53,7 +53,8 @@ pub use crate::forecast::{
 };
 pub use crate::history::{
     Difference, DifferenceQuery, EventQuery, Growth, IndexSeries, NamedEvent, Point, SeriesQuery,
-    SetMember, SetSeries, State, TableName, TableNameError, TableSeries, TableState,
+    SetMember, SetSeries, State, Stored, StoredSeries, TableName, TableNameError, TableSeries,
+    TableState,
 };
 pub use crate::jobs::{CLOCK_SKEW, Claim, Held, JobState, Jobs};
 pub use crate::portable::row::Row;

@@ -1,6 +1,7 @@
 //! What can be asked of the history, worked out once for both stores over what a `Reader` reads.
 
 mod sets;
+mod stored;
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,6 +18,7 @@ use crate::series::{Interval, Sum, Tick, values_of};
 use crate::{Point, events as event_rows, former_names, unread as unread_rows};
 
 pub(crate) use sets::set_series;
+pub(crate) use stored::stored_series;
 
 /// How deep partitions are followed; PostgreSQL allows no cycles, a damaged store might.
 const MAX_LEVELS: usize = 64;

@@ -75,6 +75,8 @@ pub(crate) enum Which<'a> {
     Ids(&'a [RelationId]),
     /// The indexes of a table.
     IndexesOf(RelationId),
+    /// The indexes of some tables.
+    IndexesOfAny(&'a [RelationId]),
     /// Tables that have a parent, or had one.
     WithParent,
     /// Tables in this schema, now or before.

@@ -27,6 +27,9 @@ set local lock_timeout = '20s';
 set local statement_timeout = '5min';
 set local idle_in_transaction_session_timeout = '5min'";
 
+/// What is different for who looks.
+const LOOKING: &str = ";\nset local lock_timeout = '1s'";
+
 /// Settings that only some servers have.
 const OF_SOME: [(&str, &str); 2] = [
     ("restrict_nonsystem_relation_kind", "'foreign-table'"),
@@ -40,8 +43,10 @@ const ACKNOWLEDGED: &str = "synchronous_commit";
 /// What a transaction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Sees one state of the database, and changes nothing.
+    /// Sees one state of the database, and changes nothing. Who looks waits for no lock longer than a moment.
     Read,
+    /// As `Read`, for what is written next: it waits as a writer does.
+    Load,
     Write,
 }
 
@@ -77,6 +82,18 @@ pub(crate) async fn open(url: &DatabaseUrl) -> Result<Session, OpenError> {
     }
 }
 
+/// Whether a server answers who connects, within a time; one that says no does. Nothing is asked: a pooler answers by
+/// itself.
+pub(crate) async fn answers(url: &DatabaseUrl, within: Duration) -> bool {
+    let connecting = url.connect(APPLICATION_NAME, within);
+    match tokio::time::timeout(within, connecting).await {
+        // the connection ends with its client
+        Ok(Ok(_)) => true,
+        Ok(Err(error)) => !matches!(error, ConnectError::TimedOut { .. }),
+        Err(_) => false,
+    }
+}
+
 impl Session {
     pub(crate) const fn client(&self) -> &Client {
         &self.connected.client
@@ -86,10 +103,11 @@ impl Session {
     /// nothing that follows runs.
     pub(crate) fn begin(&self, mode: Mode) -> String {
         let kind = match mode {
-            Mode::Read => "isolation level repeatable read, read only",
+            Mode::Read | Mode::Load => "isolation level repeatable read, read only",
             Mode::Write => "isolation level read committed",
         };
-        format!("begin {kind};\n{}", self.pinned)
+        let locks = if mode == Mode::Read { LOOKING } else { "" };
+        format!("begin {kind};\n{}{locks}", self.pinned)
     }
 
     /// Finds out which of the settings that only some servers have this one has.

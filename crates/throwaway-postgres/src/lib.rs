@@ -17,6 +17,7 @@
 //! Tests that touch a server use [`on_every_major!`] and [`test::shared`].
 
 mod account;
+pub mod citus;
 mod error;
 mod installation;
 mod pooler;

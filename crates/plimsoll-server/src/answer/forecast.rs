@@ -12,7 +12,7 @@ use super::schema;
 use super::shapes::{
     self, BacktestAnswer, BandAnswer, FullOnAnswer, InsufficientAnswer, PassageAnswer, ShapeAnswer,
 };
-use crate::forecasting::{Forecast, Kind, Reconciled, round};
+use crate::forecasting::{Forecast, Kind, Reconciled, RoomSource, round};
 
 /// A forecast. With `insufficient_data`, whatever needs one is empty or null: unknown, not "never".
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -50,6 +50,10 @@ pub struct ForecastAnswer {
     pub full_on: Option<FullOnAnswer>,
     /// Why `full_on` is null.
     pub unknown: Option<String>,
+    /// Where the question names the limit and the size has reached it already: since which sample, as far as the
+    /// samples go back.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
+    pub over_since: Option<Timestamp>,
     /// When each limit is reached: that of `capacity`, where it is known.
     pub limits: Vec<PassageAnswer>,
     /// What statistics see in the series: the shapes of the last 60 days.
@@ -116,7 +120,12 @@ pub fn drawn(forecast: Forecast) -> Drawn {
         (None, Some(insufficient)) => Some(insufficient.reason.clone()),
         (None, None) => room.unknown.clone(),
     };
+    // what was free on a volume is known of the present only
+    let limit = room
+        .limit_bytes
+        .filter(|_| room.source == Some(RoomSource::Asked));
     let answer = ForecastAnswer {
+        over_since: limit.and_then(|limit| over_since(&points, limit)),
         of: word(subject.kind),
         instance: subject.instance,
         database: subject.database,
@@ -149,6 +158,16 @@ pub fn drawn(forecast: Forecast) -> Drawn {
         points,
         path,
     }
+}
+
+/// Since when a size has been at a limit, or above it.
+fn over_since(points: &[Point], limit_bytes: u64) -> Option<Timestamp> {
+    let below = points.iter().filter(|point| point.bytes < limit_bytes);
+    let below = below.map(|point| point.at).max();
+    let times = points.iter().map(|point| point.at);
+    times
+        .filter(|at| below.is_none_or(|below| *at > below))
+        .min()
 }
 
 impl From<Reconciled> for ReconciledAnswer {
@@ -208,5 +227,33 @@ mod tests {
         assert_eq!(limited.limits[0].point, Some(10.0));
         let mid = limited.full_on.unwrap().mid.unwrap();
         assert_eq!(mid.as_second(), 39 * 86_400);
+        assert_eq!(limited.over_since, None);
+    }
+
+    #[test]
+    fn a_limit_that_is_reached_already_is_told_with_since_when() {
+        let sizes = [10, 30, 20, 31, 30, 40];
+        let points = |sizes: &[u64]| -> Vec<Point> {
+            let days = (0_i64..).zip(sizes);
+            let point = |(day, bytes): (i64, &u64)| Point {
+                at: Timestamp::from_second(day * 86_400).unwrap(),
+                bytes: *bytes,
+            };
+            days.map(point).collect()
+        };
+        for (limit, day) in [
+            (41, None),
+            (40, Some(5)),
+            (30, Some(3)),
+            (20, Some(1)),
+            (5, Some(0)),
+        ] {
+            let query = ForecastQuery {
+                capacity_bytes: Some(limit),
+                ..ForecastQuery::default()
+            };
+            let since = told(points(&sizes), &query).over_since;
+            assert_eq!(since.map(|at| at.as_second() / 86_400), day, "{limit}");
+        }
     }
 }

@@ -167,27 +167,19 @@ pub(super) fn all_of<'a>(series: impl Iterator<Item = &'a Series>) -> Series {
         events.extend(one.events.iter().cloned());
     }
     Series {
-        points: together(&parts, Before::AsFirst),
+        points: together(&parts),
         events,
     }
 }
 
-/// What a part counts as before its first point.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Before {
-    /// It was not there yet.
-    Nothing,
-    /// It was there and nobody looked: that it is watched now is no growth.
-    AsFirst,
-}
-
-/// The sum of several series, at each moment of any of them.
-pub(super) fn together(parts: &[Vec<Point>], before: Before) -> Vec<Point> {
+/// The sum of several series, at each moment of any of them. Before its first point a part was as it is there, and
+/// nobody looked: that it is watched now is no growth.
+fn together(parts: &[Vec<Point>]) -> Vec<Point> {
     let mut changes: Vec<(Timestamp, i128)> = Vec::new();
     let mut sum = 0_i128;
     for points in parts {
         let mut last = 0_i128;
-        if let (Before::AsFirst, Some(first)) = (before, points.first()) {
+        if let Some(first) = points.first() {
             last = i128::from(first.bytes);
             sum += last;
         }
@@ -302,14 +294,10 @@ mod tests {
             points(&[(10, 5), (20, 4), (30, 9)]),
         ];
         assert_eq!(
-            together(&parts, Before::Nothing),
-            points(&[(0, 10), (10, 15), (20, 16), (30, 21)])
-        );
-        assert_eq!(
-            together(&parts, Before::AsFirst),
+            together(&parts),
             points(&[(0, 15), (10, 15), (20, 16), (30, 21)])
         );
-        assert_eq!(together(&[], Before::Nothing), Vec::new());
+        assert_eq!(together(&[]), Vec::new());
     }
 
     #[test]

@@ -7,12 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use plimsoll_core::Oid;
 use plimsoll_core::forecast::Point;
 use plimsoll_core::snapshot::{Snapshot, Table, TableKind};
-use plimsoll_store::{DatabaseKey, IndexSeries, Store, StoreError, TableName};
+use plimsoll_store::{DatabaseKey, Store, StoreError, Stored, TableName};
 
 use super::ForecastOf;
-use super::reads::{
-    Before, Series, database_events, hourly, is_of_all, no_growth, sizes, together,
-};
+use super::reads::{Series, database_events, hourly, is_of_all, no_growth};
 
 const PG_DEFAULT: Oid = 1663;
 
@@ -139,44 +137,31 @@ async fn within(
     tables: &[&Table],
     oids: &[Oid],
 ) -> Result<Series, StoreError> {
-    let mut parts: Vec<Vec<Point>> = Vec::new();
+    let stored: Vec<Stored> = tables
+        .iter()
+        .filter_map(|table| part(table, oids))
+        .collect();
+    let series = store.stored_series(of, &stored, &hourly()).await?;
     // that another tool measured before is so for each part
     let mut events = database_events(store, of).await?;
     events.retain(is_of_all);
-    for table in tables {
-        let has_heap = oids.contains(&table.heap.tablespace);
-        let indexes = || {
-            let all = table.indexes.iter();
-            all.filter(|index| oids.contains(&index.storage.tablespace))
-        };
-        if !has_heap && indexes().next().is_none() {
-            continue;
-        }
-        let name = TableName::new(&*table.schema_name, &*table.table_name);
-        let Some(series) = store.table_series(of, &name, &hourly()).await? else {
-            continue;
-        };
-        if has_heap {
-            let alone = |point: &plimsoll_store::Point| {
-                Some(Point {
-                    at: point.sampled_at,
-                    bytes: point.sizes.heap_bytes? + point.sizes.all_toast_bytes(),
-                })
-            };
-            parts.push(series.points.iter().filter_map(alone).collect());
-            events.extend(series.events);
-        }
-        for index in indexes() {
-            let is_it =
-                |known: &&IndexSeries| *known.index_name == *index.index_name && !known.is_gone;
-            let known = series.indexes.iter().find(is_it);
-            parts.extend(known.map(|known| sizes(&known.points)));
-        }
-    }
+    events.extend(series.events);
     Ok(Series {
-        points: together(&parts, Before::Nothing),
+        points: series.points,
         events: no_growth(events),
     })
+}
+
+/// What of a table lies in these tablespaces, if anything.
+fn part(table: &Table, oids: &[Oid]) -> Option<Stored> {
+    let indexes = table.indexes.iter();
+    let indexes = indexes.filter(|index| oids.contains(&index.storage.tablespace));
+    let stored = Stored {
+        table: TableName::new(&*table.schema_name, &*table.table_name),
+        has_heap: oids.contains(&table.heap.tablespace),
+        indexes: indexes.map(|index| index.index_name.to_string()).collect(),
+    };
+    (stored.has_heap || !stored.indexes.is_empty()).then_some(stored)
 }
 
 /// What the others leave of the whole, at each of its moments.

@@ -107,6 +107,11 @@ impl Wrong {
                 .is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
     }
 
+    /// Whether Citus lost a node in the middle of what it was asked.
+    pub(super) fn is_lost_node(&self) -> bool {
+        matches!(self, Self::Statement(error) if has_lost_a_node(error))
+    }
+
     /// Whether nobody knows what became of a commit.
     pub(super) const fn is_in_doubt(&self) -> bool {
         matches!(self, Self::InDoubt(_))
@@ -169,6 +174,22 @@ impl Wrong {
     }
 }
 
+/// Whether Citus says that it lost a node: with the code of an internal error, and the words of libpq, or its own for a
+/// commit that was not answered.
+fn has_lost_a_node(error: &tokio_postgres::Error) -> bool {
+    const SAYS: [&str; 4] = [
+        "server closed the connection unexpectedly",
+        "connection not open",
+        "could not receive data from server",
+        "could not commit transaction for shard",
+    ];
+    let Some(said) = error.as_db_error() else {
+        return false;
+    };
+    *said.code() == SqlState::INTERNAL_ERROR
+        && SAYS.iter().any(|words| said.message().contains(words))
+}
+
 fn explain(error: &tokio_postgres::Error, store: String) -> StoreError {
     if allows_no_transactions(error) {
         return StoreError::Denied {
@@ -195,6 +216,12 @@ fn explain(error: &tokio_postgres::Error, store: String) -> StoreError {
     let reason = error
         .as_db_error()
         .map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    if has_lost_a_node(error) {
+        return StoreError::Unreachable {
+            store,
+            reason: format!("it lost one of its nodes ({reason})"),
+        };
+    }
     match code.code() {
         "53100" | "53200" => StoreError::Full { store, reason },
         "25006" => StoreError::ReadOnly { store, reason },

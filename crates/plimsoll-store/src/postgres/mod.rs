@@ -18,9 +18,23 @@ macro_rules! begin {
     }};
 }
 
-/// Runs one transaction: reads, or writes and commits. Once more, where the server was lost before it was
-/// committed; not where `once` is said, because something of it is out already.
+/// Runs one transaction: reads, while the server is not silent, or writes and commits. Once more, where the server
+/// was lost before it was committed; not where `once` is said, because something of it is out already.
 macro_rules! transaction {
+    ($store:expr, read, |$work:ident| $body:expr) => {{
+        let store = $store;
+        let reading = async {
+            let mut again = true;
+            loop {
+                match transaction!(@one store, read, |$work| $body) {
+                    Err(wrong) if wrong.is_lost() && again => again = false,
+                    result => break result,
+                }
+            }
+        };
+        let result = store.probe.unless_silent(&store.pool, reading).await;
+        result.map_err(|wrong: Wrong| wrong.on(&store.name))
+    }};
     ($store:expr, $kind:ident, |$work:ident| $body:expr) => {{
         let store = $store;
         let mut again = true;
@@ -58,6 +72,7 @@ mod migrate;
 mod param;
 mod partition;
 mod pool;
+mod probe;
 mod read;
 mod reader;
 mod recognise;
@@ -84,10 +99,11 @@ use self::append::Written;
 use self::error::Wrong;
 use self::partition::Partitions;
 use self::pool::Pool;
+use self::probe::Probe;
 use crate::footprint::{Footprint, Shrink};
 use crate::history::{
     Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
-    TableName, TableSeries,
+    Stored, StoredSeries, TableName, TableSeries,
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
@@ -102,6 +118,7 @@ const RECORD_ATTEMPTS: u32 = 8;
 #[derive(Debug)]
 pub(crate) struct PostgresStore {
     pool: Pool,
+    probe: Probe,
     partitions: Partitions,
     /// The server and database, without the password.
     name: String,
@@ -127,9 +144,10 @@ impl PostgresStore {
             .parse()
             .map_err(|error: plimsoll_connect::UrlError| StoreError::Url(error.to_string()))?;
         let name = url.to_string();
-        let pool = pool::pool(url).map_err(|error| StoreError::Url(error.to_string()))?;
+        let pool = pool::pool(url.clone()).map_err(|error| StoreError::Url(error.to_string()))?;
         Ok(Self {
             pool,
+            probe: Probe::of(url),
             partitions: Partitions::default(),
             name,
         })
@@ -142,7 +160,7 @@ impl PostgresStore {
         in_doubt: bool,
     ) -> Result<Option<Recorded>, Wrong> {
         let mut connection;
-        let work = begin!(&self.pool, connection, read);
+        let work = begin!(&self.pool, connection, load);
         if in_doubt && let Some(header) = append::kept(&work, row).await? {
             return Ok(Some(Recorded::New(header)));
         }
@@ -262,6 +280,17 @@ impl Series for PostgresStore {
     ) -> Result<Vec<Point>, StoreError> {
         query!(self, of, Vec::new(), |reader, keys| {
             queries::schema_series(reader, keys, schema_name, query)
+        })
+    }
+
+    async fn stored_series(
+        &self,
+        of: &DatabaseKey,
+        stored: &[Stored],
+        query: &SeriesQuery,
+    ) -> Result<StoredSeries, StoreError> {
+        query!(self, of, StoredSeries::default(), |reader, keys| {
+            queries::stored_series(reader, keys, stored, query)
         })
     }
 

@@ -1,6 +1,6 @@
 //! A few connections to the store's server.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult, Timeouts};
@@ -27,6 +27,15 @@ pub(super) type Pool = managed::Pool<Connections>;
 #[derive(Debug)]
 pub(super) struct Connections {
     url: DatabaseUrl,
+    /// How often the server turned out to be silent: connections from before that are replaced.
+    silences: AtomicU32,
+}
+
+impl Connections {
+    /// Lets none of the connections that are open be used again.
+    pub(super) fn give_up(&self) {
+        self.silences.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// A connection.
@@ -37,6 +46,8 @@ pub(super) struct Connection {
     session: Session,
     /// Whether the server left a question of ours without an answer.
     is_silent: AtomicBool,
+    /// After how many of the server's silences it was opened.
+    opened_after: u32,
 }
 
 impl Drop for Connection {
@@ -51,6 +62,7 @@ impl managed::Manager for Connections {
 
     async fn create(&self) -> Result<Connection, Wrong> {
         let mut connection = Connection {
+            opened_after: self.silences.load(Ordering::Relaxed),
             store: self.url.to_string(),
             session: session::open(&self.url).await?,
             is_silent: AtomicBool::new(false),
@@ -68,7 +80,10 @@ impl managed::Manager for Connections {
         connection: &mut Connection,
         metrics: &Metrics,
     ) -> RecycleResult<Wrong> {
-        if connection.session.client().is_closed() || *connection.is_silent.get_mut() {
+        if connection.session.client().is_closed()
+            || *connection.is_silent.get_mut()
+            || connection.opened_after != self.silences.load(Ordering::Relaxed)
+        {
             return Err(RecycleError::message("closed by the server"));
         }
         if metrics.last_used() < IDLE {
@@ -86,7 +101,11 @@ impl managed::Manager for Connections {
 }
 
 pub(super) fn pool(url: DatabaseUrl) -> Result<Pool, managed::BuildError> {
-    Pool::builder(Connections { url })
+    let connections = Connections {
+        url,
+        silences: AtomicU32::new(0),
+    };
+    Pool::builder(connections)
         .max_size(MAX_CONNECTIONS)
         .runtime(deadpool::Runtime::Tokio1)
         .timeouts(Timeouts {
@@ -108,6 +127,11 @@ impl Connection {
     /// Begins a transaction that sees one state of the store and changes nothing.
     pub(super) async fn read(&mut self) -> Result<Work<'_>, Wrong> {
         self.begin(Mode::Read).await
+    }
+
+    /// As [`Self::read`], for what is written next.
+    pub(super) async fn load(&mut self) -> Result<Work<'_>, Wrong> {
+        self.begin(Mode::Load).await
     }
 
     /// As [`Self::read`], for what passes over a whole history: it takes as long as its reader takes.

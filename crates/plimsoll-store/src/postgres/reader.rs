@@ -116,6 +116,14 @@ impl Reader for Work<'_> {
                 )
                 .await?
             }
+            Which::IndexesOfAny([]) => Vec::new(),
+            Which::IndexesOfAny(owners) => {
+                self.query(
+                    include_str!("reader/relations_indexes_of_any.sql"),
+                    &[instance_id, database_id, &owners],
+                )
+                .await?
+            }
             Which::WithParent => {
                 self.query(
                     include_str!("reader/relations_with_parent.sql"),

@@ -122,7 +122,9 @@ impl<'a> Work<'a> {
         match self.in_time(self.client.batch_execute("commit")).await {
             Err(wrong)
                 if self.mode == Mode::Write
-                    && (wrong.is_lost() || matches!(wrong, Wrong::Silent(_))) =>
+                    && (wrong.is_lost()
+                        || wrong.is_lost_node()
+                        || matches!(wrong, Wrong::Silent(_))) =>
             {
                 Err(Wrong::InDoubt(Box::new(wrong)))
             }

@@ -89,7 +89,7 @@ pub(crate) async fn set_series<R: Reader>(
 
 /// What happened to some tables and to their indexes, with the indexes it happened to. A set may have thousands of
 /// tables, and few events: those are read first.
-async fn events_of<R: Reader>(
+pub(super) async fn events_of<R: Reader>(
     reader: &R,
     of: Keys,
     ids: &[RelationId],

@@ -40,7 +40,7 @@ use self::rows::{SqliteTransaction, wait};
 use crate::footprint::{Footprint, Shrink};
 use crate::history::{
     Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
-    TableName, TableSeries,
+    Stored, StoredSeries, TableName, TableSeries,
 };
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
@@ -269,6 +269,18 @@ impl Series for SqliteStore {
         let (schema_name, query) = (schema_name.to_owned(), query.clone());
         query!(self, of, Vec::new(), |reader, keys| {
             queries::schema_series(reader, keys, &schema_name, &query)
+        })
+    }
+
+    async fn stored_series(
+        &self,
+        of: &DatabaseKey,
+        stored: &[Stored],
+        query: &SeriesQuery,
+    ) -> Result<StoredSeries, StoreError> {
+        let (stored, query) = (stored.to_vec(), query.clone());
+        query!(self, of, StoredSeries::default(), |reader, keys| {
+            queries::stored_series(reader, keys, &stored, &query)
         })
     }
 

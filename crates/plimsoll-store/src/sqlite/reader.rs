@@ -249,6 +249,10 @@ impl SqliteReader<'_> {
                 ("and relation_id in (select value from json_each(?3))", vec![&list])
             }
             Which::IndexesOf(owner) => ("and owner_id = ?3", vec![owner]),
+            Which::IndexesOfAny(owners) => {
+                list = serde_json::to_string(owners).unwrap_or_default();
+                ("and owner_id in (select value from json_each(?3))", vec![&list])
+            }
             Which::WithParent => (
                 "and (relation_id in (
                          select relation_id from relations where instance_id = ?1 and database_id = ?2

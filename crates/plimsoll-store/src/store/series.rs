@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::history::{
     Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
-    TableName, TableSeries,
+    Stored, StoredSeries, TableName, TableSeries,
 };
 use crate::{DatabaseKey, SeriesBatch, StoreError};
 
@@ -39,6 +39,14 @@ pub trait Series: Send + Sync {
         schema_name: &str,
         query: &SeriesQuery,
     ) -> Result<Vec<Point>, StoreError>;
+
+    /// The sum over what is stored in some place: heaps and single indexes.
+    async fn stored_series(
+        &self,
+        of: &DatabaseKey,
+        stored: &[Stored],
+        query: &SeriesQuery,
+    ) -> Result<StoredSeries, StoreError>;
 
     /// The sum over all relations of a database; `total_bytes` of the samples has what belongs to no
     /// relation too.

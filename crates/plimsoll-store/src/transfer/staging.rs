@@ -5,6 +5,7 @@ mod out;
 mod owners;
 
 use std::collections::{BTreeMap, HashMap};
+use std::os::unix::fs::PermissionsExt as _;
 
 use plimsoll_core::change::RelationKind;
 use plimsoll_core::sample::SampleKind;
@@ -66,7 +67,11 @@ struct Relation {
 
 impl Staging {
     pub(super) fn new(kind: Kind) -> Result<Self, TransferError> {
-        let folder = tempfile::tempdir()?;
+        // others of this machine have no business with the names and sizes in it
+        let folder = tempfile::Builder::new()
+            .prefix("plimsoll-import-")
+            .permissions(std::fs::Permissions::from_mode(0o700))
+            .tempdir()?;
         let sorted = Connection::open(folder.path().join("sizes.db"))?;
         // it is gone after a crash anyway; one transaction as long as it lives
         sorted.execute_batch(
@@ -463,6 +468,19 @@ impl Relation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_sorted_is_its_owners_only() {
+        let staging = Staging::new(Kind::Tables).unwrap();
+        let mode = staging
+            ._folder
+            .path()
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o700);
+    }
 
     #[test]
     fn keys_are_those_of_the_newest_server() {

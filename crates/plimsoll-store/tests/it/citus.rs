@@ -7,103 +7,49 @@ use std::sync::Mutex;
 use jiff::SignedDuration;
 use plimsoll_core::thinning::Retention;
 use serde_json::Value;
-use throwaway_postgres::{Server, test};
+use throwaway_postgres::Server;
+use throwaway_postgres::citus::{self, Cluster};
 
 use crate::fleet::use_everything;
 use crate::fresh::Fresh;
 use crate::statements::plans;
 use crate::world::{World, at};
 
-/// A server with Citus, or `None` where it is not installed.
-fn node(settings: &[(&str, &str)]) -> Option<Server> {
-    for major in 13..=18 {
-        let Some(installation) = test::installed(major) else {
-            continue;
-        };
-        let mut options = test::options(&installation)
-            .setting("shared_preload_libraries", "citus")
-            .setting("citus.shard_count", "4")
-            .setting("citus.node_connection_timeout", "2000")
-            .setting("max_prepared_transactions", "50");
-        for (name, value) in settings {
-            options = options.setting(name, value);
-        }
-        if let Ok(server) = Server::start(&options) {
-            let folder = folder(&server);
-            for sql in [
-                &format!("alter system set citus.local_hostname = '{folder}'"),
-                "select pg_reload_conf()",
-                "create database history",
-            ] {
-                server.sql("postgres", sql).unwrap();
-            }
-            return Some(server);
-        }
-    }
-    None
+/// A cluster with an empty database `history` on each node; `None` where Citus is not installed.
+fn start(settings: &[(&str, &str)]) -> Option<&'static Cluster> {
+    let cluster = Box::leak(Box::new(Cluster::start(settings)?));
+    cluster.make_database("history").unwrap();
+    Some(cluster)
 }
 
-/// Where its socket is: by this the nodes reach each other.
-fn folder(server: &Server) -> String {
-    let rows = server
-        .sql("postgres", "show unix_socket_directories")
-        .unwrap();
-    rows.last().unwrap()[0].clone().unwrap()
+/// As [`start`], with a store that is distributed.
+pub(crate) async fn distributed(settings: &[(&str, &str)]) -> Option<(&'static Cluster, Fresh)> {
+    let cluster = start(settings)?;
+    cluster.join("history").unwrap();
+    let fresh = Fresh::in_database(&cluster.coordinator, "history").await;
+    fresh.store.distribute(&|_| {}).await.unwrap();
+    Some((cluster, fresh))
 }
 
-struct Cluster {
-    coordinator: &'static Server,
-    workers: [Server; 2],
+/// One value that the coordinator answers.
+fn sql(cluster: &Cluster, sql: &str) -> String {
+    let rows = cluster.coordinator.sql("history", sql).unwrap();
+    let last = rows.into_iter().rfind(|row| !row.is_empty());
+    last.unwrap()[0].clone().unwrap_or_default()
 }
 
-impl Cluster {
-    fn start() -> Option<Self> {
-        let coordinator: &'static Server = Box::leak(Box::new(node(&[])?));
-        let workers = [node(&[])?, node(&[])?];
-        for worker in &workers {
-            worker.sql("history", "create extension citus").unwrap();
-        }
-        Some(Self {
-            coordinator,
-            workers,
-        })
-    }
-
-    /// Makes the extension known to the coordinator, and the workers with it.
-    fn join(&self) {
-        let mut statements = vec![
-            "create extension citus".to_owned(),
-            format!(
-                "select citus_set_coordinator_host('{}', {})",
-                folder(self.coordinator),
-                self.coordinator.port()
-            ),
-        ];
-        statements.extend(self.workers.iter().map(|worker| {
-            let (folder, port) = (folder(worker), worker.port());
-            format!("select citus_add_node('{folder}', {port})")
-        }));
-        for sql in statements {
-            self.coordinator.sql("history", &sql).unwrap();
-        }
-    }
-
-    fn sql(&self, sql: &str) -> String {
-        let rows = self.coordinator.sql("history", sql).unwrap();
-        let last = rows.into_iter().rfind(|row| !row.is_empty());
-        last.unwrap()[0].clone().unwrap_or_default()
-    }
-
-    /// Which worker has what is kept of an instance.
-    fn home(&self, instance: &str) -> usize {
-        let name = self.sql(&format!(
+/// Which worker has what is kept of an instance.
+fn home(cluster: &Cluster, instance: &str) -> usize {
+    let name = sql(
+        cluster,
+        &format!(
             "select n.nodename from pg_dist_node as n join pg_dist_placement as p using (groupid)
              where p.shardid = get_shard_id_for_distribution_column('plimsoll.samples',
                  (select instance_id from plimsoll.instances where name = '{instance}'))"
-        ));
-        let is_it = |worker: &Server| folder(worker) == name;
-        self.workers.iter().position(is_it).unwrap()
-    }
+        ),
+    );
+    let is_it = |worker: &Server| worker.folder().display().to_string() == name;
+    cluster.workers.iter().position(is_it).unwrap()
 }
 
 /// So many that each worker has some.
@@ -126,12 +72,9 @@ async fn keep(fresh: &Fresh, world: &mut World, hour: i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_node_costs_only_its_own_instances() {
-    let Some(cluster) = Cluster::start() else {
+    let Some((cluster, fresh)) = distributed(&[]).await else {
         return;
     };
-    cluster.join();
-    let fresh = Fresh::in_database(cluster.coordinator, "history").await;
-    fresh.store.distribute(&|_| {}).await.unwrap();
     let mut worlds: Vec<World> = (0..INSTANCES)
         .map(|n| world(&format!("instance {n}")))
         .collect();
@@ -144,7 +87,7 @@ async fn a_dead_node_costs_only_its_own_instances() {
     assert!(whole.size_bytes.unwrap() > 100_000, "{whole:?}");
     let homes: Vec<usize> = worlds
         .iter()
-        .map(|world| cluster.home(&world.instance))
+        .map(|world| home(cluster, &world.instance))
         .collect();
     assert!(homes.contains(&0) && homes.contains(&1), "{homes:?}");
 
@@ -224,10 +167,10 @@ async fn a_dead_node_costs_only_its_own_instances() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_extension_that_comes_late_distributes_when_it_is_told_to() {
-    let Some(cluster) = Cluster::start() else {
+    let Some(cluster) = start(&[]) else {
         return;
     };
-    let fresh = Fresh::in_database(cluster.coordinator, "history").await;
+    let fresh = Fresh::in_database(&cluster.coordinator, "history").await;
     use_everything(&fresh).await;
     let mut world = world("another");
     keep(&fresh, &mut world, 0).await;
@@ -238,20 +181,21 @@ async fn an_extension_that_comes_late_distributes_when_it_is_told_to() {
         "nobody can"
     );
 
-    cluster.join();
+    cluster.join("history").unwrap();
     let known =
         "select count(*) from pg_dist_partition as p join pg_class as c on c.oid = p.logicalrelid
         where not c.relispartition";
     // neither a sample nor what migrates on its way distributes anything
     keep(&fresh, &mut world, 1).await;
     assert!(fresh.store.migrate().await.unwrap().is_empty());
-    assert_eq!(cluster.sql(known), "0");
+    assert_eq!(sql(cluster, known), "0");
 
     // half of it is there already, as after an end in the middle
     for table in ["databases", "samples"] {
-        cluster.sql(&format!(
-            "select create_distributed_table('plimsoll.{table}', 'instance_id')"
-        ));
+        sql(
+            cluster,
+            &format!("select create_distributed_table('plimsoll.{table}', 'instance_id')"),
+        );
     }
     let before = fresh.all(&world).await;
     let done = fresh.store.distribute(&progress).await.unwrap();
@@ -261,19 +205,39 @@ async fn an_extension_that_comes_late_distributes_when_it_is_told_to() {
         done.iter().any(|what| what.contains("table_values")),
         "{done:?}"
     );
-    assert_eq!(cluster.sql(known), "13");
+    assert_eq!(sql(cluster, known), "13");
     assert_eq!(fresh.all(&world).await, before);
     let copies = "select coalesce(sum(pg_relation_size(c.oid)), 0) from pg_class as c
         join pg_namespace as n on n.oid = c.relnamespace
         where n.nspname = 'plimsoll' and c.relkind = 'r'
             and c.oid in (select logicalrelid from pg_dist_partition)";
-    assert_eq!(cluster.sql(copies), "0", "their space was given back");
+    assert_eq!(sql(cluster, copies), "0", "their space was given back");
     assert!(
         fresh.store.distribute(&|_| {}).await.unwrap().is_empty(),
         "all is done"
     );
     keep(&fresh, &mut world, 2).await;
-    use_everything(&Fresh::in_database(cluster.coordinator, "history").await).await;
+    use_everything(&Fresh::in_database(&cluster.coordinator, "history").await).await;
+}
+
+/// Runs suites of the contract on a cluster.
+macro_rules! on_a_cluster {
+    ($($name:ident: $($suite:ident),+);+ $(;)?) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            let Some((cluster, _fresh)) = distributed(&[("citus.shard_count", "2")]).await else {
+                return;
+            };
+            $(crate::$suite::on_cluster(&cluster.coordinator, "history").await;)+
+        }
+    )+};
+}
+
+on_a_cluster! {
+    what_a_store_promises_of_samples_holds_on_a_cluster: contract;
+    what_a_store_promises_of_series_and_state_holds_on_a_cluster:
+        contract_series, contract_forecast, contract_jobs, contract_disk;
+    what_a_store_promises_of_its_size_holds_on_a_cluster: contract_footprint;
 }
 
 /// The number of tasks that a plan makes on shards; `None` where it asks none.
@@ -299,7 +263,7 @@ async fn one_shard_answers_whatever_is_asked_of_one_instance() {
         ("auto_explain.log_min_duration", "0"),
         ("auto_explain.log_format", "json"),
     ];
-    let Some(server) = node(&settings) else {
+    let Some(server) = citus::node(&settings) else {
         return;
     };
     let server: &'static Server = Box::leak(Box::new(server));

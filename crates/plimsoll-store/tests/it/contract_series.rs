@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use plimsoll_core::change::EventKind;
 use plimsoll_core::size::Size;
 use plimsoll_core::snapshot::TableKind;
-use plimsoll_store::{DifferenceQuery, EventQuery, SeriesQuery, State, Step, TableName};
+use plimsoll_store::{DifferenceQuery, EventQuery, SeriesQuery, State, Step, Stored, TableName};
 
 use crate::fresh::Fresh;
 use crate::world::{World, at, locked};
@@ -76,6 +76,57 @@ contract! {
         let events = fresh.store.events(&world.key(), &of_table).await.unwrap();
         assert_eq!(events.iter().map(|e| e.event.kind).collect::<Vec<_>>(),
             [EventKind::Drop, EventKind::Rewrite]);
+    }
+
+    async fn what_lies_in_one_place_is_the_sum_of_its_heaps_and_indexes(fresh: &Fresh) {
+        let mut world = World::new("main", "app");
+        let hour = |n: i64| at("2026-01-01T00:00:00Z") + SignedDuration::from_hours(n);
+        for (oid, name) in [(1000, "heap_alone"), (1010, "both"), (1020, "index_alone"), (1030, "elsewhere")] {
+            world.add(oid, "public", name, u64::from(oid) * 8192);
+        }
+        let stored: Vec<Stored> = [
+            ("heap_alone", true, ""), ("both", true, "both_pkey"), ("index_alone", false, "index_alone_pkey"),
+            ("made_later", true, "made_later_pkey"), ("nobody", true, "nobody_pkey"),
+        ].map(|(name, has_heap, index)| Stored {
+            table: TableName::new("public", name),
+            has_heap,
+            indexes: vec![index.to_owned()],
+        }).to_vec();
+        let mut expected = Vec::new();
+        for n in 0..4_u32 {
+            match n {
+                1 => world.table(1010).heap.size = Size::measured(16384),
+                2 => {
+                    world.table(1020).indexes[0].storage.size = Size::measured(32768);
+                    world.add(1040, "public", "made_later", 81920);
+                    world.table(1000).heap.filenode = 7;
+                    world.table(1000).heap.size = Size::measured(8192);
+                }
+                3 => world.table(1000).heap.size = locked(),
+                _ => {}
+            }
+            fresh.keep(&world, hour(i64::from(n))).await;
+            let toast = 8192;
+            let bytes = match n {
+                0 => 1000 * 8192 + toast + 1010 * 8192 + toast + 16384 + 16384,
+                1 => 1000 * 8192 + toast + 16384 + toast + 16384 + 16384,
+                // what cannot be read stays as it was
+                _ => 8192 + toast + 16384 + toast + 16384 + 32768 + 81920 + toast + 16384,
+            };
+            expected.push((hour(i64::from(n)), bytes));
+        }
+        let all = SeriesQuery::default();
+        let series = fresh.store.stored_series(&world.key(), &stored, &all).await.unwrap();
+        let points: Vec<_> = series.points.iter().map(|point| (point.at, point.bytes)).collect();
+        assert_eq!(points, expected);
+        let kinds: Vec<_> = series.events.iter().map(|event| event.event.kind).collect();
+        assert!(kinds.contains(&EventKind::Rewrite), "{kinds:?}");
+        let some = SeriesQuery { since: Some(hour(2)), ..all.clone() };
+        let series = fresh.store.stored_series(&world.key(), &stored, &some).await.unwrap();
+        assert_eq!(series.points.len(), 2);
+        assert_eq!(series.points[0].bytes, expected[2].1);
+        let of_nobody = fresh.store.stored_series(&World::new("main", "none").key(), &stored, &all).await.unwrap();
+        assert!(of_nobody.points.is_empty() && of_nobody.events.is_empty());
     }
 
     async fn what_could_not_be_read_marks_a_schema_only_while_it_is_there(fresh: &Fresh) {

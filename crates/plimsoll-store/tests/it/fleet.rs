@@ -10,7 +10,7 @@ use plimsoll_core::thinning::Retention;
 use plimsoll_store::transfer::ndjson;
 use plimsoll_store::{
     DifferenceQuery, EventQuery, PartQuery, Recording, SampleQuery, SeriesQuery, Step, Store,
-    TableName,
+    Stored, TableName,
 };
 use throwaway_postgres::{Server, on_every_major, test};
 
@@ -232,6 +232,12 @@ pub(crate) async fn read_everything(store: &dyn Store) {
         .await
         .unwrap()
         .unwrap();
+    let stored = Stored {
+        table: orders.clone(),
+        has_heap: true,
+        indexes: vec!["orders_pkey".to_owned()],
+    };
+    store.stored_series(&of, &[stored], &all).await.unwrap();
     let parent = TableName::new("public", "parent");
     store.set_series(&of, &parent, &all).await.unwrap().unwrap();
     store.schema_series(&of, "public", &all).await.unwrap();
@@ -272,36 +278,18 @@ pub(crate) async fn read_everything(store: &dyn Store) {
     store.cleanup_runs(&of, 5).await.unwrap();
 }
 
-/// A server with Citus as a coordinator that keeps the shards itself; `None` where it is not installed.
-fn citus(major: u32) -> Option<&'static Server> {
-    let installation = test::installed(major)?;
-    let options = test::options(&installation)
-        .setting("shared_preload_libraries", "citus")
-        .setting("citus.shard_count", "4")
-        .setting("max_prepared_transactions", "50");
-    let server = Server::start(&options).ok()?;
-    // it reaches itself through the socket
-    let folder = server
-        .sql("postgres", "show unix_socket_directories")
-        .ok()?;
-    let folder = folder.last()?.first()?.clone()?;
-    for sql in [
-        &format!("alter system set citus.local_hostname = '{folder}'"),
-        "select pg_reload_conf()",
-    ] {
-        server.sql("postgres", sql).unwrap();
-    }
-    Some(Box::leak(Box::new(server)))
-}
-
 /// Wherever Citus is installed: the tables are distributed, and everything works as without it.
 #[test]
 fn on_citus_the_history_is_distributed_by_instance() {
     let mut tested = 0;
     for major in 13..=18 {
-        let Some(server) = citus(major) else {
+        let Some(installation) = test::installed(major) else {
             continue;
         };
+        let Some(server) = throwaway_postgres::citus::of(&installation, &[]) else {
+            continue;
+        };
+        let server: &'static Server = Box::leak(Box::new(server));
         tested += 1;
         eprintln!("Citus: tested on PostgreSQL {major}");
         let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -91,6 +91,23 @@ impl Fresh {
         fresh
     }
 
+    /// On a Citus cluster whose history is distributed already; whatever another clause left there goes. To
+    /// make the database anew on each node would take seconds for each clause.
+    pub(crate) async fn emptied(coordinator: &'static Server, database: &str) -> Self {
+        let fresh = Self::in_database(coordinator, database).await;
+        let tables = fresh.sql(
+            "select c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+             where n.nspname = 'plimsoll' and c.relkind in ('r', 'p') and not c.relispartition
+                 and c.relname <> 'migrations'",
+        );
+        // not `truncate`, which takes a lock on each shard of each partition
+        for table in tables {
+            let table = table[0].as_deref().unwrap();
+            fresh.sql(&format!("delete from plimsoll.{table}"));
+        }
+        fresh
+    }
+
     pub(crate) async fn in_database(server: &'static Server, database: &str) -> Self {
         let url = server.url(database);
         let store = plimsoll_store::open(&url).unwrap();
@@ -152,12 +169,20 @@ impl Fresh {
     }
 }
 
-/// Runs each clause on SQLite, and all of them on PostgreSQL of every major.
+/// Runs each clause on SQLite, and all of them on PostgreSQL of every major; `on_cluster` runs them where a history
+/// is distributed.
 macro_rules! contract {
     ($($(#[$meta:meta])* async fn $name:ident($fresh:ident: &Fresh) $body:block)+) => {
         mod clauses {
             use super::*;
             $($(#[$meta])* pub(super) async fn $name($fresh: &Fresh) $body)+
+        }
+
+        pub(crate) async fn on_cluster(coordinator: &'static throwaway_postgres::Server, database: &str) {
+            $({
+                eprintln!("{}", stringify!($name));
+                clauses::$name(&Fresh::emptied(coordinator, database).await).await;
+            })+
         }
 
         mod sqlite {

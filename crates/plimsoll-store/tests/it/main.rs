@@ -7,6 +7,7 @@ mod fresh;
 
 mod cap;
 mod citus;
+mod citus_kills;
 mod contract;
 mod contract_alerts;
 mod contract_disk;

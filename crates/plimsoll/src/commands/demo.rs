@@ -1,6 +1,7 @@
 //! `plimsoll demo`: Plimsoll at work on a throwaway PostgreSQL that grows while one looks.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -75,6 +76,7 @@ async fn show(context: &Context, args: &args::Demo) -> anyhow::Result<()> {
     declared.apply_to_facts(&mut snapshot.facts);
     let folder = tempfile::Builder::new()
         .prefix("plimsoll-demo-")
+        .permissions(std::fs::Permissions::from_mode(0o700))
         .tempdir()?;
     let store_url = format!("sqlite:{}", folder.path().join("plimsoll.db").display());
     let store = plimsoll_store::open(&store_url)?;
@@ -156,7 +158,7 @@ fn print_once(context: &Context, snapshot: Snapshot) -> anyhow::Result<()> {
     if context.wants_json() {
         output::json(&page.answer())?;
     } else {
-        output::print(|out| super::sizes::print(out, &page.answer()))?;
+        output::prose(|out| super::sizes::print(out, &page.answer()))?;
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(crate) async fn run(context: &Context, query: EventsQuery) -> anyhow::Result
     if context.wants_json() {
         output::json(&answer)?;
     } else if answer.events.is_empty() && !store.databases().await?.contains(&key) {
-        output::print(|out| {
+        output::prose(|out| {
             writeln!(
                 out,
                 "What happened to {} is not known: there is no sample of it; {TAKES_SAMPLES}.",
@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &Context, query: EventsQuery) -> anyhow::Result
             )
         })?;
     } else {
-        output::print(|out| print(out, &answer))?;
+        output::prose(|out| print(out, &answer))?;
     }
     Ok(Finding::None)
 }
@@ -46,7 +46,7 @@ pub(crate) fn run_on_file(
     if output == OutputFormat::Json {
         output::json(&read.with(&answer))?;
     } else {
-        output::print(|out| {
+        output::prose(|out| {
             print(out, &answer)?;
             read.print(out)
         })?;

@@ -87,7 +87,7 @@ pub(crate) fn run_on_file(
     if output == OutputFormat::Json {
         output::json(&read.with(&drawn.answer))?;
     } else {
-        output::print(|out| {
+        output::prose(|out| {
             print(out, &drawn)?;
             read.print(out)
         })?;
@@ -99,7 +99,7 @@ fn show(as_json: bool, drawn: &Drawn) -> anyhow::Result<Finding> {
     if as_json {
         output::json(&drawn.answer)?;
     } else {
-        output::print(|out| print(out, drawn))?;
+        output::prose(|out| print(out, drawn))?;
     }
     Ok(Finding::None)
 }
@@ -184,6 +184,7 @@ fn volumes(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
                     .map_or_else(|| "not known".to_owned(), size_text::pretty_signed),
                 bytes(room.available_bytes),
                 match (&volume.full_on, &volume.unknown) {
+                    (Some(_), _) if room.available_bytes == Some(0) => "already".to_owned(),
                     (Some(on), _) => on.mid.map_or_else(
                         || "not within a year expected".to_owned(),
                         |mid| format!("{} expected", date(mid)),
@@ -240,7 +241,11 @@ fn bands(out: &mut dyn Write, answer: &ForecastAnswer, now: Timestamp) -> io::Re
 
 fn limit(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
     let room = &answer.capacity;
+    let since = answer.over_since.map(date);
     let Some(passage) = answer.limits.first() else {
+        if let Some(since) = since {
+            return writeln!(out, "Full: already, it has been above that since {since}");
+        }
         let reason = answer.unknown.as_deref().unwrap_or("no limit is known");
         return writeln!(out, "When it is full is unknown: {reason}");
     };
@@ -269,7 +274,14 @@ fn limit(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
         )?,
         _ => writeln!(out, "as given")?,
     }
-    writeln!(out, "Full: {}", full(&passage.full_on))?;
+    let is_full = answer
+        .level_bytes
+        .is_some_and(|level| level >= passage.bytes);
+    match since {
+        Some(since) => writeln!(out, "Full: already, it has been above that since {since}")?,
+        None if is_full => writeln!(out, "Full: already, nothing is free")?,
+        None => writeln!(out, "Full: {}", full(&passage.full_on))?,
+    }
     if let Some(late) = &room.late {
         writeln!(out, "      {}", visible(late))?;
     }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use plimsoll_core::name::{shown, shown_table, visible};
 use plimsoll_core::size_text;
+use plimsoll_core::time::length;
 use plimsoll_server::answer::growth::{GrowthAnswer, GrowthQuery, TableGrowth, growth};
 
 use super::Finding;
@@ -17,7 +18,7 @@ pub(crate) async fn run(context: &Context, query: GrowthQuery) -> anyhow::Result
     if context.wants_json() {
         output::json(&answer)?;
     } else {
-        output::print(|out| print(out, &answer))?;
+        output::prose(|out| print(out, &answer))?;
     }
     Ok(Finding::None)
 }
@@ -46,7 +47,7 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
             .unwrap_or_default(),
         day(from.sampled_at),
         day(to.sampled_at),
-        span(answer.days.unwrap_or_default()),
+        length(to.sampled_at.duration_since(from.sampled_at).as_secs_f64()),
     )?;
     if let Some(note) = &answer.note {
         writeln!(out, "{note}")?;
@@ -92,18 +93,6 @@ fn print(out: &mut dyn Write, answer: &GrowthAnswer) -> io::Result<()> {
         writeln!(out, "What is in no relation is not known: {reason}.")?;
     }
     Ok(())
-}
-
-/// A length of time in the unit that suits it.
-fn span(days: f64) -> String {
-    let minutes = days * 24.0 * 60.0;
-    if minutes < 90.0 {
-        format!("{minutes:.0} minutes")
-    } else if days < 2.0 {
-        format!("{:.1} hours", days * 24.0)
-    } else {
-        format!("{days:.1} days")
-    }
 }
 
 /// Schemas, sets and indexes, where there is more to say than the tables did.

@@ -22,7 +22,7 @@ pub(crate) async fn run(context: &Context, query: HistoryQuery) -> anyhow::Resul
     if context.wants_json() {
         output::json(&answer)?;
     } else {
-        output::print(|out| match &answer.table {
+        output::prose(|out| match &answer.table {
             Some(table) => print_table(out, &answer, table),
             None => print_samples(out, &answer),
         })?;

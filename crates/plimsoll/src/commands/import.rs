@@ -238,7 +238,7 @@ fn report<'a>(
         })?;
         return Ok(Finding::None);
     }
-    output::print(|out| {
+    output::prose(|out| {
         for history in &moved.databases {
             let left_out = match history.left_out {
                 0 => String::new(),

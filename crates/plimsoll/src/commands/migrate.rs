@@ -24,9 +24,9 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
             distributed,
         })?;
     } else if applied.is_empty() && distributed.is_empty() {
-        output::print(|out| writeln!(out, "The store is up to date."))?;
+        output::prose(|out| writeln!(out, "The store is up to date."))?;
     } else {
-        output::print(|out| {
+        output::prose(|out| {
             applied
                 .iter()
                 .try_for_each(|name| writeln!(out, "applied {name}"))?;

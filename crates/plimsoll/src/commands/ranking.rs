@@ -23,7 +23,7 @@ pub(crate) async fn run(context: &Context, by: RankBy, limit: usize) -> anyhow::
     if context.wants_json() {
         output::json(&answer)?;
     } else {
-        output::print(|out| print(out, &answer))?;
+        output::prose(|out| print(out, &answer))?;
     }
     Ok(Finding::None)
 }

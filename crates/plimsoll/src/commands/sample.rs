@@ -25,7 +25,7 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
     if context.wants_json() {
         output::json(&sample(&*store, header).await?)?;
     } else {
-        output::print(|out| {
+        output::prose(|out| {
             writeln!(
                 out,
                 "Sample {} of {} at {}: {} in {}",

@@ -46,7 +46,7 @@ pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<
             writeln!(out)
         })?;
     } else {
-        output::print(|out| {
+        output::prose(|out| {
             print(out, &page.answer())?;
             if growth_is_unknown {
                 writeln!(

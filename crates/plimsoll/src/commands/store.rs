@@ -22,7 +22,7 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
     if context.wants_json() {
         output::json(&answer)?;
     } else {
-        output::print(|out| print(out, &answer))?;
+        output::prose(|out| print(out, &answer))?;
     }
     Ok(Finding::None)
 }

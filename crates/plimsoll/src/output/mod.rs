@@ -7,8 +7,11 @@ use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row
 use plimsoll_core::name::visible;
 use serde::Serialize;
 
+use wrap::Wrapped;
+
 pub(crate) mod disk;
 pub(crate) mod plot;
+mod wrap;
 
 /// Writes to standard output and flushes it; what a reader that went away does not take is lost on
 /// purpose (`plimsoll sizes | head`).
@@ -18,6 +21,19 @@ pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
+}
+
+/// As [`print`], for sentences: on a terminal lines that are too long for it are broken between words.
+pub(crate) fn prose(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let width = io::stdout().is_terminal().then(disk::width).flatten();
+    print(|out| match width {
+        Some(width) => {
+            let mut lines = Wrapped::new(out, width);
+            write(&mut lines)?;
+            lines.flush()
+        }
+        None => write(out),
+    })
 }
 
 /// Says on standard error what went wrong. Only lines that we broke ourselves are broken.

@@ -107,6 +107,11 @@ fn it_serves_months_of_marked_history_lives_and_removes_everything() {
             .lines()
             .find(|line| line.contains(" --config ") && line.contains(" growth"));
         let words: Vec<_> = command.unwrap().split_whitespace().collect();
+        let of_config = words.iter().position(|word| *word == "--config").unwrap() + 1;
+        let folder = std::path::Path::new(words[of_config]).parent().unwrap();
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&folder.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
         let ran = Ran::of(home.plimsoll().args(&words[1..]));
         assert_eq!(ran.code, Some(0), "{ran:?}");
         assert!(ran.out.contains("shop on demo"), "{ran:?}");

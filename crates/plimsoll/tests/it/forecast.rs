@@ -54,6 +54,10 @@ fn any_file_can_be_forecast_without_a_database() {
         let order = ["lo95", "lo80", "point", "hi80", "hi95"].map(number);
         assert!(order.is_sorted(), "{band}");
     }
+    // a limit that is behind it is no date ahead
+    let over = run(&["forecast", "--input", path, "--capacity", "2GB"]);
+    let says = "Full: already, it has been above that since 2026-03-05\n";
+    assert!(over.out.contains(says), "{over:?}");
     let limit = &answer["limits"][0];
     assert_eq!(limit["bytes"], 4_000_000_000_u64);
     for key in ["point", "lo80", "hi80", "lo95", "hi95"] {

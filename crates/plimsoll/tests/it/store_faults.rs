@@ -1,9 +1,10 @@
 //! Whatever happens to the store: who looks is answered at once from what is known, nothing is acknowledged that
 //! is not kept, and what was acknowledged is there afterwards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use throwaway_postgres::{Server, Session, Volume, say_volumes, test};
@@ -13,20 +14,40 @@ use crate::server_faults::{OnTheWay, Proxy, wait_until};
 use crate::support::{Home, new_database};
 
 /// What is answered from what is in memory, whatever the store does.
-const FROM_MEMORY: [&str; 5] = [
+const FROM_MEMORY: [&str; 7] = [
     "/api/storage/sizes?wait=0&instance=one",
     "/api/storage/sizes?wait=0&instance=two",
     "/api/storage/tables/public/t?wait=0&instance=one",
+    "/api/storage/instance?instance=one",
+    "/api/databases",
     "/healthz",
     "/api/openapi.json",
 ];
 
 /// What needs the store: it is answered, or says why not.
-const FROM_STORE: [&str; 3] = [
+const FROM_STORE: [&str; 9] = [
     "/api/storage/history?kind=all&instance=one",
     "/api/storage/series?table=t&instance=two",
+    "/api/storage/growth?since=1h&instance=one",
+    "/api/storage/forecast?instance=one",
+    "/api/storage/state?instance=two",
+    "/api/storage/events?instance=one",
+    "/api/storage/disk?instance=one",
+    "/api/jobs",
     "/api/store",
 ];
+
+/// What an answer may take beyond what it waits for.
+const AT_ONCE: Duration = Duration::from_millis(300);
+
+/// How long what needs the store waits for one that does not answer.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// On a busy machine an answer may take so many times what the same took while all was well.
+const TIMES: u32 = 20;
+
+/// Of so many tries one must be in time: a busy machine may hold up any.
+const TRIES: u32 = 5;
 
 fn post(service: &Service, instance: &str) -> (u16, Value) {
     service.post(&format!("/api/storage/samples?instance={instance}"))
@@ -45,7 +66,7 @@ fn kept(service: &Service, instance: &str) -> Vec<i64> {
 }
 
 /// Two watched databases on a server that is well, and a store that may be anything.
-fn start(server: &Server, home: &Home, store: &str) -> Service {
+pub(crate) fn start(server: &Server, home: &Home, store: &str) -> Service {
     let mut text = format!(
         "[store]\nurl = \"{store}\"\n[schedule]\nwatch = \"* * * * * *\"\n[server]\nlisten = \"127.0.0.1:0\"\n"
     );
@@ -62,14 +83,70 @@ fn start(server: &Server, home: &Home, store: &str) -> Service {
 }
 
 /// Goes through one fault, from which all is well again when it ends.
-struct Course<'a> {
+pub(crate) struct Course<'a> {
     service: &'a Service,
     acknowledged: [BTreeSet<i64>; 2],
+    /// What each answer took while all was well.
+    usual: BTreeMap<&'static str, Duration>,
 }
 
-impl Course<'_> {
+impl<'a> Course<'a> {
+    pub(crate) fn of(service: &'a Service) -> Self {
+        let mut course = Self {
+            service,
+            acknowledged: [BTreeSet::new(), BTreeSet::new()],
+            usual: BTreeMap::new(),
+        };
+        course.acknowledge("while all is well");
+        for path in FROM_MEMORY.into_iter().chain(FROM_STORE) {
+            let (status, answer, took) = course.timed(path);
+            assert_eq!(status, 200, "while all is well: {path}: {answer}");
+            course.usual.insert(path, took);
+        }
+        course
+    }
+
+    fn timed(&self, path: &str) -> (u16, Value, Duration) {
+        let began = Instant::now();
+        let (status, answer) = self.service.get(path);
+        (status, answer, began.elapsed())
+    }
+
+    /// An answer that comes within what it waits and a moment.
+    fn look(&self, fault: &str, path: &'static str, wait: Duration) -> (u16, Value) {
+        let limit = wait + AT_ONCE.max(self.usual[path] * TIMES);
+        let mut tries = 0;
+        loop {
+            let (status, answer, took) = self.timed(path);
+            if took <= limit {
+                return (status, answer);
+            }
+            tries += 1;
+            assert!(tries < TRIES, "{fault}: {path} took {took:?}: {answer}");
+        }
+    }
+
+    /// Whoever looks is answered, in time.
+    fn looks(&self, fault: &str) {
+        for path in FROM_MEMORY {
+            let (status, answer) = self.look(fault, path, Duration::ZERO);
+            assert_eq!(status, 200, "{fault}: {path}: {answer}");
+        }
+        for path in FROM_STORE {
+            let (status, answer) = self.look(fault, path, WAIT);
+            let says = answer["code"]
+                .as_str()
+                .unwrap_or_default()
+                .starts_with("store_");
+            assert!(
+                status == 200 || (status >= 500 && says),
+                "{fault}: {path}: {answer}"
+            );
+        }
+    }
+
     /// Takes a sample of each instance, and remembers that it was acknowledged.
-    fn acknowledge(&mut self, when: &str) {
+    pub(crate) fn acknowledge(&mut self, when: &str) {
         for (at, instance) in ["one", "two"].into_iter().enumerate() {
             let mut last = Value::Null;
             wait_until(&format!("{when}: no sample of {instance}: {last}"), || {
@@ -85,7 +162,7 @@ impl Course<'_> {
     }
 
     /// What holds while the store is at fault: `code` is what is said to who asks for a sample.
-    fn holds(&mut self, fault: &str, codes: &[&str]) {
+    pub(crate) fn holds(&mut self, fault: &str, codes: &[&str]) {
         // the programs's connections meet the fault sooner or later
         wait_until(&format!("{fault}: samples are acknowledged"), || {
             let (status, answer) = post(self.service, "one");
@@ -97,21 +174,7 @@ impl Course<'_> {
             assert!(codes.contains(&code), "{fault}: {answer}");
             true
         });
-        for path in FROM_MEMORY {
-            let (status, answer) = self.service.get(path);
-            assert_eq!(status, 200, "{fault}: {path}: {answer}");
-        }
-        for path in FROM_STORE {
-            let (status, answer) = self.service.get(path);
-            let says = answer["code"]
-                .as_str()
-                .unwrap_or_default()
-                .starts_with("store_");
-            assert!(
-                status == 200 || (status >= 500 && says),
-                "{fault}: {path}: {answer}"
-            );
-        }
+        self.looks(fault);
         // the servers are well, and visits go on
         let (_, sizes) = self.service.get(FROM_MEMORY[1]);
         let measured = sizes["measured_at"].clone();
@@ -121,7 +184,7 @@ impl Course<'_> {
     }
 
     /// What was acknowledged is there, and once.
-    fn is_whole(&self, fault: &str) {
+    pub(crate) fn is_whole(&self, fault: &str) {
         for (acknowledged, instance) in self.acknowledged.iter().zip(["one", "two"]) {
             let kept = kept(self.service, instance);
             let ids: BTreeSet<i64> = kept.iter().copied().collect();
@@ -146,6 +209,16 @@ fn spoil(file: &Path, page: &[u8]) -> Vec<u8> {
     file.seek(SeekFrom::Start(0)).unwrap();
     file.write_all(page).unwrap();
     was
+}
+
+/// Renames a SQLite store, with the files beside it.
+fn rename_store(path: &Path, from: &str, to: &str) {
+    for ending in ["", "-wal", "-shm"] {
+        let file = path.with_file_name(format!("{from}{ending}"));
+        if file.exists() {
+            std::fs::rename(file, path.with_file_name(format!("{to}{ending}"))).unwrap();
+        }
+    }
 }
 
 /// Fills what is free on a volume.
@@ -194,10 +267,7 @@ fn whatever_a_server_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
     );
     let home = Home::new();
     let service = start(watched, &home, &url);
-    let mut course = Course {
-        service: &service,
-        acknowledged: [BTreeSet::new(), BTreeSet::new()],
-    };
+    let mut course = Course::of(&service);
     let sql = |sql: &str| server.sql(&store, sql).map(drop).unwrap();
     let file = || -> PathBuf {
         let rows = server
@@ -263,14 +333,12 @@ fn whatever_a_server_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
             "slow" => {
                 proxy.set(OnTheWay::IsSlow);
                 course.acknowledge("slow");
+                course.looks(fault);
                 proxy.set(OnTheWay::Nothing);
             }
             _ => {
                 proxy.set(OnTheWay::Hangs);
-                for path in FROM_MEMORY {
-                    let (status, answer) = service.get(path);
-                    assert_eq!(status, 200, "{fault}: {path}: {answer}");
-                }
+                course.looks(fault);
                 assert_eq!(service.get("/readyz").0, 503, "{fault}");
                 proxy.set(OnTheWay::Nothing);
             }
@@ -283,10 +351,7 @@ fn whatever_a_server_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
     holder
         .run("begin; lock table plimsoll.samples in access exclusive mode")
         .unwrap();
-    for path in FROM_MEMORY {
-        let (status, answer) = service.get(path);
-        assert_eq!(status, 200, "locked: {path}: {answer}");
-    }
+    course.looks("locked");
     holder.run("rollback").unwrap();
     course.acknowledge("after locked");
     course.is_whole("locked");
@@ -311,20 +376,24 @@ fn whatever_a_file_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
         |volume| volume.path().join("history.db"),
     );
     let service = start(watched, &home, &format!("sqlite:{}", path.display()));
-    let mut course = Course {
-        service: &service,
-        acknowledged: [BTreeSet::new(), BTreeSet::new()],
-    };
+    let mut course = Course::of(&service);
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
         .busy_timeout(std::time::Duration::from_secs(20))
         .unwrap();
-    for fault in ["locked", "newer", "full"] {
+    for fault in ["gone", "locked", "newer", "full"] {
         course.acknowledge(fault);
         match fault {
+            "gone" => {
+                rename_store(&path, "history.db", "elsewhere.db");
+                course.holds(fault, &["store_absent", "store_unreachable"]);
+                rename_store(&path, "elsewhere.db", "history.db");
+            }
             "locked" => {
                 connection.execute_batch("begin immediate").unwrap();
-                for path in FROM_MEMORY.into_iter().chain(FROM_STORE) {
+                course.looks(fault);
+                // who reads waits for nobody who writes
+                for path in FROM_STORE {
                     let (status, answer) = service.get(path);
                     assert_eq!(status, 200, "{fault}: {path}: {answer}");
                 }

@@ -4,6 +4,7 @@
 //! a young history begins after it. What grew in two days is not what grew in one.
 
 use plimsoll_core::sample::SampleHeader;
+use plimsoll_core::time::length;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -65,12 +66,4 @@ pub(super) fn compare(
         compares,
         text,
     )
-}
-
-fn length(seconds: f64) -> String {
-    if seconds < 2.0 * 86_400.0 {
-        format!("{:.1} hours", seconds / 3_600.0)
-    } else {
-        format!("{:.1} days", seconds / 86_400.0)
-    }
 }

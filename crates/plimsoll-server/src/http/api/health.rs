@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::super::Shared;
 
 /// How long the store may take to say that it is there.
-const LONGEST_PING: Duration = Duration::from_secs(5);
+const LONGEST_PING: Duration = Duration::from_millis(1500);
 
 /// Whether the process runs.
 #[derive(Serialize, ToSchema)]
@@ -69,7 +69,7 @@ pub(super) async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Ready>
     let ping = app.watch.store().ping();
     let store = match tokio::time::timeout(LONGEST_PING, ping).await {
         Ok(answer) => answer.err().map(|error| error.to_string()),
-        Err(_) => Some(format!("no answer within {} s", LONGEST_PING.as_secs())),
+        Err(_) => Some(format!("no answer within {} s", LONGEST_PING.as_secs_f32())),
     };
     let stalled = app.progress.stalled(app.watch.clock().now());
     let schedule =

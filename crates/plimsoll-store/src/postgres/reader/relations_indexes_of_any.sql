@@ -1,0 +1,6 @@
+-- the indexes of some tables: by index; no locks that block anybody
+select relation_id, kind, owner_id, schema_name, relation_name, parent_id, first_tick, gone_tick
+from plimsoll.relations
+where instance_id = $1
+    and database_id = $2
+    and owner_id = any ($3::integer[])

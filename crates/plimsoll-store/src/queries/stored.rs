@@ -1,0 +1,184 @@
+//! What lies in one place: heaps with their toast tables, and single indexes, as one series. However many they are,
+//! they are read some hundreds at a time.
+
+use std::collections::HashMap;
+
+use plimsoll_core::change::{RelationId, Sizes};
+use plimsoll_core::forecast::Point;
+
+use super::sets::events_of;
+use super::{last_tick, named};
+use crate::history::{SeriesQuery, Stored, StoredSeries, TableName};
+use crate::reader::{Keys, Reader, Relation, Which};
+use crate::series::{Tick, Value, values_of};
+
+/// How many tables are read at a time.
+const BATCH: usize = 500;
+
+pub(crate) async fn stored_series<R: Reader>(
+    reader: &R,
+    of: Keys,
+    stored: &[Stored],
+    query: &SeriesQuery,
+) -> Result<StoredSeries, R::Error> {
+    let ticks = reader.ticks(of, query).await?;
+    let last = last_tick(&ticks);
+    let tables = by_name(reader.relations(of, Which::Tables).await?);
+    let mut wanted: Vec<(&Relation, &Stored)> = stored
+        .iter()
+        .filter_map(|stored| Some((tables.get(&stored.table)?, stored)))
+        .collect();
+    wanted.sort_unstable_by_key(|(relation, _)| relation.id);
+    let mut moved = Moved::at(&ticks);
+    for batch in wanted.chunks(BATCH) {
+        let with_heap: Vec<RelationId> = ids(batch, |stored| stored.has_heap);
+        for value in reader
+            .table_values(of, Some(&with_heap), last)
+            .await?
+            .chunk_by(same)
+        {
+            moved.add(value, |sizes| {
+                Some(sizes.heap_bytes? + sizes.all_toast_bytes())
+            });
+        }
+        let with_indexes = ids(batch, |stored| !stored.indexes.is_empty());
+        let mut indexes = reader
+            .relations(of, Which::IndexesOfAny(&with_indexes))
+            .await?;
+        indexes.retain(|index| {
+            let of_table = |(relation, _): &&(&Relation, &Stored)| Some(relation.id) == index.owner;
+            index.gone_tick.is_none()
+                && batch
+                    .iter()
+                    .find(of_table)
+                    .is_some_and(|(_, stored)| stored.indexes.contains(&index.relation_name))
+        });
+        let mut index_ids: Vec<RelationId> = indexes.iter().map(|index| index.id).collect();
+        index_ids.sort_unstable();
+        let values = reader.index_values(of, &index_ids, last).await?;
+        for id in index_ids {
+            moved.add(values_of(&values, id), |sizes| sizes.heap_bytes);
+        }
+    }
+    let with_heap = ids(&wanted, |stored| stored.has_heap);
+    let (events, mut relations) = events_of(reader, of, &with_heap).await?;
+    relations.extend(wanted.iter().map(|(relation, _)| (*relation).clone()));
+    Ok(StoredSeries {
+        points: moved.points(),
+        events: named(events, &relations),
+    })
+}
+
+/// The table that each name means: the one that has it, else the one that had it last.
+fn by_name(relations: Vec<Relation>) -> HashMap<TableName, Relation> {
+    let mut tables: HashMap<TableName, Relation> = HashMap::with_capacity(relations.len());
+    let rank = |relation: &Relation| (relation.gone_tick.unwrap_or(i64::MAX), relation.id);
+    for relation in relations {
+        match tables.get(&relation.name()) {
+            Some(other) if rank(other) > rank(&relation) => {}
+            _ => drop(tables.insert(relation.name(), relation)),
+        }
+    }
+    tables
+}
+
+fn ids(of: &[(&Relation, &Stored)], is_wanted: impl Fn(&Stored) -> bool) -> Vec<RelationId> {
+    let wanted = of.iter().filter(|(_, stored)| is_wanted(stored));
+    wanted.map(|(relation, _)| relation.id).collect()
+}
+
+fn same(one: &Value, other: &Value) -> bool {
+    one.id == other.id
+}
+
+/// By how much a sum moves at each sample.
+struct Moved<'a> {
+    ticks: &'a [Tick],
+    by: Vec<i128>,
+    /// The first sample at which anything is known.
+    first: usize,
+}
+
+impl<'a> Moved<'a> {
+    fn at(ticks: &'a [Tick]) -> Self {
+        Self {
+            ticks,
+            by: vec![0; ticks.len()],
+            first: ticks.len(),
+        }
+    }
+
+    /// Adds the values of one relation, in the order of their ticks; what is not known stays as it was.
+    fn add(&mut self, values: &[Value], bytes: impl Fn(&Sizes) -> Option<u64>) {
+        let mut before = 0;
+        for value in values {
+            let place = self.ticks.partition_point(|at| at.tick < value.tick);
+            let (Some(now), Some(by)) = (bytes(&value.sizes), self.by.get_mut(place)) else {
+                continue;
+            };
+            *by += i128::from(now) - before;
+            before = i128::from(now);
+            self.first = self.first.min(place);
+        }
+    }
+
+    fn points(self) -> Vec<Point> {
+        let mut sum = 0;
+        let mut points = Vec::with_capacity(self.ticks.len());
+        for (at, by) in self.ticks.iter().zip(self.by).skip(self.first) {
+            sum += by;
+            points.push(Point {
+                at: at.sampled_at,
+                bytes: u64::try_from(sum).unwrap_or(0),
+            });
+        }
+        points
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use plimsoll_core::sample::SampleKind;
+
+    use super::*;
+
+    #[test]
+    fn a_sum_moves_where_a_part_does_and_begins_with_the_first() {
+        let ticks: Vec<Tick> = (0..5)
+            .map(|n| Tick {
+                tick: n * 10,
+                sample_id: n,
+                sampled_at: Timestamp::from_second(n * 10).unwrap(),
+                kind: SampleKind::Daily,
+                total_bytes: None,
+                is_imported: false,
+            })
+            .collect();
+        let value = |tick, heap_bytes| Value {
+            id: 1,
+            tick,
+            sizes: Sizes {
+                heap_bytes,
+                ..Sizes::default()
+            },
+        };
+        let mut moved = Moved::at(&ticks);
+        let heap = |sizes: &Sizes| sizes.heap_bytes;
+        moved.add(
+            &[value(5, Some(100)), value(6, Some(90)), value(20, None)],
+            heap,
+        );
+        moved.add(
+            &[value(30, Some(7)), value(40, Some(1)), value(50, Some(9))],
+            heap,
+        );
+        let points: Vec<_> = moved
+            .points()
+            .iter()
+            .map(|point| (point.at.as_second(), point.bytes))
+            .collect();
+        assert_eq!(points, [(10, 90), (20, 90), (30, 97), (40, 91)]);
+        assert!(Moved::at(&ticks).points().is_empty());
+    }
+}
