@@ -3,6 +3,7 @@
 
 mod alerts;
 mod as_the_server;
+mod capacity;
 mod channels;
 mod coverage;
 mod demo;
