@@ -28,7 +28,7 @@ bench: ## what the speed claims rest on, measured again
 	@scripts/fetch-postgres --any
 	@cargo build --profile fast --locked -p plimsoll -p plimsoll-bench
 	@status=0; "$${CARGO_TARGET_DIR:-target}/fast/plimsoll-bench" || status=1; \
-	for bench in plimsoll-core/forecast plimsoll-store/history plimsoll-server/answers plimsoll-server/lookups plimsoll-server/refresh; do \
+	for bench in plimsoll-core/forecast plimsoll-store/history plimsoll-server/answers plimsoll-server/disk plimsoll-server/lookups plimsoll-server/refresh; do \
 		cargo bench --profile fast --locked -p "$${bench%/*}" --bench "$${bench#*/}" || status=1; \
 	done; exit $$status
 

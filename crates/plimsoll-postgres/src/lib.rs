@@ -38,7 +38,7 @@ pub use crate::error::VisitError;
 pub use crate::facts::facts;
 pub use crate::options::{MethodChoice, Target, VisitOptions};
 pub use crate::progress::{Phase, Progress, Silent};
-pub use crate::pulse::{pulse, rest_of_disk};
+pub use crate::pulse::{add_queries, pulse, rest_of_disk};
 pub use crate::remembered::volumes_of;
 pub use crate::session::{Lending, Limits, Param, Session};
 pub use crate::visit::{Memory, visit};

@@ -88,6 +88,9 @@ pub async fn pulse(
         found: BTreeMap::new(),
         directories: BTreeMap::new(),
         declared: BTreeMap::new(),
+        beneath: BTreeMap::new(),
+        problems: Vec::new(),
+        tablespaces: tablespaces.iter().map(|it| it.name.clone()).collect(),
         lost: BTreeMap::new(),
         host: String::new(),
         not_found: None,
@@ -95,6 +98,37 @@ pub async fn pulse(
     };
     look_at_volumes(session, volumes, &settings, &tablespaces, &mut pulse).await;
     Ok(pulse)
+}
+
+/// Adds what the sessions run that write temporary files: only where somebody asks for it, since a query's text may hold
+/// what is not everybody's to read. One statement more, if there are any.
+///
+/// # Errors
+/// Only what ends the session.
+pub async fn add_queries(session: &Session, pulse: &mut Pulse) -> Result<(), VisitError> {
+    let Figure::Known(writers) = &mut pulse.writers else {
+        return Ok(());
+    };
+    if writers.is_empty() {
+        return Ok(());
+    }
+    let pids: Vec<i32> = writers.iter().map(|writer| writer.pid).collect();
+    let params: [Param<'_>; 1] = [(&pids, Type::INT4_ARRAY)];
+    let sql = include_str!("pulse/queries.sql");
+    let found = fact(session, sql, &params, |rows| {
+        rows.iter()
+            .map(|row| {
+                let pid: i32 = session.read(row, "pid")?;
+                Ok((pid, session.shared_text_if(row, "query")?))
+            })
+            .collect::<Result<BTreeMap<_, _>, VisitError>>()
+    });
+    if let Figure::Known(queries) = found.await? {
+        for writer in writers {
+            writer.query = queries.get(&writer.pid).cloned().flatten();
+        }
+    }
+    Ok(())
 }
 
 /// A tablespace.

@@ -38,10 +38,37 @@ pub trait DiskHistory: Send + Sync {
     /// The instances of which looks are kept, in the order of their names.
     async fn disk_instances(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Takes rows from elsewhere, those that are older than all that is kept of their step or newer; returns how many
-    /// were taken.
-    async fn take_disk_rows(&self, instance: &str, rows: Vec<Look>) -> Result<u64, StoreError>;
+    /// Takes rows from elsewhere, those that are older than all that is kept of their step or newer, and states that are
+    /// newer than those of their names; returns how many rows were taken.
+    async fn take_disk_rows(
+        &self,
+        instance: &str,
+        rows: Vec<Look>,
+        states: Vec<DiskState>,
+    ) -> Result<u64, StoreError>;
+
+    /// Drops what is old of instances at which nobody looks any more, and in the end all of it; returns how many looks
+    /// went. Where somebody looks, each look drops what it makes old.
+    async fn thin_unwatched_disks(
+        &self,
+        daily_samples: usize,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
 }
+
+/// A state of an instance's volumes, by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskState {
+    /// Its name.
+    pub name: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// What it is.
+    pub state: String,
+}
+
+/// An instance is not watched any more when nobody has looked for so many seconds.
+const UNWATCHED_AFTER: i64 = 24 * 3600;
 
 /// A look to keep.
 #[derive(Debug, Clone)]
@@ -187,7 +214,12 @@ impl<S: Transactions> DiskHistory for S {
         .await
     }
 
-    async fn take_disk_rows(&self, instance: &str, rows: Vec<Look>) -> Result<u64, StoreError> {
+    async fn take_disk_rows(
+        &self,
+        instance: &str,
+        rows: Vec<Look>,
+        states: Vec<DiskState>,
+    ) -> Result<u64, StoreError> {
         let instance = instance.to_owned();
         self.writing(move |work| {
             Box::pin(async move {
@@ -203,7 +235,54 @@ impl<S: Transactions> DiskHistory for S {
                     let new = splice(step, &kept, &theirs);
                     taken += work.insert(&LOOKS, new_rows(id, new)).await?;
                 }
+                for DiskState { name, at, state } in &states {
+                    let sql = "select written_at from plimsoll.disk_state
+                               where instance_id = $1 and name = $2 and written_at >= $3";
+                    let params = [id.into(), Value::from(name), (*at).into()];
+                    let newer: Vec<Timestamp> = work.read(sql, &params, |row| row.get(0)).await?;
+                    if newer.is_empty() {
+                        keep_state(work, id, name, *at, state).await?;
+                    }
+                }
                 Ok(taken)
+            })
+        })
+        .await
+    }
+
+    async fn thin_unwatched_disks(
+        &self,
+        daily_samples: usize,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.writing(move |work| {
+            Box::pin(async move {
+                let sql = "select instance_id from plimsoll.instances";
+                let ids: Vec<i32> = work.read(sql, &[], |row| row.get(0)).await?;
+                let mut dropped = 0;
+                for id in ids {
+                    let sql = "select max(tick) from plimsoll.disk_looks where instance_id = $1";
+                    let newest: Vec<Option<i64>> =
+                        work.read(sql, &[id.into()], |row| row.get(0)).await?;
+                    let newest = newest.into_iter().flatten().next();
+                    if newest.is_none_or(|tick| tick > now.as_second() - UNWATCHED_AFTER) {
+                        continue;
+                    }
+                    for step in Step::ALL {
+                        let sql = "delete from plimsoll.disk_looks
+                                   where instance_id = $1 and step = $2 and tick < $3";
+                        let since = step.kept_since(now, daily_samples);
+                        let params = [id.into(), step.as_str().into(), since.into()];
+                        dropped += work.execute(sql, &params).await?;
+                    }
+                    let sql = "select tick from plimsoll.disk_looks where instance_id = $1 limit 1";
+                    let left: Vec<i64> = work.read(sql, &[id.into()], |row| row.get(0)).await?;
+                    if left.is_empty() {
+                        let sql = "delete from plimsoll.disk_state where instance_id = $1";
+                        work.execute(sql, &[id.into()]).await?;
+                    }
+                }
+                Ok(dropped)
             })
         })
         .await

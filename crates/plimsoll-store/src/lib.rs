@@ -45,7 +45,7 @@ pub use crate::alerts::{
 pub use crate::aliases::Aliases;
 pub use crate::all_series::{Membership, SampleTotal, SeriesBatch, TableSteps};
 pub use crate::cleanup_runs::{CleanupRun, CleanupRuns};
-pub use crate::disk::{DiskHistory, DiskLook, DiskRange};
+pub use crate::disk::{DiskHistory, DiskLook, DiskRange, DiskState};
 pub use crate::error::StoreError;
 pub use crate::footprint::{Footprint, Shrink};
 pub use crate::forecast::{

@@ -136,6 +136,9 @@ pub(crate) struct Disk {
     /// Look at nothing: show what is kept
     #[arg(long, conflicts_with = "watch")]
     pub(crate) stored: bool,
+    /// Show the text of the queries that write temporary files
+    #[arg(long, conflicts_with = "stored")]
+    pub(crate) queries: bool,
 }
 
 #[derive(Debug, Subcommand)]

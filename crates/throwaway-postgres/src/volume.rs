@@ -116,15 +116,36 @@ impl Volume {
     /// # Errors
     /// With the reason.
     pub fn take_wal(&self, server: &Server) -> Result<(), String> {
+        self.take(server, &server.data_dir().join("pg_wal"), "pg_wal")
+    }
+
+    /// Moves a server's whole data directory here.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub fn take_data(&self, server: &Server) -> Result<(), String> {
+        self.take(server, server.data_dir(), "data")
+    }
+
+    /// Gives a `tmpfs` another size, in megabytes.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub fn resize(&self, megabytes: u64) -> Result<(), String> {
+        let size = format!("remount,size={megabytes}m");
+        run("mount", &["-o", &size, &self.path.to_string_lossy()])
+    }
+
+    fn take(&self, server: &Server, old: &Path, name: &str) -> Result<(), String> {
         let shown = |error: &dyn std::fmt::Display| error.to_string();
         server.stop().map_err(|error| shown(&error))?;
-        let (old, new) = (server.data_dir().join("pg_wal"), self.path.join("pg_wal"));
+        let new = self.path.join(name);
         run(
             "cp",
             &["-a", &old.to_string_lossy(), &new.to_string_lossy()],
         )?;
-        std::fs::remove_dir_all(&old).map_err(|error| shown(&error))?;
-        std::os::unix::fs::symlink(&new, &old).map_err(|error| shown(&error))?;
+        std::fs::remove_dir_all(old).map_err(|error| shown(&error))?;
+        std::os::unix::fs::symlink(&new, old).map_err(|error| shown(&error))?;
         server.start_again().map_err(|error| shown(&error))
     }
 }

@@ -59,11 +59,13 @@ pub enum EventKind {
     Coverage,
     /// The server's statistics began anew: row counts before and after do not compare.
     StatisticsReset,
+    /// A volume of the server has another capacity.
+    Resize,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Rewrite,
         Self::Truncate,
         Self::Rename,
@@ -77,6 +79,7 @@ impl EventKind {
         Self::Failover,
         Self::Coverage,
         Self::StatisticsReset,
+        Self::Resize,
     ];
 
     /// The name that answers and stores carry.
@@ -95,6 +98,7 @@ impl EventKind {
             Self::Failover => "failover",
             Self::Coverage => "coverage",
             Self::StatisticsReset => "statistics_reset",
+            Self::Resize => "resize",
         }
     }
 }

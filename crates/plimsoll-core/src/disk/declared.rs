@@ -7,6 +7,7 @@ use super::memory::UNKNOWN_POOL;
 use super::pulse::{Pulse, Space};
 use crate::capacity::Capacity;
 use crate::instance::{Figure, InstanceFacts};
+use crate::size_text::pretty;
 
 /// All entries of an instance, with what their sources answered.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,12 +31,17 @@ impl Entry {
 }
 
 impl Declared {
-    /// Says where places lie, and what their pools have. Of two entries of one pool the first that knows goes before
-    /// the other, and both before what was found.
+    /// Says where places lie, and what their pools have, which goes before what was found. Of several entries of one pool
+    /// the first that knows counts, unless they contradict each other: then none is believed.
     pub fn apply(&self, pulse: &mut Pulse) {
-        let mut spaces: BTreeMap<String, Figure<Space>> = BTreeMap::new();
+        let mut told: BTreeMap<String, Vec<&Figure<Space>>> = BTreeMap::new();
+        (pulse.beneath, pulse.problems) = (BTreeMap::new(), Vec::new());
         for entry in &self.0 {
             let place = entry.place();
+            if let Some(problem) = no_such(&place, &pulse.tablespaces) {
+                pulse.problems.push(problem);
+                continue;
+            }
             let pool = match (&entry.on, pulse.found.get(&place)) {
                 (Some(on), _) => on.clone(),
                 (None, Some(found)) => found.clone(),
@@ -45,17 +51,21 @@ impl Declared {
                 pulse.declared.insert(place, pool.clone());
             }
             if let Some(space) = &entry.space {
-                first_known(spaces.entry(pool), space);
+                told.entry(pool).or_default().push(space);
             }
         }
-        for (pool, space) in spaces {
-            let is_better = space.known().is_some();
-            let is_found = pulse
-                .volumes
-                .get(&pool)
-                .is_some_and(|it| it.known().is_some());
-            if is_better || !is_found {
-                pulse.volumes.insert(pool, space);
+        for (pool, told) in told {
+            let space = agreed(&pool, &told);
+            if let Figure::Absent(reason) = &space {
+                pulse.problems.push(reason.clone());
+            }
+            let found = pulse.volumes.get(&pool).and_then(|it| it.known().cloned());
+            match (space, found) {
+                (Figure::Absent(_), Some(_)) => {}
+                (space, found) => {
+                    pulse.volumes.insert(pool.clone(), space);
+                    pulse.beneath.extend(found.map(|found| (pool, found)));
+                }
             }
         }
     }
@@ -87,12 +97,21 @@ impl Declared {
                 pools.entry(place.clone()).or_insert_with(|| data.clone());
             }
         }
-        let mut spaces: BTreeMap<String, Figure<Space>> = BTreeMap::new();
+        let mut told: BTreeMap<String, Vec<&Figure<Space>>> = BTreeMap::new();
         for entry in &self.0 {
             if let (Some(space), Some(pool)) = (&entry.space, pools.get(&entry.place())) {
-                first_known(spaces.entry(pool.clone()), space);
+                told.entry(pool.clone()).or_default().push(space);
             }
         }
+        let spaces: BTreeMap<String, Figure<Space>> = told
+            .iter()
+            .map(|(pool, told)| {
+                let space = agreed(pool, told);
+                let files = files_bytes(facts, &pools, pool);
+                let refused = space.known().and_then(|space| space.cannot_hold(files));
+                (pool.clone(), refused.map_or(space, Figure::Absent))
+            })
+            .collect();
         let mut found: BTreeMap<String, Capacity> = BTreeMap::new();
         for place in &places {
             if let Some(Figure::Known(known)) = figure(facts, place)
@@ -136,14 +155,74 @@ fn place_pool(place: &Place) -> String {
     }
 }
 
-fn first_known(
-    kept: std::collections::btree_map::Entry<'_, String, Figure<Space>>,
-    space: &Figure<Space>,
-) {
-    let kept = kept.or_insert_with(|| space.clone());
-    if kept.known().is_none() && space.known().is_some() {
-        *kept = space.clone();
+/// The first that is known, unless another says something else.
+fn agreed(pool: &str, told: &[&Figure<Space>]) -> Figure<Space> {
+    let known: Vec<&Space> = told.iter().filter_map(|it| it.known()).collect();
+    let Some((first, others)) = known.split_first() else {
+        let reasons = told.iter().filter_map(|it| it.reason());
+        return Figure::Absent(reasons.collect::<Vec<_>>().join("; "));
+    };
+    let differs = |other: &&&Space| {
+        let (a, b) = (first.capacity_bytes, other.capacity_bytes);
+        a.abs_diff(b) > a / SAME
+    };
+    match others.iter().find(differs) {
+        None => Figure::Known((*first).clone()),
+        Some(other) => Figure::Absent(format!(
+            "two [[capacity]] entries of {pool} contradict each other: {} says {}, {} says {}",
+            first.source.as_str(),
+            pretty(first.capacity_bytes),
+            other.source.as_str(),
+            pretty(other.capacity_bytes)
+        )),
     }
+}
+
+/// What differs by less than one in so many is the same capacity: sources are asked one after the other.
+const SAME: u64 = 100;
+
+/// Why an entry is of no place that the server has.
+fn no_such(place: &Place, tablespaces: &[String]) -> Option<String> {
+    let Place::Tablespace(name) = place else {
+        return None;
+    };
+    // A look that knows no tablespace at all is an older one.
+    let is_there = tablespaces.is_empty() || tablespaces.contains(name);
+    let names = || {
+        let own = tablespaces
+            .iter()
+            .filter(|it| Place::of_tablespace(it) != Place::Data);
+        let own: Vec<&str> = own.map(String::as_str).collect();
+        if own.is_empty() {
+            "it has none but its own".to_owned()
+        } else {
+            format!("it has {}", own.join(", "))
+        }
+    };
+    (!is_there).then(|| {
+        format!(
+            "a [[capacity]] is of tablespace:{name}, which the server does not have: {}",
+            names()
+        )
+    })
+}
+
+/// What PostgreSQL's files are known to have on a pool.
+fn files_bytes(facts: &InstanceFacts, pools: &BTreeMap<Place, String>, pool: &str) -> u64 {
+    let on = |place: &Place| pools.get(place).is_some_and(|it| it == pool);
+    let spaces = facts.tablespaces.each().iter();
+    let spaces = spaces
+        .filter(|space| on(&Place::of_tablespace(&space.name)))
+        .filter_map(|space| space.bytes.known());
+    let others = [
+        (Place::Wal, &facts.wal.bytes),
+        (Place::Log, &facts.log_bytes),
+    ];
+    let others = others
+        .iter()
+        .filter(|(place, _)| on(place))
+        .filter_map(|(_, bytes)| bytes.known());
+    spaces.chain(others).sum()
 }
 
 fn all_places(facts: &InstanceFacts) -> Vec<Place> {

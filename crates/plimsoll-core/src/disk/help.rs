@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::pulse::Writer;
-use super::wal::{Holder, HolderKind, Slot};
+use super::wal::{Holder, HolderKind, Level, Slot};
 
 /// One thing that would help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,44 +21,25 @@ pub struct Help {
     pub loses: Option<String>,
 }
 
-/// WAL below this stays as recycled segments, whatever is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Level {
-    /// `max_wal_size`.
-    pub max_wal_bytes: u64,
-    /// The bytes in `pg_wal`, if they are known.
-    pub wal_bytes: Option<u64>,
-    /// What its volume has, if that is known.
-    pub capacity_bytes: Option<u64>,
-}
-
-/// On a small volume less than the level is trouble, too: from this share of it on.
-const TROUBLE: u64 = 20;
-
 /// What would help, most bytes first. Holders that hold less than the level of WAL are no trouble, unless that is much of
-/// their volume: what comes free then is not known, since the server recycles up to the level.
+/// their volume: what comes free then is not known, since the server recycles up to the level, and neither is it where the
+/// level is not known.
 pub fn help(holders: &[Holder], writers: &[Writer], level: Level) -> Vec<Help> {
     let mut all = Vec::new();
-    let much = level
-        .capacity_bytes
-        .map_or(u64::MAX, |bytes| bytes / TROUBLE);
-    for holder in holders {
-        let held = holder.bytes.unwrap_or(0);
-        if held <= level.max_wal_bytes.min(much) {
-            continue;
-        }
+    for holder in holders.iter().filter(|holder| level.is_trouble(holder)) {
         // WAL that others hold as well is freed by none alone.
         let others = holders
             .iter()
             .filter(|other| *other != holder)
             .filter_map(|other| other.bytes)
             .max();
-        let frees = held.saturating_sub(others.unwrap_or(0).max(level.max_wal_bytes));
-        let frees = frees.min(level.wal_bytes.unwrap_or(u64::MAX));
-        all.extend(of_holder(
-            holder,
-            (held > level.max_wal_bytes).then_some(frees),
-        ));
+        let held = holder.bytes.unwrap_or(0);
+        let beyond = level.max_wal_bytes.filter(|most| held > *most);
+        let frees = beyond.map(|most| {
+            let frees = held.saturating_sub(others.unwrap_or(0).max(most));
+            frees.min(level.wal_bytes.unwrap_or(u64::MAX))
+        });
+        all.extend(of_holder(holder, frees));
     }
     all.extend(
         writers
@@ -199,7 +180,7 @@ mod tests {
     }
 
     const LEVEL: Level = Level {
-        max_wal_bytes: GB,
+        max_wal_bytes: Some(GB),
         wal_bytes: Some(95 * GB),
         capacity_bytes: Some(500 * GB),
     };
@@ -230,6 +211,20 @@ mod tests {
             named.iter().all(|help| help.frees_bytes.is_none()),
             "{named:?}"
         );
+    }
+
+    #[test]
+    fn without_a_known_level_nothing_is_promised_and_little_is_no_trouble() {
+        let unknown = Level {
+            max_wal_bytes: None,
+            ..LEVEL
+        };
+        let small = holder(20, slot("little", true, false));
+        assert_eq!(help(&[small], &[], unknown), []);
+        let large = holder(91, slot("much", true, false));
+        let named = help(&[large], &[], unknown);
+        assert!(named.iter().any(|help| help.text.contains("much")));
+        assert!(named.iter().all(|help| help.frees_bytes.is_none()));
     }
 
     fn everything() -> Vec<Help> {

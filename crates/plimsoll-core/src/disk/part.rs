@@ -76,7 +76,12 @@ impl Kind {
 
     /// Whether it lies in the data directory, or where a link in it leads.
     pub const fn is_in_data_directory(self) -> bool {
-        !self.is_rest() && !matches!(self, Self::Instance | Self::Plimsoll)
+        !self.is_rest() && !self.is_others()
+    }
+
+    /// Whether it is what somebody else has there whom Plimsoll knows.
+    pub const fn is_others(self) -> bool {
+        matches!(self, Self::Instance | Self::Plimsoll)
     }
 
     /// Whether it is no measurement, but what measurements leave.
@@ -185,6 +190,15 @@ impl Part {
     pub fn key(&self) -> (Kind, Option<&str>) {
         (self.part, self.name.as_deref())
     }
+}
+
+/// What all parts of a kind have together; none where none of it is known.
+pub(super) fn bytes_of(parts: &[Part], kind: Kind) -> Option<u64> {
+    let of_kind = parts.iter().filter(|part| part.part == kind);
+    of_kind
+        .filter_map(|part| part.bytes)
+        .map(|bytes| u64::try_from(bytes).unwrap_or(0))
+        .reduce(u64::saturating_add)
 }
 
 #[cfg(test)]

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::Place;
 use super::part::Part;
+use super::volume::FileSystem;
 use super::wal::{Holder, Limits};
 use crate::capacity::CapacitySource;
 use crate::instance::Figure;
+use crate::size_text::pretty;
 
 /// One pulse. Each fact stands on its own: one that could not be read is absent with its reason.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,16 @@ pub struct Pulse {
     /// Which pool the configuration says that a place lies on.
     #[serde(default)]
     pub declared: BTreeMap<Place, String>,
+    /// What the file system says of a pool of which the configuration says something else: it stands in where that
+    /// cannot be.
+    #[serde(default)]
+    pub beneath: BTreeMap<String, Space>,
+    /// What the configuration says of volumes that cannot be, or was not answered.
+    #[serde(default)]
+    pub problems: Vec<String>,
+    /// The names of all tablespaces.
+    #[serde(default)]
+    pub tablespaces: Vec<String>,
     /// Which pool each place lies on, as far as it was found.
     pub found: BTreeMap<Place, String>,
     /// Where the directories of those places are, as `name::of_bytes` writes paths: what a server that does not answer
@@ -104,4 +116,40 @@ pub struct Space {
     /// When it was read; none for a number of the configuration.
     #[serde(default)]
     pub source_at: Option<Timestamp>,
+}
+
+/// Files may have so much more than their volume uses before that is a contradiction: a tenth, for they are looked at one
+/// after the other, and a segment of WAL.
+const SLACK: u64 = 10;
+const SEGMENT: u64 = 16 << 20;
+
+impl Space {
+    /// Why it cannot be the volume on which PostgreSQL's files have so many bytes; none if it can.
+    ///
+    /// What the file system under the server says is believed as it is, and where a file system compresses, files have
+    /// more bytes than they take.
+    pub fn cannot_hold(&self, files_bytes: u64) -> Option<String> {
+        let compresses = FileSystem::of(&self.fs_type) == FileSystem::Compressing;
+        if self.source == CapacitySource::Statvfs || compresses {
+            return None;
+        }
+        let used = self.used_bytes.unwrap_or(self.capacity_bytes);
+        if files_bytes <= used.saturating_add(used / SLACK).saturating_add(SEGMENT) {
+            return None;
+        }
+        let of = match self.used_bytes {
+            Some(used) => format!(
+                "{} of {} are used",
+                pretty(used),
+                pretty(self.capacity_bytes)
+            ),
+            None => format!("there are {} in all", pretty(self.capacity_bytes)),
+        };
+        Some(format!(
+            "{} says that {of}, but PostgreSQL's files alone have {} there: it is another volume's, or one that compresses \
+             (then its [[capacity]] says file_system = \"zfs\", or which it is)",
+            self.source.as_str(),
+            pretty(files_bytes)
+        ))
+    }
 }

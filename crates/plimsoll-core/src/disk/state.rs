@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::help::{Help, Level, help};
+use super::capacities::{Resize, resizes};
+use super::help::{Help, help};
 use super::kept::Look;
 use super::layout::Place;
 use super::memory::{Memory, Pool};
+use super::notes::notes;
 use super::pace::{Full, pace, without_rewrites};
 use super::pace::{Pace, Rewrite};
-use super::part::{Kind, Part};
+use super::part::{Kind, Part, bytes_of};
 use super::pulse::Pulse;
 use super::volume::{NUMBER_ALONE, known_bytes};
-use super::wal::{Holder, bytes_per_hour};
-use super::why::{Cause, Note, why};
+use super::wal::{Holder, Level, bytes_per_hour};
+use super::why::{Cause, why};
 
 /// The window of changes where nothing says since when.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -28,6 +30,9 @@ pub struct Disk {
     pub measured_at: Option<Timestamp>,
     /// Why the server did not answer then; its volumes were looked at all the same.
     pub unreachable: Option<String>,
+    /// When it answered last.
+    #[serde(serialize_with = "crate::time::serialize")]
+    pub answered_at: Option<Timestamp>,
     /// When databases and the rest of the data directory were read last.
     #[serde(serialize_with = "crate::time::serialize")]
     pub full_look_at: Option<Timestamp>,
@@ -35,6 +40,8 @@ pub struct Disk {
     pub volumes: Vec<Volume>,
     /// What is written, and what holds it.
     pub wal: Wal,
+    /// What the configuration says of volumes that cannot be, or what its sources do not answer: none of it is believed.
+    pub problems: Vec<String>,
 }
 
 /// One volume.
@@ -71,6 +78,8 @@ pub struct Volume {
     pub source_at: Option<Timestamp>,
     /// Why it is not known.
     pub unknown: Option<String>,
+    /// When its capacity became another, as far as that is still known.
+    pub resizes: Vec<Resize>,
     /// Its parts; their bytes add up to `used_bytes`.
     pub parts: Vec<Changed>,
     /// Since when `change_bytes` counts.
@@ -248,7 +257,9 @@ impl Memory {
         Disk {
             measured_at: self.looked_at(),
             unreachable: self.unreachable.clone(),
+            answered_at: self.last.as_ref().map(|pulse| pulse.at),
             full_look_at: self.full_at(),
+            problems: self.problems(),
             volumes,
             wal: Wal {
                 bytes_per_hour: rate.as_ref().ok().copied(),
@@ -258,6 +269,15 @@ impl Memory {
                 max_wal_bytes,
             },
         }
+    }
+
+    /// What is not believed of what the configuration says.
+    fn problems(&self) -> Vec<String> {
+        let told = self.last.iter().flat_map(|pulse| pulse.problems.clone());
+        let refused = self.pools.values().filter_map(|pool| pool.refused.clone());
+        let mut all: Vec<String> = told.chain(refused).collect();
+        all.dedup();
+        all
     }
 
     /// Over the last hour, or what there is of it.
@@ -322,7 +342,8 @@ impl Memory {
         let older = older.and_then(|look| Some((look.at, look.parts(name)?)));
         let before = older.as_ref().or_else(|| pool.parts_at(since));
         let before = before.filter(|(at, _)| Some(*at) < newest);
-        let notes = pulse.map_or_else(Vec::new, |pulse| notes(pulse, on.contains(&&Place::Wal)));
+        let capacity_bytes = space.map(|space| space.capacity_bytes);
+        let notes = pulse.map_or_else(Vec::new, |pulse| notes(pulse, &on, parts, capacity_bytes));
         let causes = before.map_or_else(Vec::new, |(at, before)| why(before, parts, *at, &notes));
         let dates = |pace: &Pace| {
             let Full { low, mid, high } = pace.full(available?, now);
@@ -352,6 +373,7 @@ impl Memory {
             source: space.map(|space| space.source.as_str()),
             source_at: space.and_then(|space| space.source_at),
             unknown: pool.space.reason().map(str::to_owned),
+            resizes: resizes(&pool.capacities),
             parts: parts
                 .iter()
                 .map(|part| changed(part, before.map(|(_, parts)| parts.as_slice())))
@@ -371,7 +393,7 @@ impl Memory {
             },
             why: causes,
             help: pulse.map_or_else(Vec::new, |pulse| {
-                would_help(pulse, &on, parts, space.map(|space| space.capacity_bytes))
+                would_help(pulse, &on, parts, capacity_bytes)
             }),
         }
     }
@@ -408,58 +430,19 @@ fn changed(part: &Part, before: Option<&[Part]>) -> Changed {
     }
 }
 
-/// What the last pulse tells about parts.
-fn notes(pulse: &Pulse, has_wal: bool) -> Vec<Note> {
-    let note = |part, text| Note {
-        part,
-        name: None,
-        text,
-    };
-    let level = pulse.max_wal_bytes.known().copied().unwrap_or(0);
-    let holder = pulse.holders.known().and_then(|holders| holders.first());
-    let holder = holder.filter(|holder| has_wal && holder.bytes.is_some_and(|bytes| bytes > level));
-    let writer = pulse.writers.known().and_then(|writers| writers.first());
-    holder
-        .map(|holder| note(Kind::Wal, holder.text()))
-        .into_iter()
-        .chain(writer.map(|writer| {
-            let user = writer
-                .user
-                .as_deref()
-                .map_or_else(String::new, |user| format!(" of {user}"));
-            let since = writer
-                .since
-                .map_or_else(String::new, |since| format!(", since {since:.0}"));
-            note(
-                Kind::Temporary,
-                format!("session {}{user}{since}", writer.pid),
-            )
-        }))
-        .collect()
-}
-
 fn would_help(
     pulse: &Pulse,
     on: &[&Place],
     parts: &[Part],
     capacity_bytes: Option<u64>,
 ) -> Vec<Help> {
-    let bytes = |kind: Kind| {
-        let of_kind = parts
-            .iter()
-            .filter(|part| part.part == kind)
-            .filter_map(|part| part.bytes);
-        of_kind
-            .map(|bytes| u64::try_from(bytes).unwrap_or(0))
-            .reduce(u64::saturating_add)
-    };
     let holders = pulse
         .holders
         .known()
         .filter(|_| on.contains(&&Place::Wal))
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let writes_here = bytes(Kind::Temporary).is_some_and(|bytes| bytes > 0);
+    let writes_here = bytes_of(parts, Kind::Temporary).is_some_and(|bytes| bytes > 0);
     let writers = pulse
         .writers
         .known()
@@ -467,8 +450,8 @@ fn would_help(
         .map(Vec::as_slice)
         .unwrap_or_default();
     let level = Level {
-        max_wal_bytes: pulse.max_wal_bytes.known().copied().unwrap_or(0),
-        wal_bytes: bytes(Kind::Wal),
+        max_wal_bytes: pulse.max_wal_bytes.known().copied(),
+        wal_bytes: bytes_of(parts, Kind::Wal),
         capacity_bytes,
     };
     help(holders, writers, level)

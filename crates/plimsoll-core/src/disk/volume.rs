@@ -81,10 +81,19 @@ pub fn at_pulse(
     now: Timestamp,
 ) -> Vec<Part> {
     let mut parts = measured;
+    let came: i64 = parts
+        .iter()
+        .filter(|part| part.part.is_others() && last.iter().all(|it| it.key() != part.key()))
+        .filter_map(|part| part.bytes)
+        .sum();
     for part in last {
         if part.part != Kind::Unexplained && parts.iter().all(|newer| newer.key() != part.key()) {
             parts.push(part.clone());
         }
+    }
+    // Whose it is, is known only now: it was elsewhere before.
+    if let Some(elsewhere) = parts.iter_mut().find(|it| it.part == Kind::Elsewhere) {
+        elsewhere.bytes = elsewhere.bytes.map(|bytes| bytes - came.min(bytes).max(0));
     }
     parts.push(match used_bytes {
         Ok(used) => Part::rest(
@@ -105,14 +114,16 @@ pub fn known_bytes(parts: &[Part]) -> i64 {
         .fold(0, i64::saturating_add)
 }
 
-/// The larger of 1 GB and 1 % of the capacity: when more than that is unexplained, totals are read early.
-pub fn unexplained_is_much(parts: &[Part], capacity_bytes: u64) -> bool {
-    let limit = (capacity_bytes / 100).max(1_000_000_000);
-    parts
-        .iter()
-        .filter(|part| part.part == Kind::Unexplained)
-        .filter_map(|part| part.bytes)
-        .any(|bytes| bytes.unsigned_abs() > limit)
+/// What no part has, where that is known.
+pub fn unexplained_bytes(parts: &[Part]) -> Option<i64> {
+    let mut rest = parts.iter().filter(|part| part.part == Kind::Unexplained);
+    rest.next().and_then(|part| part.bytes)
+}
+
+/// Whether so much is more than the larger of 1 GB and 1 % of the capacity: when that came since the last full look and
+/// is unexplained, totals are read early.
+pub fn is_much(bytes: i64, capacity_bytes: u64) -> bool {
+    bytes.unsigned_abs() > (capacity_bytes / 100).max(1_000_000_000)
 }
 
 /// The volume's bytes for each byte that files say they have, where the file system saves some; else 1.
@@ -284,10 +295,43 @@ mod tests {
             (bytes(&parts, Kind::Wal), bytes(&parts, Kind::Unexplained)),
             (None, Some(90))
         );
-        assert!(!unexplained_is_much(&parts, 1000));
-        let parts = at_pulse(Ok(3_000_000_000), Vec::new(), &last, NOW);
-        assert!(unexplained_is_much(&parts, 100_000_000_000));
-        assert!(!unexplained_is_much(&parts, 400_000_000_000));
+    }
+
+    #[test]
+    fn much_is_the_larger_of_a_gigabyte_and_a_hundredth_of_the_capacity() {
+        const GB: i64 = 1_000_000_000;
+        for (bytes, capacity, expected) in [
+            (GB, 10 * GB, false),
+            (GB + 1, 10 * GB, true),
+            (-GB - 1, 10 * GB, true),
+            (GB + 1, 100 * GB, true),
+            (3 * GB, 400 * GB, false),
+            (4 * GB + 1, 400 * GB, true),
+            (5, 0, false),
+        ] {
+            let capacity = u64::try_from(capacity).unwrap();
+            assert_eq!(is_much(bytes, capacity), expected, "{bytes} of {capacity}");
+        }
+    }
+
+    #[test]
+    fn what_a_neighbour_has_was_elsewhere_before_it_was_named() {
+        let last = full_look(Ok(100), vec![part(Kind::Wal, 10)], FileSystem::Plain, NOW);
+        let named = |bytes| Part::measured(Kind::Instance, Some("b"), bytes, Source::Instance, NOW);
+        let parts = at_pulse(Ok(103), vec![named(40)], &last, NOW);
+        let rests =
+            [Kind::Instance, Kind::Elsewhere, Kind::Unexplained].map(|of| bytes(&parts, of));
+        assert_eq!(rests, [Some(40), Some(50), Some(3)]);
+        // From then on what it gains is its own.
+        let parts = at_pulse(Ok(110), vec![named(47)], &parts, NOW);
+        let rests =
+            [Kind::Instance, Kind::Elsewhere, Kind::Unexplained].map(|of| bytes(&parts, of));
+        assert_eq!(rests, [Some(47), Some(50), Some(3)]);
+        // More than was elsewhere: the volume is larger than what is told of it, and the sum holds.
+        let parts = at_pulse(Ok(100), vec![named(95)], &last, NOW);
+        let rests =
+            [Kind::Instance, Kind::Elsewhere, Kind::Unexplained].map(|of| bytes(&parts, of));
+        assert_eq!(rests, [Some(95), Some(0), Some(-5)]);
     }
 
     #[test]

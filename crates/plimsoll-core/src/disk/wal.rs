@@ -112,6 +112,30 @@ pub struct End {
     pub at: Option<Timestamp>,
 }
 
+/// WAL below this stays as recycled segments, whatever is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level {
+    /// `max_wal_size`, if it is known.
+    pub max_wal_bytes: Option<u64>,
+    /// The bytes in `pg_wal`, if they are known.
+    pub wal_bytes: Option<u64>,
+    /// What its volume has, if that is known.
+    pub capacity_bytes: Option<u64>,
+}
+
+/// On a small volume less than the level is trouble, too: from this share of it on.
+const TROUBLE: u64 = 20;
+
+impl Level {
+    /// Whether a holder keeps so much that it is to be named: more than the level, or much of its volume.
+    pub fn is_trouble(&self, holder: &Holder) -> bool {
+        let held = holder.bytes.unwrap_or(0);
+        let much = self.capacity_bytes.map(|bytes| bytes / TROUBLE);
+        let mut bars = [self.max_wal_bytes, much].into_iter().flatten();
+        bars.any(|bar| held > bar)
+    }
+}
+
 /// Bytes of WAL an hour between two looks at the write (receive, replay) position.
 ///
 /// # Errors

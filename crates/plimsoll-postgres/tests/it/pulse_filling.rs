@@ -1,14 +1,16 @@
 //! What fills a disk, made to happen: each moves its own part, by the right bytes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use plimsoll_core::disk::layout::Place;
+use plimsoll_core::disk::memory::Memory;
 use plimsoll_core::disk::part::Kind;
 use plimsoll_core::disk::pulse::Pulse;
 use plimsoll_core::disk::wal::HolderKind;
+use plimsoll_core::disk::why::Cause;
 use plimsoll_core::instance::Figure;
-use plimsoll_postgres::Session;
-use throwaway_postgres::{Installation, Server, test};
+use plimsoll_postgres::{Session, rest_of_disk};
+use throwaway_postgres::{Installation, Server, Volume, say_volumes, test};
 
 use crate::pulse::{look, on_disk, part, run, slot};
 use crate::session::{as_role, open};
@@ -18,13 +20,63 @@ throwaway_postgres::on_own_server! {
     a_standby_says_that_replay_is_paused => paused,
 }
 
-/// Slots without a consumer, an archive command that fails, a log, sorts, and decoding that spills.
+/// What is told of the server's volume, look by look.
+struct Told<'a> {
+    session: &'a Session,
+    memory: Memory,
+    /// A volume of the server's own, where one may be mounted: elsewhere others write, too, and what is told first of a
+    /// change may be theirs.
+    volume: Option<Volume>,
+}
+
+impl Told<'_> {
+    /// Looks at everything.
+    async fn look(&mut self) -> Pulse {
+        let seen = look(self.session).await;
+        let rest = rest_of_disk(self.session, seen.at).await.unwrap();
+        self.memory.observe(seen.clone(), Some(&rest));
+        seen
+    }
+
+    /// What a part gained between two looks: it is told first, and the parts add up.
+    fn moved(&self, kind: Kind, before: &Pulse, after: &Pulse) -> Cause {
+        let disk = self.memory.disk(Some(before.at), after.at);
+        let is_here = |volume: &&plimsoll_core::disk::state::Volume| {
+            volume.places.contains(&Place::Data.to_string())
+        };
+        let volume = disk.volumes.iter().find(is_here).unwrap();
+        let sum: i64 = volume.parts.iter().filter_map(|it| it.part.bytes).sum();
+        assert_eq!(
+            Some(sum),
+            volume.used_bytes.and_then(|it| i64::try_from(it).ok())
+        );
+        let cause = volume.why.iter().find(|cause| cause.part == kind);
+        let cause = cause.unwrap_or_else(|| panic!("{kind:?} is not in {:#?}", volume.why));
+        assert!(!cause.text.is_empty(), "{cause:?}");
+        if self.volume.is_some() {
+            assert_eq!(volume.why[0].part, kind, "{:#?}", volume.why);
+            let moved: i64 = volume.why.iter().map(|cause| cause.change_bytes).sum();
+            let used = |pulse: &Pulse| pulse.volumes[&volume.pool].known().unwrap().used_bytes;
+            let gained = used(after).unwrap().abs_diff(used(before).unwrap());
+            assert_eq!(moved.unsigned_abs(), gained, "{:#?}", volume.why);
+        }
+        cause.clone()
+    }
+}
+
+/// Slots without a consumer, an archive command that fails, a log, sorts, decoding that spills, and a neighbour.
 async fn filling(installation: &Installation) {
     let options = test::options(installation)
         .setting("archive_mode", "on")
         .setting("archive_command", "false")
+        .setting("max_wal_size", "64MB")
+        .setting("min_wal_size", "32MB")
         .setting("logging_collector", "on");
     let server = Server::start(&options).unwrap();
+    let volume = Volume::tmpfs(&server, "own", 4096);
+    let made = volume.and_then(|volume| volume.take_data(&server).map(|()| volume));
+    let what = "what fills a disk, on a volume of its own,";
+    say_volumes(what, made.as_ref().map(|_| ()).map_err(String::as_str));
     run(
         &server,
         &[
@@ -35,21 +87,46 @@ async fn filling(installation: &Installation) {
         ],
     );
     let session = open(&server.url("postgres")).await.unwrap();
-    slots_and_archiving(&server, &session).await;
+    let mut told = Told {
+        session: &session,
+        memory: Memory::default(),
+        volume: made.ok(),
+    };
+    slots_and_archiving(&server, &mut told).await;
     a_base_backups_slot(&server, &session).await;
-    log(&server, &session).await;
+    log(&server, &session, &mut told).await;
     rewrites(&server, &session).await;
-    sorts(&server, &session).await;
-    decoding(&server, &session).await;
+    sorts(&server, &mut told).await;
+    decoding(&server, &mut told).await;
+    neighbour(&mut told).await;
     past_the_limit(&server, &session).await;
 }
 
-async fn slots_and_archiving(server: &Server, session: &Session) {
-    let before = look(session).await;
+/// A file that is not PostgreSQL's.
+async fn neighbour(told: &mut Told<'_>) {
+    let Some(path) = told
+        .volume
+        .as_ref()
+        .map(|volume| volume.path().join("theirs"))
+    else {
+        return;
+    };
+    let before = told.look().await;
+    std::fs::write(path, vec![1; 20 << 20]).unwrap();
+    let after = told.look().await;
+    let cause = told.moved(Kind::Elsewhere, &before, &after);
+    // The failing archiver may have logged a line meanwhile, within a page.
+    assert!(cause.change_bytes.abs_diff(20 << 20) <= 8192, "{cause:?}");
+}
+
+async fn slots_and_archiving(server: &Server, told: &mut Told<'_>) {
+    let before = told.look().await;
     run(
         server,
         &[
             "create table load as select repeat('x', 1000) from generate_series(1, 20000)",
+            // What is written to WAL and nowhere else.
+            "select count(pg_logical_emit_message(false, 'load', repeat('x', 1000000))) from generate_series(1, 100)",
             "select pg_switch_wal()",
         ],
     );
@@ -60,7 +137,17 @@ async fn slots_and_archiving(server: &Server, session: &Session) {
             .as_deref()
             == Some("t")
     });
-    let after = look(session).await;
+    let after = told.look().await;
+    let cause = told.moved(Kind::Wal, &before, &after);
+    let segments = cause.change_bytes / (16 << 20);
+    assert!(segments >= 5, "{cause:?}");
+    // Beside whole segments, some hundred bytes say which were archived.
+    assert!(cause.change_bytes % (16 << 20) < 8192, "{cause:?}");
+    let names = ["slot ", "archiving fails"];
+    assert!(
+        names.iter().any(|name| cause.text.contains(name)),
+        "{cause:?}"
+    );
     let written = after.position.known().unwrap() - before.position.known().unwrap();
     assert!(written > 16 << 20);
     for name in ["physical", "logical"] {
@@ -170,16 +257,19 @@ async fn rewrites(server: &Server, session: &Session) {
     });
 }
 
-async fn log(server: &Server, session: &Session) {
-    let before = part(&look(session).await, Kind::Log).bytes.unwrap();
+async fn log(server: &Server, session: &Session, told: &mut Told<'_>) {
+    let first = told.look().await;
+    let before = part(&first, Kind::Log).bytes.unwrap();
     run(
         server,
         &["do $$ begin for i in 1..1000 loop raise log '%', repeat('x', 1000); end loop; end $$"],
     );
     let mut grown = 0;
     for _ in 0..1000 {
-        grown = part(&look(session).await, Kind::Log).bytes.unwrap() - before;
+        let seen = told.look().await;
+        grown = part(&seen, Kind::Log).bytes.unwrap() - before;
         if grown > 1_000_000 {
+            assert_eq!(told.moved(Kind::Log, &first, &seen).change_bytes, grown);
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -194,15 +284,19 @@ async fn log(server: &Server, session: &Session) {
     );
 }
 
-async fn sorts(server: &Server, session: &Session) {
-    assert_eq!(part(&look(session).await, Kind::Temporary).bytes, Some(0));
+async fn sorts(server: &Server, told: &mut Told<'_>) {
+    let before = told.look().await;
+    assert_eq!(part(&before, Kind::Temporary).bytes, Some(0));
     // A cursor holds the sort's tapes as they are.
     let mut serial = server.session("postgres").unwrap();
     serial.run("set work_mem = '64kB'; begin; declare c cursor for select * from big order by b, id desc").unwrap();
     serial.run("fetch 1 from c").unwrap();
-    let seen = look(session).await;
+    let seen = told.look().await;
     let written = on_disk(server, "base/pgsql_tmp");
     assert!(written > 1 << 20);
+    let cause = told.moved(Kind::Temporary, &before, &seen);
+    assert_eq!(Some(cause.change_bytes), i64::try_from(written).ok());
+    assert!(cause.text.contains(" of postgres, since "), "{cause:?}");
     assert_eq!(
         part(&seen, Kind::Temporary).bytes,
         i64::try_from(written).ok()
@@ -221,8 +315,18 @@ async fn sorts(server: &Server, session: &Session) {
         (1, Some("postgres"), None)
     );
     assert!(writers[0].since.is_some());
+    let mut asked = seen.clone();
+    plimsoll_postgres::add_queries(told.session, &mut asked)
+        .await
+        .unwrap();
+    let query = asked.writers.known().unwrap()[0].query.as_deref();
+    assert!(
+        query.unwrap().contains("fetch 1 from c"),
+        "only on request: {query:?}"
+    );
     serial.run("commit").unwrap();
-    assert_eq!(part(&look(session).await, Kind::Temporary).bytes, Some(0));
+    let before = told.look().await;
+    assert_eq!(part(&before, Kind::Temporary).bytes, Some(0));
 
     // What parallel workers share: the leader waits for a lock with all of it written.
     let mut lock = server.session("postgres").unwrap();
@@ -244,10 +348,12 @@ async fn sorts(server: &Server, session: &Session) {
                 let plain = open(&as_role(&server.url("postgres"), "plain"))
                     .await
                     .unwrap();
-                (look(session).await, look(&plain).await)
+                (told.look().await, look(&plain).await)
             })
         });
         let all = part(&files, Kind::Temporary).bytes.unwrap();
+        let cause = told.moved(Kind::Temporary, &before, &files);
+        assert_eq!(cause.change_bytes, all);
         let some = part(&functions, Kind::Temporary);
         lock.run("select pg_advisory_unlock(1)").unwrap();
         query.join().unwrap().unwrap();
@@ -264,38 +370,45 @@ async fn sorts(server: &Server, session: &Session) {
     });
 }
 
-async fn decoding(server: &Server, session: &Session) {
+async fn decoding(server: &Server, told: &mut Told<'_>) {
     run(
         server,
         &["insert into big select a, repeat('y', 100) from generate_series(1, 200000) a"],
     );
-    let before = look(session).await;
+    let before = told.look().await;
     assert_eq!(
         part(&before, Kind::Replication).bytes,
         i64::try_from(on_disk(server, "pg_replslot") + on_disk(server, "pg_logical")).ok()
     );
-    let done = AtomicBool::new(false);
-    let mut spilled = 0;
+    // All of a transaction is spilled before any of it is sent; the output plugin then asks what is published, and waits.
+    let mut lock = server.session("postgres").unwrap();
+    lock.run("begin").unwrap();
+    lock.run("lock table pg_publication_rel in access exclusive mode")
+        .unwrap();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let peek = "set logical_decoding_work_mem = '64kB';
-                select count(*) from pg_logical_slot_peek_binary_changes(
-                    'logical', null, null, 'proto_version', '1', 'publication_names', 'p')";
-            while !done.load(Ordering::Relaxed) {
-                server.sql("postgres", peek).unwrap();
-            }
+        let peek = scope.spawn(|| {
+            server.sql(
+                "postgres",
+                "set logical_decoding_work_mem = '64kB';
+                 select count(*) from pg_logical_slot_peek_binary_changes(
+                     'logical', null, null, 'proto_version', '1', 'publication_names', 'p')",
+            )
         });
-        let began = Instant::now();
-        while spilled < 1 << 20 && began.elapsed() < Duration::from_secs(60) {
-            let seen = tokio::task::block_in_place(|| {
-                tokio::runtime::Handle::current().block_on(look(session))
-            });
-            spilled = part(&seen, Kind::Replication).bytes.unwrap()
-                - part(&before, Kind::Replication).bytes.unwrap();
-        }
-        done.store(true, Ordering::Relaxed);
+        let waits = "select count(*) > 0 from pg_locks
+                     where relation = 'pg_publication_rel'::regclass and not granted";
+        wait_until("the output plugin waits", || {
+            server.sql("postgres", waits).unwrap()[0][0].as_deref() == Some("t")
+        });
+        let seen =
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(told.look()));
+        lock.run("rollback").unwrap();
+        peek.join().unwrap().unwrap();
+        let spilled = part(&seen, Kind::Replication).bytes.unwrap()
+            - part(&before, Kind::Replication).bytes.unwrap();
+        assert!(spilled >= 1 << 20, "{spilled}");
+        let cause = told.moved(Kind::Replication, &before, &seen);
+        assert_eq!(cause.change_bytes, spilled);
     });
-    assert!(spilled >= 1 << 20, "{spilled}");
 }
 
 async fn past_the_limit(server: &Server, session: &Session) {

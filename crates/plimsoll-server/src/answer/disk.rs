@@ -4,6 +4,7 @@ mod series;
 mod wal;
 
 use jiff::Timestamp;
+use plimsoll_core::disk::capacities::Resize;
 use plimsoll_core::disk::help::Help;
 use plimsoll_core::disk::state::{Changed, Dates, Disk, FullOn, PaceNow, Volume};
 use plimsoll_core::disk::why::Cause;
@@ -32,6 +33,11 @@ pub struct DiskAnswer {
     pub full_look_at: Option<Timestamp>,
     /// Why the server did not answer the last look; the volumes were looked at all the same.
     pub unreachable: Option<String>,
+    /// When the server answered last.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
+    pub answered_at: Option<Timestamp>,
+    /// What the configuration says of volumes that cannot be, or what its sources do not answer: none of it is believed.
+    pub problems: Vec<String>,
     /// Every volume, the one that is full first before the others.
     pub volumes: Vec<VolumeAnswer>,
     /// What is written, and what holds it.
@@ -73,6 +79,8 @@ pub struct VolumeAnswer {
     pub source_at: Option<Timestamp>,
     /// Why it is not known.
     pub unknown: Option<String>,
+    /// When its capacity became another, as far as that is still known.
+    pub resizes: Vec<ResizeAnswer>,
     /// Its parts.
     pub parts: Vec<VolumePart>,
     /// Since when `change_bytes` and `why` count.
@@ -172,6 +180,32 @@ pub struct CauseAnswer {
     pub text: String,
 }
 
+/// A volume's capacity became another.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ResizeAnswer {
+    /// Not before this: the look that did not show it yet.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
+    pub from: Timestamp,
+    /// When that was first seen.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
+    pub at: Timestamp,
+    /// Bytes in all before,
+    pub before_bytes: u64,
+    /// and since.
+    pub after_bytes: u64,
+}
+
+impl From<&Resize> for ResizeAnswer {
+    fn from(resize: &Resize) -> Self {
+        Self {
+            from: resize.from,
+            at: resize.at,
+            before_bytes: resize.before_bytes,
+            after_bytes: resize.after_bytes,
+        }
+    }
+}
+
 /// Something that would help.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct HelpAnswer {
@@ -229,6 +263,8 @@ pub fn answer(instance: &str, disk: &Disk) -> DiskAnswer {
         measured_at: disk.measured_at,
         full_look_at: disk.full_look_at,
         unreachable: disk.unreachable.clone(),
+        answered_at: disk.answered_at,
+        problems: disk.problems.clone(),
         volumes: disk.volumes.iter().map(volume).collect(),
         wal: wal::answer(&disk.wal),
     }
@@ -251,6 +287,7 @@ fn volume(volume: &Volume) -> VolumeAnswer {
         source: volume.source.map(str::to_owned),
         source_at: volume.source_at,
         unknown: volume.unknown.clone(),
+        resizes: volume.resizes.iter().map(ResizeAnswer::from).collect(),
         parts: volume.parts.iter().map(VolumePart::from).collect(),
         since: volume.since,
         pace: volume.pace.as_ref().map(PaceAnswer::from),

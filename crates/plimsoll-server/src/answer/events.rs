@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::change::EventKind;
+use plimsoll_core::change::{Event, EventKind};
 use plimsoll_core::events::{ShapeKind, shapes};
 use plimsoll_core::forecast::Point;
 use plimsoll_store::{DatabaseKey, EventQuery, NamedEvent, Store, StoreError, TableName};
@@ -15,6 +15,7 @@ use super::schema;
 use super::shapes::ShapeAnswer;
 use crate::ask::params::{EVENT_KIND, EVENTS_LIMIT, SINCE, TABLE_AND_BELOW};
 use crate::ask::{Ask, AskError, Given, Param, Refused};
+use crate::disk::last_look;
 use crate::forecasting::{ForecastError, series_of, series_of_table};
 
 /// What is asked of the events.
@@ -203,6 +204,9 @@ pub async fn events(
         table_name: table_name.clone(),
         ..shape_as(&ShapeAnswer::from(&shape))
     }));
+    if query.table.is_none() && query.kinds.wants_recorded(EventKind::Resize) {
+        found.extend(resizes(store, &of.instance).await?);
+    }
     found.retain(|event| query.since.is_none_or(|since| event.to >= since));
     found.sort_by_key(|event| Reverse(event.t));
     found.truncate(query.limit);
@@ -212,6 +216,29 @@ pub async fn events(
         count: found.len() as u64,
         events: found,
     })
+}
+
+/// What happened to the volumes of the database's server.
+async fn resizes(store: &dyn Store, instance: &str) -> Result<Vec<HappeningAnswer>, StoreError> {
+    let last = last_look(store, instance).await?;
+    let resizes = last.map_or_else(Vec::new, |last| last.resizes());
+    let resizes = resizes.into_iter().map(|(volume, resize)| {
+        let event = Event {
+            relation: None,
+            kind: EventKind::Resize,
+            from: resize.from,
+            to: resize.at,
+            bytes_before: Some(resize.before_bytes),
+            bytes_after: Some(resize.after_bytes),
+            detail: Some(format!("the volume {volume}")),
+        };
+        recorded_as(NamedEvent {
+            event,
+            table: None,
+            index_name: None,
+        })
+    });
+    Ok(resizes.collect())
 }
 
 /// Recorded events of a database, as many as may be told.

@@ -23,6 +23,7 @@ const EVENTS: &[&str] = &[
     "recreate",
     "failover",
     "statistics_reset",
+    "resize",
     "coverage",
     "level_up",
     "level_down",
@@ -144,8 +145,8 @@ pub static EVENT_KIND: Param = param(
     "kind",
     Accepts::Several(EVENTS),
     "Kinds of events: `all`, or a list of `rewrite`, `truncate`, `rename`, `reindex`, `create`, `drop`, `attach`, \
-     `detach`, `restore`, `recreate`, `failover`, `statistics_reset`, `coverage`, and of the shapes `level_up`, `level_down`, `slope_up`, \
-     `slope_down`, `burst`",
+     `detach`, `restore`, `recreate`, `failover`, `statistics_reset`, `coverage`, `resize`, and of the shapes `level_up`, `level_down`, \
+     `slope_up`, `slope_down`, `burst`",
 )
 .or("all");
 

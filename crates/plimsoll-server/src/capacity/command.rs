@@ -65,6 +65,12 @@ pub(super) fn checked(space: Space) -> Result<Space, String> {
             return Err(format!("more {what} bytes than the capacity"));
         }
     }
+    let both = space.used_bytes.zip(space.available_bytes);
+    // They may be read one after the other.
+    let most = capacity.saturating_add(capacity / 100);
+    if both.is_some_and(|(used, available)| used.saturating_add(available) > most) {
+        return Err("used and available bytes that are together more than the capacity".to_owned());
+    }
     let less = |bytes: Option<u64>| bytes.map(|bytes| capacity - bytes);
     Ok(Space {
         used_bytes: space.used_bytes.or(less(space.available_bytes)),
@@ -113,6 +119,7 @@ mod tests {
             "{}",
             "{\"capacity_bytes\": -1}",
             "{\"capacity_bytes\": 10, \"used_bytes\": 11}",
+            "{\"capacity_bytes\": 1000, \"used_bytes\": 600, \"available_bytes\": 600}",
             "{\"capacity_bytes\": \"10\"}",
             "\u{feff}",
         ] {

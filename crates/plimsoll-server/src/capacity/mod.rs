@@ -36,6 +36,8 @@ pub struct ConfiguredCapacity {
     pub on: Option<String>,
     /// Who is asked, one after the other until one answers.
     pub sources: Vec<Source>,
+    /// The file system's type, where no source tells it: files on one that compresses take less than they have.
+    pub file_system: Option<String>,
 }
 
 /// Who is asked what a volume has. None shows a secret.
@@ -102,6 +104,16 @@ const fn number(capacity_bytes: u64) -> Space {
     }
 }
 
+fn with_file_system(space: Figure<Space>, told: Option<&str>) -> Figure<Space> {
+    match (space, told) {
+        (Figure::Known(space), Some(told)) => Figure::Known(Space {
+            fs_type: told.to_owned(),
+            ..space
+        }),
+        (space, _) => space,
+    }
+}
+
 /// What each source of each entry answered last, and when.
 type Answers = Vec<Vec<Option<(Timestamp, Space)>>>;
 
@@ -138,7 +150,10 @@ impl Capacities {
                 on: entry.on.clone(),
                 space: match &*entry.sources {
                     [] => None,
-                    sources => Some(self.first(at, sources, now).await),
+                    sources => {
+                        let space = self.first(at, sources, now).await;
+                        Some(with_file_system(space, entry.file_system.as_deref()))
+                    }
                 },
             });
         Declared(futures_util::future::join_all(asked).await)

@@ -98,6 +98,7 @@ async fn an_answer_holds_until_it_is_too_old() {
     });
     let entry = ConfiguredCapacity {
         place: None,
+        file_system: None,
         on: None,
         sources: vec![cat],
     };

@@ -42,14 +42,13 @@ impl InstanceDisk {
         };
         let hours = looks(store, instance, Step::Hour, now).await?;
         let days = looks(store, instance, Step::Day, now).await?;
-        let last = store.disk_state(instance, LAST).await?;
+        let last = last_look(store, instance).await?;
         let foreseen = store.disk_state(instance, FORESEEN).await?;
         let kept = Kept {
             minutes: Reader::looks(&minutes),
             hours,
             day: days.into_iter().next_back(),
-            // What another version kept otherwise is seen again at the next look.
-            last: last.and_then(|(_, text)| serde_json::from_str::<LastLook>(&text).ok()),
+            last,
         };
         let mut state = self.state();
         state.memory.recall(kept);

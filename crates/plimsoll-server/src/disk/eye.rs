@@ -1,13 +1,11 @@
 //! One look: a pulse, what a visit's totals are for once in a while, and the volumes where the server does not answer.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::part::Part;
-use plimsoll_core::disk::pulse::{Pulse, Space};
-use plimsoll_core::instance::Figure;
+use plimsoll_core::disk::pulse::Pulse;
 use plimsoll_postgres::{Limits, Session, VisitError, pulse, rest_of_disk, volumes_of};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +17,7 @@ const PULSE_LIMIT: Duration = Duration::from_secs(10);
 /// How long databases' totals and the rest of the data directory may take.
 const FULL_LIMIT: Duration = Duration::from_secs(30);
 /// How long this host's volumes may take to answer where the server did not.
-const VOLUMES_LIMIT: Duration = Duration::from_secs(1);
+pub(super) const VOLUMES_LIMIT: Duration = Duration::from_secs(1);
 /// How long a pulse without a connection waits for a visit to lend its own, before it tries to connect again.
 const BETWEEN_LIMIT: Duration = Duration::from_millis(500);
 /// Unexplained growth has totals read so often at most,
@@ -43,7 +41,18 @@ pub struct Looked {
 /// What was seen.
 pub(super) enum Seen {
     Pulse(Box<Pulse>, Option<Full>),
-    Unreachable(VisitError, BTreeMap<String, Figure<Space>>),
+    /// With the last pulse as it would be now: the volumes alone; none where it never answered.
+    Unreachable(VisitError, Option<Box<Pulse>>),
+}
+
+impl Seen {
+    /// The pulse to add to.
+    pub(super) fn pulse(&mut self) -> Option<&mut Pulse> {
+        match self {
+            Self::Pulse(pulse, _) | Self::Unreachable(_, Some(pulse)) => Some(pulse),
+            Self::Unreachable(_, None) => None,
+        }
+    }
 }
 
 /// What a full look read, and what it took; or why it did not come about.
@@ -59,16 +68,14 @@ impl InstanceDisk {
             }
             Err(error) => {
                 let last = self.state().memory.last_pulse().cloned();
-                let volumes = match last {
-                    Some(mut pulse) => {
-                        pulse.volumes = volumes_of(&pulse, &self.volumes, VOLUMES_LIMIT).await;
-                        // Who else knows what a volume has does not need the server.
-                        self.capacities.ask(now).await.apply(&mut pulse);
-                        pulse.volumes
-                    }
-                    None => BTreeMap::new(),
+                let Some(mut pulse) = last else {
+                    return Seen::Unreachable(error, None);
                 };
-                Seen::Unreachable(error, volumes)
+                pulse.parts = Vec::new();
+                pulse.volumes = volumes_of(&pulse, &self.volumes, VOLUMES_LIMIT).await;
+                // Who else knows what a volume has does not need the server.
+                self.capacities.ask(now).await.apply(&mut pulse);
+                Seen::Unreachable(error, Some(Box::new(pulse)))
             }
         }
     }
@@ -186,9 +193,9 @@ impl State {
                     not_full,
                 }
             }
-            Seen::Unreachable(error, volumes) => {
-                self.memory
-                    .observe_volumes(now, &error.to_string(), &volumes);
+            Seen::Unreachable(error, pulse) => {
+                let why = error.to_string();
+                self.memory.observe_volumes(now, &why, pulse.as_deref());
                 Looked {
                     unreachable: Some(error),
                     statements: 0,
@@ -202,9 +209,13 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use plimsoll_core::capacity::CapacitySource;
     use plimsoll_core::disk::part::{Kind, Source};
+    use plimsoll_core::disk::pulse::Space;
     use plimsoll_core::disk::wal::Limits;
+    use plimsoll_core::instance::Figure;
 
     use super::*;
 
@@ -244,6 +255,9 @@ mod tests {
             volumes: [("/dev/sda".to_owned(), Figure::Known(space))].into(),
             found: [(Place::Data, "/dev/sda".to_owned())].into(),
             declared: BTreeMap::new(),
+            beneath: BTreeMap::new(),
+            problems: Vec::new(),
+            tablespaces: Vec::new(),
             directories: BTreeMap::new(),
             host: String::new(),
             lost: BTreeMap::new(),

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::disk::kept::{Look, Step};
-use plimsoll_core::disk::outlook::{Course, Held, Level, PartCourse, WalLevel, full};
+use plimsoll_core::disk::outlook::{self, Course, Held, PartCourse, WalLevel, full};
 use plimsoll_core::disk::part::{Kind, Part};
 use plimsoll_core::disk::state::{Dates, Disk, Foreseen, Volume};
 use plimsoll_core::disk::volume::scale;
+use plimsoll_core::disk::wal::Level;
 use plimsoll_core::forecast::{KnownChange, Point, forecast};
 use plimsoll_store::{DatabaseKey, Store};
 
@@ -148,7 +149,8 @@ impl Material {
         let key = (part.part, part.name.as_deref());
         match part.part {
             Kind::Temporary => {
-                Course::Level(Level::of(&self.highs(&volume.pool, key), bytes as f64))
+                let highs = self.highs(&volume.pool, key);
+                Course::Level(outlook::Level::of(&highs, bytes as f64))
             }
             Kind::Wal => Course::Wal(self.wal(volume, bytes as f64)),
             _ => {
@@ -162,14 +164,21 @@ impl Material {
     }
 
     fn wal(&self, volume: &Volume, bytes: f64) -> WalLevel {
-        let level = self.wal_level.unwrap_or(0);
+        let level = Level {
+            max_wal_bytes: self.wal_level,
+            wal_bytes: None,
+            capacity_bytes: volume.capacity_bytes,
+        };
         let highest = self.highs(&volume.pool, (Kind::Wal, None));
         let holder = self
             .disk
             .wal
             .retained_by
             .iter()
-            .find(|held| held.holder.bytes.is_some_and(|bytes| bytes > level));
+            .find(|held| match self.wal_level {
+                Some(most) => held.holder.bytes.is_some_and(|bytes| bytes > most),
+                None => level.is_trouble(&held.holder),
+            });
         let rate = self.disk.wal.bytes_per_hour;
         let held = holder.zip(rate).map(|(holder, bytes_per_hour)| Held {
             bytes_per_hour,
@@ -179,7 +188,7 @@ impl Material {
         });
         WalLevel {
             bytes,
-            level: level as f64,
+            level: self.wal_level.map(|level| level as f64),
             highest: highest.iter().copied().fold(bytes, f64::max),
             held,
         }

@@ -3,6 +3,7 @@
 mod book;
 mod eye;
 mod forecast;
+mod neighbours;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::settings::Watched;
 
 pub use book::last_look;
 pub use eye::Looked;
+pub use neighbours::Shares;
 use tables::Told;
 
 /// What is known of one instance's volumes, and the means to look at them.
@@ -30,6 +32,7 @@ pub struct InstanceDisk {
     lending: Lending,
     volumes: Volumes,
     capacities: Capacities,
+    shares: Shares,
     state: Mutex<State>,
 }
 
@@ -59,12 +62,13 @@ pub enum DiskError {
 
 impl InstanceDisk {
     /// Knows nothing yet.
-    pub fn new(watched: &Watched, lending: Lending) -> Self {
+    pub fn new(watched: &Watched, lending: Lending, shares: Shares) -> Self {
         Self {
             watched: watched.clone(),
             lending,
             volumes: Volumes::default(),
             capacities: watched.capacities(),
+            shares,
             state: Mutex::default(),
         }
     }
@@ -174,11 +178,16 @@ impl InstanceDisk {
         // As rows are kept.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
         self.take_up(store, now).await?;
-        let seen = self.see(visited_at, now).await;
+        let mut seen = self.see(visited_at, now).await;
+        if let Some(pulse) = seen.pulse() {
+            self.add_neighbours(pulse, Some(store), now).await?;
+        }
         let (looked, keep) = {
             let mut state = self.state();
             state.is_unkept = true;
             let looked = state.take_in(seen, now);
+            let instance = &*self.watched.instance;
+            self.shares.keep(instance, state.memory.shares(instance));
             (looked, state.keep(daily_samples, now))
         };
         if let Some(keep) = keep {

@@ -52,11 +52,10 @@ impl InstanceDisk {
             let text = self
                 .told(store, name, cause.since, cause.change_bytes >= 0, now)
                 .await?;
-            cause.text = match (cause.text.is_empty(), text.is_empty()) {
-                (true, _) => text,
-                (false, true) => continue,
-                (false, false) => format!("{}; {text}", cause.text),
-            };
+            // Better than where it could be looked up.
+            if !text.is_empty() {
+                cause.text = text;
+            }
         }
         Ok(())
     }

@@ -62,6 +62,13 @@ async fn thin(work: &Work<'_>, of: &BTreeSet<DatabaseKey>, outcome: Outcome) -> 
             }
         }
     }
+    // Looks at volumes go with each look; those of instances that nobody watches any more go here.
+    let days = work.plan.retention.daily_samples;
+    match work.watch.store().thin_unwatched_disks(days, now).await {
+        Ok(0) => {}
+        Ok(looks) => tracing::info!(looks_dropped = looks, "storage.disk.thinned"),
+        Err(error) => tracing::error!(error = %error, "storage.disk.thinning_failed"),
+    }
     if dropped == 0 {
         return outcome;
     }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::disk::InstanceDisk;
+use crate::disk::{InstanceDisk, Shares};
 use crate::followers::Followers;
 use crate::news::{NewPulse, News};
 use crate::panics::Panicked;
@@ -146,6 +146,7 @@ impl Watch {
         });
         // Several entries may watch one server.
         let mut servers: BTreeMap<String, Arc<Semaphore>> = BTreeMap::new();
+        let shares = Shares::of(&settings.instances);
         let instances = settings
             .instances
             .iter()
@@ -153,7 +154,7 @@ impl Watch {
                 let server = servers
                     .entry(watched.url.host_text())
                     .or_insert_with(|| Arc::new(Semaphore::new(1)));
-                WatchedInstance::new(watched.clone(), Arc::clone(server))
+                WatchedInstance::new(watched.clone(), Arc::clone(server), shares.clone())
             })
             .collect();
         Self { instances, parts }
@@ -333,10 +334,10 @@ impl Watch {
 }
 
 impl WatchedInstance {
-    fn new(mut settings: Watched, own_visit: Arc<Semaphore>) -> Self {
+    fn new(mut settings: Watched, own_visit: Arc<Semaphore>, shares: Shares) -> Self {
         // Pulses and visits of one instance make do with one connection where they must.
         settings.visit.lending = Lending::default();
-        let disk = InstanceDisk::new(&settings, settings.visit.lending.clone());
+        let disk = InstanceDisk::new(&settings, settings.visit.lending.clone(), shares);
         let instance = Self {
             databases: RwLock::default(),
             disk: Arc::new(disk),

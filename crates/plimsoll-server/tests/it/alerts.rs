@@ -293,6 +293,7 @@ fn on_a_pool(name: &str, server: &Server, says: &Path) -> Watched {
     watched.capacity = vec![ConfiguredCapacity {
         place: None,
         on: Some("san".to_owned()),
+        file_system: None,
         sources: vec![Source::Command(Program {
             program: "cat".to_owned(),
             arguments: vec![says.to_str().unwrap().to_owned()],

@@ -68,6 +68,7 @@ async fn a_real_prometheus_says_what_a_volume_has() {
     let capacities = |capacity: &str| {
         Capacities::new(&[ConfiguredCapacity {
             place: None,
+            file_system: None,
             on: None,
             sources: vec![Source::Prometheus(Prometheus {
                 url: format!("http://127.0.0.1:{port}").parse().unwrap(),

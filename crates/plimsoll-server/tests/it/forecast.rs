@@ -19,7 +19,7 @@ on_every_major! {
             create table still as select 1 as one").unwrap();
         let mut settings = watched("main", &server.url("ahead"));
         let gigabyte = 1_u64 << 30;
-        settings.capacity = vec![ConfiguredCapacity { place: None, on: None, sources: vec![Source::Bytes(gigabyte)] }];
+        settings.capacity = vec![ConfiguredCapacity { place: None, on: None, file_system: None, sources: vec![Source::Bytes(gigabyte)] }];
         let service = Service::of(vec![settings]).await;
         let early = service.json("/api/storage/forecast").await;
         assert_eq!(early["insufficient_data"]["samples"], 0, "{early}");

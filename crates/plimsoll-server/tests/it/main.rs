@@ -7,6 +7,8 @@ mod capacity;
 mod channels;
 mod databases;
 mod disk;
+mod disk_events;
+mod disk_neighbours;
 mod forecast;
 mod forecast_coherent;
 mod forecast_volumes;

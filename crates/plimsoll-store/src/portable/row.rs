@@ -35,6 +35,8 @@ pub enum Row {
     Disk(DiskRow),
     /// A look at an instance's volumes.
     DiskLook(DiskLookRow),
+    /// What is known of its volumes beside the looks.
+    DiskState(DiskStateRow),
     /// Nothing of the database, or of the instance, follows.
     End(EndRow),
 }
@@ -54,6 +56,17 @@ pub struct DiskLookRow {
     /// The look; its rows come step by step, oldest first.
     #[serde(flatten)]
     pub look: plimsoll_core::disk::kept::Row,
+}
+
+/// What is kept of an instance's last look only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskStateRow {
+    /// Its name.
+    pub name: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// As it is kept. What another version kept otherwise is seen anew at the next look.
+    pub state: String,
 }
 
 /// A database as its newest sample saw it.
@@ -235,6 +248,10 @@ impl Row {
             Self::DiskLook(row) => {
                 tick(row.look.tick)?;
                 text(&row.look.look)
+            }
+            Self::DiskState(row) => {
+                text(&row.name)?;
+                text(&row.state)
             }
             Self::Relation(row) => row.check(),
             Self::Sample(row) => {

@@ -388,7 +388,11 @@ impl Splice {
                     writes.push((Destination::Events, Line::Event(row)));
                 }
             }
-            Row::Database(_) | Row::Relation(_) | Row::Disk(_) | Row::DiskLook(_) => {}
+            Row::Database(_)
+            | Row::Relation(_)
+            | Row::Disk(_)
+            | Row::DiskLook(_)
+            | Row::DiskState(_) => {}
             Row::End(_) => {
                 self.let_go(None, writes);
                 self.tell_seam(writes);

@@ -349,6 +349,10 @@ impl Upkeep for PostgresStore {
         self.name.clone()
     }
 
+    fn file(&self) -> Option<&Path> {
+        None
+    }
+
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         migrate::migrate(&self.pool)
             .await

@@ -186,6 +186,11 @@ impl File {
         }
         self.path.display().to_string()
     }
+
+    /// Where it is, unless it is in memory.
+    pub(super) fn path(&self) -> Option<&Path> {
+        (!self.is_in_memory()).then_some(&*self.path)
+    }
 }
 
 /// A connection of its own, which may write.

@@ -342,6 +342,10 @@ impl Upkeep for SqliteStore {
         self.file.name()
     }
 
+    fn file(&self) -> Option<&Path> {
+        self.file.path()
+    }
+
     async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.run(Access::Create, migrate::migrate).await
     }

@@ -15,6 +15,9 @@ pub trait Upkeep: Send + Sync {
     /// What errors call it: the file, or the server and database without the password.
     fn name(&self) -> String;
 
+    /// The file that it is, if it is one; beside it may lie others, whose names go on with `-wal` and `-shm`.
+    fn file(&self) -> Option<&Path>;
+
     /// Applies the missing migrations; returns the names of those applied. Two processes that
     /// start at once wait for each other.
     async fn migrate(&self) -> Result<Vec<String>, StoreError>;

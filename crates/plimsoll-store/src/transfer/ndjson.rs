@@ -7,15 +7,18 @@ use tokio::sync::mpsc;
 
 use plimsoll_core::disk::kept::Step;
 
-use super::row::{DiskLookRow, DiskRow, EndRow, FORMAT, Row};
+use super::row::{DiskLookRow, DiskRow, DiskStateRow, EndRow, FORMAT, Row};
 use super::{BATCH, Course, ImportedHistory, TransferError, WAITING, take};
-use crate::{DatabaseKey, DiskRange, Store, on_this_thread};
+use crate::{DatabaseKey, DiskRange, DiskState, Store, on_this_thread};
 
 /// No row is longer: names have 63 bytes, and few relations were ever renamed often.
 const LONGEST_LINE: u64 = 4 << 20;
 
 /// No instance has more: a day of minutes, 14 days of hours, and a day for each daily sample.
 const MOST_LOOKS: usize = 100_000;
+
+/// The state that is kept of the last look only: without it nobody knows where an instance's directories lie.
+const LAST_LOOK: &str = "last";
 
 /// Bytes read at a time.
 const BUFFER: usize = 1 << 16;
@@ -58,6 +61,12 @@ pub async fn export_disks(
             let looks = looks.into_iter().map(|look| DiskLookRow { look });
             rows.extend(looks.map(Row::DiskLook));
         }
+        // What was forecast is computed anew.
+        let last = store.disk_state(instance, LAST_LOOK).await?;
+        rows.extend(last.map(|(at, state)| {
+            let name = LAST_LOOK.to_owned();
+            Row::DiskState(DiskStateRow { name, at, state })
+        }));
         let count = rows.len() as u64;
         rows.push(Row::End(EndRow { rows: count }));
         on_this_thread(|| rows.iter().try_for_each(|row| line(out, row)))?;
@@ -182,14 +191,19 @@ async fn take_disk(
     first: Vec<Row>,
     from: &mut mpsc::Receiver<Result<Vec<Row>, TransferError>>,
 ) -> Result<ImportedDisk, TransferError> {
-    let mut looks = Vec::new();
+    let (mut looks, mut states) = (Vec::new(), Vec::new());
     let mut batch = first;
     loop {
         let is_end = matches!(batch.last(), Some(Row::End(_)));
-        looks.extend(batch.into_iter().filter_map(|row| match row {
-            Row::DiskLook(row) => Some(row.look),
-            _ => None,
-        }));
+        for row in batch {
+            match row {
+                Row::DiskLook(row) => looks.push(row.look),
+                Row::DiskState(DiskStateRow { name, at, state }) => {
+                    states.push(DiskState { name, at, state });
+                }
+                _ => {}
+            }
+        }
         if looks.len() > MOST_LOOKS {
             let reason = format!("more than {MOST_LOOKS} looks at the volumes of `{instance}`");
             return Err(TransferError::Rows(reason));
@@ -207,7 +221,7 @@ async fn take_disk(
         };
     }
     let count = looks.len() as u64;
-    let taken = store.take_disk_rows(&instance, looks).await?;
+    let taken = store.take_disk_rows(&instance, looks, states).await?;
     Ok(ImportedDisk {
         instance,
         looks: taken,
@@ -308,7 +322,8 @@ impl<'a, R: BufRead> Reader<'a, R> {
             Row::Event(_) => 6,
             Row::Disk(_) => 0,
             Row::DiskLook(_) => 7,
-            Row::End(_) => 8,
+            Row::DiskState(_) => 8,
+            Row::End(_) => 9,
         };
         match (row, &mut self.within) {
             (Row::Database(row), None) => self.within = Some((row.database.clone(), 1)),

@@ -66,7 +66,10 @@ async fn all(store: &dyn Store, instance: &str) -> Vec<Row> {
 pub(crate) async fn use_disk(store: &dyn Store, instance: &str) {
     let rows = rows(start(), 3, 1);
     store.keep_disk(instance, kept(&rows[..2])).await.unwrap();
-    store.take_disk_rows(instance, rows).await.unwrap();
+    store
+        .take_disk_rows(instance, rows, Vec::new())
+        .await
+        .unwrap();
     store
         .keep_disk_state(instance, "capacity", start(), "{}")
         .await
@@ -163,6 +166,44 @@ contract! {
         }
     }
 
+    async fn of_an_instance_that_is_watched_no_more_all_goes_in_the_end(fresh: &Fresh) {
+        let store = &*fresh.store;
+        let mut kept_rows = rows(start(), 60, 100);
+        for (step, count, every) in [(Step::Hour, 30 * 24, 1), (Step::Day, 30, 24)] {
+            let mut writer = Writer::default();
+            let times = (0..count).map(|n| start() - SignedDuration::from_hours(n * every));
+            let mut times: Vec<_> = times.collect();
+            times.reverse();
+            kept_rows.extend(times.into_iter().map(|at| writer.row(step, &look(at, 5))));
+        }
+        let look = DiskLook { at: start() + SignedDuration::from_mins(60), ..kept(&kept_rows) };
+        store.keep_disk("gone", look.clone()).await.unwrap();
+        store.keep_disk("watched", look.clone()).await.unwrap();
+        let count = async |instance: &str| {
+            let mut counts = [0; 3];
+            for (count, step) in counts.iter_mut().zip(Step::ALL) {
+                *count = store.disk_rows(instance, DiskRange::all(step)).await.unwrap().len();
+            }
+            counts
+        };
+        let all = count("gone").await;
+        assert_eq!(all, [60, 720, 30]);
+        let day = |n: i64| start() + SignedDuration::from_hours(24 * n);
+        assert_eq!(store.thin_unwatched_disks(90, day(1)).await.unwrap(), 0, "it may be looked at again");
+        // Nobody looks at the one; at the other somebody did just now, and drops what is old by itself.
+        let later = rows(day(20), 1, 7);
+        store.keep_disk("watched", kept(&later)).await.unwrap();
+        let before = count("watched").await;
+        assert!(store.thin_unwatched_disks(90, day(20)).await.unwrap() > 700);
+        assert_eq!((count("gone").await, count("watched").await), ([0, 0, 30], before));
+        assert!(store.disk_state("gone", "last").await.unwrap().is_some());
+        store.keep_disk("watched", kept(&rows(day(200), 1, 7))).await.unwrap();
+        store.thin_unwatched_disks(90, day(200)).await.unwrap();
+        assert_eq!(count("gone").await, [0; 3]);
+        assert_eq!(store.disk_state("gone", "last").await.unwrap(), None);
+        assert_eq!(store.disk_instances().await.unwrap(), ["watched"]);
+    }
+
     async fn looks_move_between_stores_without_loss_and_once(fresh: &Fresh) {
         let store = &*fresh.store;
         let (from, to) = (Fresh::sqlite().await, Fresh::sqlite().await);
@@ -174,6 +215,9 @@ contract! {
         let moved = import(store, &text).await.unwrap();
         assert_eq!((moved.disks[0].looks, moved.disks[0].left_out), (131, 0));
         assert_eq!(exported(store).await, text);
+        // Where its directories lie goes with it; what is known already of a later look stays.
+        let last = async || store.disk_state("pri,\"mary\"", "last").await.unwrap();
+        assert_eq!(last().await, from.store.disk_state("pri,\"mary\"", "last").await.unwrap());
         let again = import(store, &text).await.unwrap();
         assert_eq!((again.disks[0].looks, again.disks[0].left_out), (0, 131));
         assert_eq!(exported(store).await, text);

@@ -69,6 +69,7 @@ async fn show(context: &Context, args: &args::Demo) -> anyhow::Result<()> {
     let capacity_bytes = in_use(&snapshot.facts) / 2 * 3;
     watched.capacity.push(ConfiguredCapacity {
         place: None,
+        file_system: None,
         on: None,
         sources: vec![Source::Bytes(capacity_bytes)],
     });

@@ -1,21 +1,26 @@
 //! `plimsoll disk`: the volumes of a server, how full and by what, looked at now, beside what is kept of them.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::disk::kept::Step;
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::memory::Memory;
 use plimsoll_core::disk::part::Part;
 use plimsoll_core::disk::pulse::Pulse;
+use plimsoll_core::disk::state::Volume;
+use plimsoll_core::disk::steps::{Steps, steps};
 use plimsoll_postgres::{
-    Lending, Limits, Session, VisitError, Volumes, pulse, rest_of_disk, volumes_of,
+    Lending, Limits, Session, VisitError, Volumes, add_queries, pulse, rest_of_disk, volumes_of,
 };
 use plimsoll_server::answer;
 use plimsoll_server::capacity::Capacities;
-use plimsoll_server::disk::InstanceDisk;
+use plimsoll_server::disk::{InstanceDisk, Shares};
 use plimsoll_server::settings::Watched;
+use plimsoll_store::Store;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +28,7 @@ use super::Finding;
 use crate::args;
 use crate::context::Context;
 use crate::output;
-use crate::output::disk::{Looked, screen, width};
+use crate::output::disk::{Looked, STEPS, Shown, screen, width};
 
 /// How long the looks may take: somebody waits for them.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -31,6 +36,8 @@ const LIMIT: Duration = Duration::from_secs(2);
 const PULSE_EVERY: Duration = Duration::from_secs(5);
 /// and how often databases and the rest of the data directory are read.
 const FULL_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// Further back only days are kept.
+const HOURS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<Finding> {
     let watched = context.instance()?;
@@ -40,8 +47,12 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
         Err(error) if args.stored => return Err(error),
         store => store.ok(),
     };
-    let kept = InstanceDisk::new(watched, Lending::default());
-    let mut eye = Eye::default();
+    let shares = Shares::of(&context.config.settings.instances);
+    let kept = InstanceDisk::new(watched, Lending::default(), shares);
+    let mut eye = Eye {
+        wants_queries: args.queries,
+        ..Eye::default()
+    };
     let mut foreseen = None;
     if let Some(store) = &store {
         let now = Timestamp::now();
@@ -52,7 +63,7 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
         let looked = if args.stored {
             None
         } else {
-            Some(eye.look(watched).await?)
+            Some(eye.look(watched, &kept, store.as_deref()).await?)
         };
         let now = Timestamp::now();
         let since = query.since.or(if args.watch { eye.first_at } else { None });
@@ -74,13 +85,25 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
             }
             output::json(&answer)?;
         } else {
+            let mut steps = BTreeMap::new();
+            for volume in &disk.volumes {
+                let of = steps_of(&kept, store.as_deref(), &eye.memory, volume, now).await?;
+                steps.insert(volume.pool.clone(), of);
+            }
+            let shown = Shown {
+                instance: &watched.instance,
+                disk: &disk,
+                looked: looked.as_ref(),
+                steps: &steps,
+                now,
+            };
             let clears = args.watch && io::stdout().is_terminal();
             output::print(|out| {
                 if clears {
                     // The top left, and nothing below.
                     write!(out, "\u{1b}[H\u{1b}[2J")?;
                 }
-                screen(out, &watched.instance, &disk, looked.as_ref(), width())?;
+                screen(out, &shown, width())?;
                 if args.watch && !clears {
                     writeln!(out)
                 } else {
@@ -89,7 +112,11 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
             })?;
         }
         if !args.watch {
-            return Ok(Finding::None);
+            // What was shown is of the volumes alone, and none of what was asked of the server.
+            return match looked.and_then(|looked| looked.unreachable) {
+                Some(error) => Err(error).with_context(|| format!("looking at {}", watched.url)),
+                None => Ok(Finding::None),
+            };
         }
         tokio::select! {
             () = tokio::time::sleep(PULSE_EVERY) => {}
@@ -107,21 +134,29 @@ struct Eye {
     session: Option<Session>,
     first_at: Option<Timestamp>,
     full_at: Option<Timestamp>,
+    wants_queries: bool,
 }
 
 impl Eye {
     /// Looks once. A server that does not answer has its volumes looked at, where earlier looks are kept that say where
     /// they are.
-    async fn look(&mut self, watched: &Watched) -> anyhow::Result<Looked> {
+    async fn look(
+        &mut self,
+        watched: &Watched,
+        kept: &InstanceDisk,
+        store: Option<&dyn Store>,
+    ) -> anyhow::Result<Looked> {
         let began = Instant::now();
         let now = Timestamp::now();
         let is_due = self.first_at.is_none()
             || self
                 .full_at
                 .is_none_or(|at| now.duration_since(at) >= FULL_EVERY);
+        let mut unreachable = None;
         let (statements, missing) = match self.ask(watched, is_due, began + LIMIT, now).await {
             Ok((mut pulse, full, statements)) => {
                 self.ask_capacities(watched, now, &mut pulse).await;
+                kept.add_neighbours(&mut pulse, store, now).await?;
                 let (full, missing) = match full {
                     Rest::Read(parts) => {
                         self.full_at = Some(now);
@@ -137,11 +172,14 @@ impl Eye {
                 let Some(mut last) = self.memory.last_pulse().cloned() else {
                     return Err(error).with_context(|| format!("looking at {}", watched.url));
                 };
+                last.parts = Vec::new();
                 last.volumes = volumes_of(&last, &self.volumes, LIMIT).await;
                 // Who else knows what a volume has does not need the server.
                 self.ask_capacities(watched, now, &mut last).await;
+                kept.add_neighbours(&mut last, store, now).await?;
                 self.memory
-                    .observe_volumes(now, &error.to_string(), &last.volumes);
+                    .observe_volumes(now, &error.to_string(), Some(&last));
+                unreachable = Some(error);
                 (0, None)
             }
         };
@@ -151,6 +189,7 @@ impl Eye {
             statements,
             full_at: self.full_at,
             missing,
+            unreachable,
         })
     }
 
@@ -173,7 +212,10 @@ impl Eye {
         };
         session.until(until);
         let before = session.cost().statements;
-        let pulse = pulse(&session, &self.volumes, now).await?;
+        let mut pulse = pulse(&session, &self.volumes, now).await?;
+        if self.wants_queries {
+            add_queries(&session, &mut pulse).await?;
+        }
         let full = if is_due {
             rest(&session, now).await?
         } else {
@@ -185,6 +227,38 @@ impl Eye {
         }
         Ok((pulse, full, statements))
     }
+}
+
+/// How each part of a volume went since its changes count: by the looks in memory, or by hours or days that are kept.
+async fn steps_of(
+    kept: &InstanceDisk,
+    store: Option<&dyn Store>,
+    memory: &Memory,
+    volume: &Volume,
+    now: Timestamp,
+) -> anyhow::Result<Steps> {
+    let Some(since) = volume.since else {
+        return Ok(Steps::new());
+    };
+    let mut looks = memory.looks_at(&volume.pool);
+    let first = looks.first().map(|(at, _)| *at);
+    if let Some(store) = store.filter(|_| first.is_none_or(|first| first > since)) {
+        let step = if now.duration_since(since) <= HOURS_ARE_KEPT {
+            Step::Hour
+        } else {
+            Step::Day
+        };
+        let older = kept.looks(store, step, now).await?;
+        let older = older
+            .iter()
+            .filter(|look| first.is_none_or(|first| look.at < first));
+        let mut all: Vec<_> = older
+            .filter_map(|look| Some((look.at, look.parts(&volume.pool)?)))
+            .collect();
+        all.append(&mut looks);
+        looks = all;
+    }
+    Ok(steps(&looks, since, now, STEPS))
 }
 
 enum Rest {

@@ -16,7 +16,7 @@ use super::Finding;
 use crate::args;
 use crate::context::{Context, database_of};
 use crate::output;
-use places::PlaceReport;
+use places::{PlaceReport, Places};
 
 const LEVELS: [Level; 3] = [Level::ReadOnly, Level::Monitor, Level::LockFree];
 
@@ -53,12 +53,13 @@ pub(crate) async fn run(context: &Context, args: &args::Doctor) -> anyhow::Resul
     if context.wants_json() {
         output::json(&Report {
             diagnosis: &diagnosis,
-            places: &places,
+            places: &places.each,
+            problems: &places.problems,
         })?;
     } else {
         output::print(|out| print(out, &diagnosis, &places))?;
     }
-    Ok(if diagnosis.is_complete {
+    Ok(if diagnosis.is_complete && places.problems.is_empty() {
         Finding::None
     } else {
         Finding::Some
@@ -72,6 +73,8 @@ struct Report<'a> {
     diagnosis: &'a Diagnosis,
     /// Where each directory lies.
     places: &'a [PlaceReport],
+    /// What the configuration says of volumes that cannot be, or what its sources do not answer.
+    problems: &'a [String],
 }
 
 /// The databases that are looked at; none means every one that takes connections.
@@ -83,7 +86,7 @@ fn names(target: &Target, watched: &Watched) -> Vec<String> {
     }
 }
 
-fn print(out: &mut dyn Write, diagnosis: &Diagnosis, places: &[PlaceReport]) -> io::Result<()> {
+fn print(out: &mut dyn Write, diagnosis: &Diagnosis, places: &Places) -> io::Result<()> {
     let superuser = if diagnosis.is_superuser {
         ": a superuser, which sees everything and could do everything; a role of its own is safer"
     } else {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use plimsoll_core::change::EventKind;
 use plimsoll_core::name::{shown, shown_table};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::events::{self, EventsAnswer, EventsQuery, HappeningAnswer};
@@ -85,6 +86,7 @@ fn of(event: &HappeningAnswer) -> String {
     match (&event.schema_name, &event.table_name, &event.index_name) {
         (_, _, Some(index)) => shown(index).into_owned(),
         (Some(schema), Some(table), None) => shown_table(schema, table),
+        _ if event.kind == EventKind::Resize.as_str() => "a volume".to_owned(),
         _ => "the whole series".to_owned(),
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn database_limit(entry: &file::Capacity) -> anyhow::Result<Option<(S
         || entry.command.is_some()
         || entry.timeout.is_some()
         || entry.prometheus.is_some()
-        || entry.path.is_some();
+        || entry.path.is_some()
+        || entry.file_system.is_some();
     match entry.bytes {
         Some(bytes) if !is_more && !database.is_empty() => Ok(Some((database.clone(), bytes.0))),
         _ => bail!(
@@ -74,6 +75,14 @@ pub(super) fn configured(entry: &file::Capacity) -> anyhow::Result<ConfiguredCap
         }
         sources.push(Source::Path(path.clone()));
     }
+    if entry.bytes.is_some_and(|bytes| bytes.0 == 0) {
+        bail!("a [[capacity]] of 0 bytes: no volume has none");
+    }
+    if sources.is_empty() && entry.file_system.is_some() {
+        bail!(
+            "a [[capacity]] has a `file_system` and nobody who knows what is free there: `bytes`, `command`, `prometheus` or `path`"
+        );
+    }
     if sources.is_empty() && entry.on.is_none() {
         bail!(
             "a [[capacity]] says neither where its volume is (`on`) nor who knows what it has: `bytes`, `command`, `prometheus` or `path`"
@@ -83,6 +92,7 @@ pub(super) fn configured(entry: &file::Capacity) -> anyhow::Result<ConfiguredCap
         place,
         on: entry.on.clone(),
         sources,
+        file_system: entry.file_system.clone(),
     })
 }
 
@@ -199,6 +209,8 @@ mod tests {
                 "volume = \"wal\"\ntablespace = \"x\"\nbytes = \"1GB\"".to_owned(),
                 "not both",
             ),
+            ("bytes = \"0GB\"".to_owned(), "of 0 bytes"),
+            ("on = \"P\"\nfile_system = \"zfs\"".to_owned(), "nobody"),
             ("command = []".to_owned(), "a program"),
             ("path = \"pgdata\"".to_owned(), "begins with /"),
             (

@@ -152,6 +152,8 @@ pub(crate) struct Capacity {
     pub(crate) timeout: Option<Length>,
     pub(crate) prometheus: Option<Prometheus>,
     pub(crate) path: Option<PathBuf>,
+    /// Of the volume, where no source tells it.
+    pub(crate) file_system: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use plimsoll_connect::DatabaseUrl;
+use plimsoll_core::disk::layout::Place;
 use plimsoll_core::thinning::Retention;
 use plimsoll_postgres::{MethodChoice, VisitOptions};
+use plimsoll_server::capacity::ConfiguredCapacity;
 use plimsoll_server::settings::{ConfiguredChannel, Databases, Schedule, Settings, Watched, When};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -216,8 +218,30 @@ fn add_capacities(
                 None => bail!("a [[capacity]] names the instance \"{name}\", which is not watched"),
             },
         };
+        if let Some(configured) = &configured {
+            refuse_a_second(instance, configured)?;
+        }
         instance.database_limits.extend(limit);
         instance.capacity.extend(configured);
+    }
+    Ok(())
+}
+
+/// Of one volume one entry says what it has.
+fn refuse_a_second(instance: &Watched, configured: &ConfiguredCapacity) -> anyhow::Result<()> {
+    let place = |it: &ConfiguredCapacity| it.place.clone().unwrap_or(Place::Data);
+    let is_twice = instance.capacity.iter().any(|earlier| {
+        place(earlier) == place(configured)
+            && !earlier.sources.is_empty()
+            && !configured.sources.is_empty()
+    });
+    if is_twice {
+        bail!(
+            "two [[capacity]] say what the volume of {} of \"{}\" has: several sources belong into one, which asks them one \
+             after the other",
+            place(configured),
+            instance.instance
+        );
     }
     Ok(())
 }
@@ -367,6 +391,13 @@ mod tests {
                     instance("url = \"postgres://h/d\"")
                 ),
                 "says neither",
+            ),
+            (
+                format!(
+                    "{}[[capacity]]\nvolume = \"data\"\nbytes = \"1GB\"\n[[capacity]]\npath = \"/pgdata\"\n",
+                    instance("url = \"postgres://h/d\"")
+                ),
+                "belong into one",
             ),
         ] {
             let error = error(&text);

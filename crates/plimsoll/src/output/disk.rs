@@ -1,28 +1,34 @@
 //! The disk on one screen: a bar with its line, both what fills it and what would help, for each volume.
 
 mod bar;
+mod clocks;
 mod lines;
+mod parts;
+mod spark;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use plimsoll_core::disk::memory::label;
-use plimsoll_core::disk::state::{Changed, Dates, Disk, Volume};
+use plimsoll_core::disk::state::{Dates, Disk, Volume};
+use plimsoll_core::disk::steps::Steps;
 use plimsoll_core::name::visible;
 use plimsoll_core::size_text::{pretty, pretty_signed};
+use plimsoll_postgres::VisitError;
 
-use super::{Column, table, table_within};
 use bar::{bar, segments};
+use clocks::clocks;
 use lines::Lines;
+use parts::{parts, reasons};
 
 pub(crate) use lines::width;
+pub(crate) use spark::STEPS;
 
 /// The width of a bar where nothing limits it.
 const BAR: usize = 100;
-/// Parts below this share of what is used are told together.
-const SMALL: u64 = 1000;
 
 /// What a look cost, and what it left out.
 pub(crate) struct Looked {
@@ -32,17 +38,36 @@ pub(crate) struct Looked {
     pub(crate) full_at: Option<Timestamp>,
     /// Why they were not read now.
     pub(crate) missing: Option<String>,
+    /// Why the server did not answer.
+    pub(crate) unreachable: Option<VisitError>,
+}
+
+/// What is shown.
+pub(crate) struct Shown<'a> {
+    pub(crate) instance: &'a str,
+    pub(crate) disk: &'a Disk,
+    /// None where only what is kept is shown.
+    pub(crate) looked: Option<&'a Looked>,
+    /// By pool, how each part went.
+    pub(crate) steps: &'a BTreeMap<String, Steps>,
+    pub(crate) now: Timestamp,
 }
 
 /// The whole screen: of a look, or of what is kept.
 pub(crate) fn screen(
     out: &mut dyn Write,
-    instance: &str,
-    disk: &Disk,
-    looked: Option<&Looked>,
+    shown: &Shown<'_>,
     width: Option<usize>,
 ) -> io::Result<()> {
+    let Shown {
+        instance,
+        disk,
+        looked,
+        ..
+    } = *shown;
     let mut lines = Lines { out, width };
+    head(&mut lines, disk)?;
+    let none = Steps::new();
     for (i, volume) in disk.volumes.iter().enumerate() {
         if i > 0 {
             lines.blank()?;
@@ -57,15 +82,17 @@ pub(crate) fn screen(
             ""
         };
         let places = volume.places.join(", ");
+        let at = disk.measured_at.map_or_else(String::new, moment);
         let header = format!(
-            "{}  {}  {}{assumed}",
+            "{}  {}  {}{assumed}  {at}",
             visible(instance),
             visible(name),
             visible(&places)
         );
-        lines.say(&header, 2)?;
+        lines.say(header.trim_end(), 2)?;
         lines.blank()?;
-        one(&mut lines, volume)?;
+        let steps = shown.steps.get(&volume.pool).unwrap_or(&none);
+        one(&mut lines, volume, steps, shown.now)?;
     }
     if disk.volumes.is_empty() {
         lines.say("Nothing is kept of the volumes of this instance yet.", 0)?;
@@ -99,6 +126,28 @@ pub(crate) fn screen(
     footer(&mut lines, disk, looked)
 }
 
+/// What goes before everything else: that the server did not answer, and what is not believed.
+fn head(lines: &mut Lines<'_>, disk: &Disk) -> io::Result<()> {
+    if let Some(reason) = &disk.unreachable {
+        let parts = match disk.answered_at {
+            Some(at) => format!("the parts are those of {}", moment(at)),
+            None => "nothing is known of its parts".to_owned(),
+        };
+        let text = format!(
+            "THE SERVER DOES NOT ANSWER: {} Only its volumes were looked at, {parts}.",
+            sentence(reason)
+        );
+        lines.say(&text, 2)?;
+    }
+    for problem in &disk.problems {
+        lines.say(&format!("CAPACITY: {}", sentence(problem)), 2)?;
+    }
+    if disk.unreachable.is_some() || !disk.problems.is_empty() {
+        lines.blank()?;
+    }
+    Ok(())
+}
+
 fn footer(lines: &mut Lines<'_>, disk: &Disk, looked: Option<&Looked>) -> io::Result<()> {
     let hidden: Vec<String> = disk
         .volumes
@@ -118,13 +167,6 @@ fn footer(lines: &mut Lines<'_>, disk: &Disk, looked: Option<&Looked>) -> io::Re
         )
     };
     lines.blank()?;
-    if let Some(reason) = &disk.unreachable {
-        let text = format!(
-            "The server did not answer: {} Only its volumes were looked at.",
-            sentence(reason)
-        );
-        lines.say(&text, 0)?;
-    }
     let totals = disk.full_look_at.map_or_else(|| "never".to_owned(), moment);
     match looked {
         Some(looked) => {
@@ -166,7 +208,7 @@ fn sentence(text: &str) -> String {
     }
 }
 
-fn one(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
+fn one(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps, now: Timestamp) -> io::Result<()> {
     headline(lines, volume)?;
     if let Some(late) = &volume.late {
         let capacity = volume.capacity_bytes.unwrap_or(0);
@@ -216,7 +258,8 @@ fn one(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
         lines.say(&text, 2)?;
         lines.blank()?;
     }
-    parts(lines, volume)?;
+    clocks(lines, volume, now)?;
+    parts(lines, volume, steps)?;
     reasons(lines, volume)?;
     if !volume.help.is_empty() {
         lines.blank()?;
@@ -270,6 +313,15 @@ fn headline(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
         }
         (None, _) => {}
     }
+    for resize in &volume.resizes {
+        let text = format!(
+            "Its capacity became another on {}: {}, before {}.",
+            moment(resize.at),
+            pretty(resize.after_bytes),
+            pretty(resize.before_bytes)
+        );
+        lines.say(&text, 2)?;
+    }
     if let Some(cause) = volume
         .why
         .first()
@@ -307,136 +359,15 @@ fn clock(dates: Dates, by: &str) -> String {
     }
 }
 
-/// Why parts grew, where there is no room for that beside them.
-fn reasons(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
-    if !lines.is_narrow() {
-        return Ok(());
-    }
-    let mut is_first = true;
-    for it in &volume.parts {
-        let why = why_of(it, volume);
-        if why.is_empty() {
-            continue;
-        }
-        if is_first {
-            lines.blank()?;
-        }
-        let begin = if is_first { "Why  " } else { "     " };
-        is_first = false;
-        let name = label(it.part.part, it.part.name.as_deref());
-        lines.say(&format!("{begin}{}: {}", visible(&name), visible(&why)), 5)?;
-    }
-    Ok(())
-}
-
-fn parts(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
-    let used = volume
-        .used_bytes
-        .unwrap_or_else(|| u64::try_from(volume.known_bytes).unwrap_or(0));
-    let is_small = |it: &&Changed| {
-        let bytes = it.part.bytes.map(i64::unsigned_abs);
-        bytes.is_some_and(|bytes| bytes.saturating_mul(SMALL) < used)
-            && it.change_bytes.unwrap_or(0) == 0
-    };
-    let mut listed: Vec<&Changed> = volume.parts.iter().filter(|it| !is_small(it)).collect();
-    listed.sort_by_key(|it| (it.part.part.is_rest(), std::cmp::Reverse(it.part.bytes)));
-    let small: Vec<&Changed> = volume.parts.iter().filter(is_small).collect();
-    let total: i64 = volume.parts.iter().filter_map(|it| it.change_bytes).sum();
-    let mut rows: Vec<Vec<String>> = listed.iter().map(|it| row(it, volume)).collect();
-    if !small.is_empty() {
-        let bytes: i64 = small.iter().filter_map(|it| it.part.bytes).sum();
-        let name = if small.len() == 1 {
-            "1 small part".to_owned()
-        } else {
-            format!("{} small parts", small.len())
-        };
-        rows.push(vec![
-            name,
-            signed(bytes),
-            "0 bytes".into(),
-            "each with --output json".into(),
-        ]);
-    }
-    let name = volume.used_bytes.map_or("known", |_| "used");
-    rows.push(vec![
-        name.into(),
-        pretty(used),
-        pretty_signed(total),
-        pace(volume),
-    ]);
-    let mut columns = vec![
-        Column::Left("Part"),
-        Column::Right("Bytes"),
-        Column::Right("Change"),
-        Column::Left("Why"),
-    ];
-    if lines.is_narrow() {
-        columns.pop();
-        for row in &mut rows {
-            row.pop();
-        }
-    }
-    // The first look knows no change.
-    if volume.since.is_none() {
-        columns.remove(2);
-        for row in &mut rows {
-            row.remove(2);
-        }
-    }
-    match lines.width {
-        Some(width) => {
-            let width = u16::try_from(width).unwrap_or(u16::MAX);
-            table_within(Some(width), lines.out, &columns, rows)
-        }
-        None => table(lines.out, &columns, rows),
-    }
-}
-
-fn row(it: &Changed, volume: &Volume) -> Vec<String> {
-    let part = &it.part;
-    let change = it
-        .change_bytes
-        .map_or_else(|| "unknown".to_owned(), pretty_signed);
-    let bytes = part.bytes.map_or_else(|| "unknown".to_owned(), signed);
-    vec![
-        label(part.part, part.name.as_deref()),
-        bytes,
-        change,
-        why_of(it, volume),
-    ]
-}
-
-/// Why a part is not known, or may be more, or else why it grew.
-fn why_of(it: &Changed, volume: &Volume) -> String {
-    let part = &it.part;
-    let cause = volume
-        .why
-        .iter()
-        .find(|cause| (cause.part, cause.name.as_deref()) == part.key());
-    let why = part.unknown.clone().or_else(|| {
-        part.at_least
-            .as_ref()
-            .map(|reason| format!("or more: {reason}"))
-    });
-    why.or_else(|| cause.map(|cause| cause.text.clone()))
-        .unwrap_or_default()
-}
-
-fn pace(volume: &Volume) -> String {
-    let Some(pace) = &volume.pace else {
-        return String::new();
-    };
-    let sign = if pace.bytes_per_hour < 0.0 { "-" } else { "+" };
-    format!(
-        "{sign}{} an hour now",
-        pretty(whole(pace.bytes_per_hour.abs()))
-    )
-}
-
 fn moment(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC)
-        .strftime("%a %e %b %H:%M UTC")
+        .strftime("%a %-d %b %H:%M UTC")
         .to_string()
+}
+
+/// The day, for a heading.
+fn day(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC).strftime("%-d %b").to_string()
 }
 
 fn signed(bytes: i64) -> String {

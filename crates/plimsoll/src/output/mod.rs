@@ -73,15 +73,15 @@ pub(crate) fn json(answer: &impl Serialize) -> io::Result<()> {
 
 /// A column of a table: its heading and side.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Column {
-    Left(&'static str),
-    Right(&'static str),
+pub(crate) enum Column<'a> {
+    Left(&'a str),
+    Right(&'a str),
 }
 
 /// Prints rows under headings, wrapped to the terminal where there is one. A column without a single value is left out.
 pub(crate) fn table(
     out: &mut dyn Write,
-    columns: &[Column],
+    columns: &[Column<'_>],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> io::Result<()> {
     let width = if io::stdout().is_terminal() {
@@ -98,7 +98,7 @@ const GAP: usize = 2;
 fn table_within(
     width: Option<u16>,
     out: &mut dyn Write,
-    columns: &[Column],
+    columns: &[Column<'_>],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> io::Result<()> {
     let mut rows: Vec<Vec<String>> = rows.into_iter().collect();
@@ -128,7 +128,7 @@ fn table_within(
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_width(width);
     }
-    let side = |column: &Column| match column {
+    let side = |column: &Column<'_>| match column {
         Column::Left(_) => CellAlignment::Left,
         Column::Right(_) => CellAlignment::Right,
     };
@@ -156,8 +156,8 @@ fn table_within(
 }
 
 /// How narrow each column can be without a break inside a word, or inside a number with its unit.
-fn least_widths(columns: &[Column], rows: &[Vec<String>]) -> Vec<usize> {
-    let words = |column: &Column, text: &str| match column {
+fn least_widths(columns: &[Column<'_>], rows: &[Vec<String>]) -> Vec<usize> {
+    let words = |column: &Column<'_>, text: &str| match column {
         Column::Left(_) => text
             .split(' ')
             .map(|word| word.chars().count())
@@ -181,7 +181,7 @@ fn least_widths(columns: &[Column], rows: &[Vec<String>]) -> Vec<usize> {
 }
 
 /// Rows one below the other, for a terminal that is too narrow for columns: each begins with its first cell.
-fn blocks(out: &mut dyn Write, columns: &[Column], rows: &[Vec<String>]) -> io::Result<()> {
+fn blocks(out: &mut dyn Write, columns: &[Column<'_>], rows: &[Vec<String>]) -> io::Result<()> {
     let names: Vec<&str> = columns
         .iter()
         .map(|column| {

@@ -242,6 +242,12 @@ fn what_serve_kept_is_shown_without_looking_and_told_with_a_look() {
         .json();
     assert_eq!(again["measured_at"], stored["measured_at"]);
 
+    // How each part went stands beside what it gained.
+    let shown = screen(&home, &url, 100, &["disk", "--since", "1h"]);
+    for words in ["Share", "since ", "100.0 %", "█"] {
+        assert!(shown.out.contains(words), "no {words:?} in\n{}", shown.out);
+    }
+
     // On narrow terminals every line fits but a command, which is to be copied.
     for columns in [40, 60, 80] {
         for args in [&["disk"][..], &["disk", "--stored"]] {
@@ -272,12 +278,18 @@ fn what_serve_kept_is_shown_without_looking_and_told_with_a_look() {
         }
     }
 
-    // A server that is gone still has its volume, and what held its WAL.
+    // A server that is gone still has its volume, and what held its WAL: that it is gone goes before all of it.
     server.stop().unwrap();
     let ran = home.run(&url, &["disk"]);
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(
+        ran.out.starts_with("THE SERVER DOES NOT ANSWER: "),
+        "{ran:?}"
+    );
+    assert!(ran.err.contains("looking at"), "{ran:?}");
+    assert_eq!(home.run(&url, &["disk", "--stored"]).code, Some(0));
     for words in [
-        "The server did not answer",
+        "the parts are those of",
         "slot forgotten",
         "free",
         "unexplained",

@@ -232,3 +232,111 @@ fn a_number_alone_says_what_is_known_and_that_its_dates_are_late() {
         );
     }
 }
+
+/// A volume of a configured source.
+fn told(capacity_bytes: u64, used: Option<u64>, fs_type: &str) -> Space {
+    Space {
+        used_bytes: used,
+        available_bytes: used.map(|used| capacity_bytes.saturating_sub(used)),
+        fs_type: fs_type.to_owned(),
+        ..space(capacity_bytes, CapacitySource::Command)
+    }
+}
+
+#[test]
+fn what_contradicts_the_files_that_are_there_is_refused_and_the_file_system_stands_in() {
+    const GB: u64 = 1_000_000_000;
+    // The server's own files have 314 GB on the volume; what is told, the capacity then, and a word of the reason.
+    let refused = |says: &'static str| (500 * GB, Some(says));
+    for (space, expected) in [
+        (told(900 * GB, Some(GB), ""), refused("are used, but")),
+        (told(900 * GB, Some(0), ""), refused("files alone have")),
+        (told(GB, None, ""), refused("in all, but")),
+        (told(900 * GB, Some(400 * GB), ""), (900 * GB, None)),
+        // A little less is one look after the other.
+        (told(900 * GB, Some(300 * GB), ""), (900 * GB, None)),
+        (told(400 * GB, None, ""), (400 * GB, None)),
+        // A file system that compresses has less in use than its files have.
+        (told(900 * GB, Some(GB), "zfs"), (900 * GB, None)),
+    ] {
+        for is_here in [true, false] {
+            let mut memory = Memory::default();
+            let mut seen = pulse(0, 0, 0);
+            if !is_here {
+                (seen.volumes, seen.found) = (BTreeMap::new(), BTreeMap::new());
+            }
+            let declared = Declared(vec![entry(None, None, Some(Figure::Known(space.clone())))]);
+            declared.apply(&mut seen);
+            let now = seen.at;
+            memory.observe(seen, Some(&crate::disk::state::tests::full(0)));
+            let disk = memory.disk(None, now);
+            let volume = &disk.volumes[0];
+            let sum: i64 = volume.parts.iter().filter_map(|it| it.part.bytes).sum();
+            assert_eq!(sum, volume.known_bytes);
+            match expected {
+                (bytes, None) => {
+                    assert_eq!(volume.capacity_bytes, Some(bytes), "{space:?}");
+                    assert!(disk.problems.is_empty(), "{:?}", disk.problems);
+                }
+                (bytes, Some(says)) => {
+                    assert!(disk.problems[0].contains(says), "{:?}", disk.problems);
+                    let here = is_here.then_some(bytes);
+                    assert_eq!(volume.capacity_bytes, here, "{space:?}");
+                    if !is_here {
+                        let reason = volume.unknown.as_deref().unwrap();
+                        assert_eq!(reason, disk.problems[0]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn entries_that_contradict_each_other_are_not_believed_and_what_is_not_there_is_named() {
+    let mut seen = pulse(0, 0, 0);
+    seen.tablespaces = vec!["pg_default".to_owned(), "fast".to_owned()];
+    let declared = Declared(vec![
+        entry(Some("data"), Some("P"), number(700)),
+        entry(Some("wal"), Some("P"), number(900)),
+        entry(Some("tablespace:nope"), None, number(5)),
+        entry(Some("tablespace:fast"), Some("Q"), number(5)),
+        entry(Some("log"), Some("Q"), number(5)),
+    ]);
+    declared.apply(&mut seen);
+    let [missing, contradiction] = &*seen.problems else {
+        panic!("{:?}", seen.problems)
+    };
+    assert!(
+        contradiction
+            .contains("contradict each other: config says 700 bytes, config says 900 bytes")
+    );
+    assert!(missing.contains("does not have: it has fast"), "{missing}");
+    assert_eq!(seen.volumes["P"].reason(), Some(&**contradiction));
+    assert_eq!(
+        seen.volumes["Q"].known().map(|it| it.capacity_bytes),
+        Some(5)
+    );
+    assert!(
+        !seen
+            .declared
+            .keys()
+            .any(|place| place.to_string().contains("nope"))
+    );
+    // The same of what a visit saw.
+    let absent = Figure::Absent("not here".to_owned());
+    let mut facts = facts(&absent, &absent);
+    declared.apply_to_facts(&mut facts);
+    assert!(facts.capacity.reason().unwrap().contains("contradict"));
+    let mut facts = InstanceFacts::default();
+    facts.tablespaces = Figure::Known(vec![Tablespace {
+        oid: 1,
+        name: "pg_default".to_owned(),
+        location: Figure::Known(String::new()),
+        bytes: Figure::Known(1 << 40),
+        capacity: Figure::Absent(String::new()),
+    }]);
+    Declared(vec![entry(None, None, number(1 << 30))]).apply_to_facts(&mut facts);
+    let reason = facts.capacity.reason().unwrap();
+    assert!(reason.contains("files alone have 1024 GB"), "{reason}");
+}

@@ -236,11 +236,12 @@ fn a_process_that_takes_up_what_was_kept_answers_as_the_one_that_was_there() {
 fn a_server_that_does_not_answer_still_has_its_volume_and_what_was_known_of_it() {
     let mut memory = Memory::default();
     let last = pulse(0, 0, 5);
+    let mut seen = last.clone();
     let mut space = last.volumes["/dev/sda"].known().unwrap().clone();
     memory.observe(last, Some(&full(0)));
     *space.used_bytes.as_mut().unwrap() += 3_000_000_000;
-    let volumes = [("/dev/sda".to_owned(), Figure::Known(space))].into();
-    memory.observe_volumes(at(1), "connection refused", &volumes);
+    seen.volumes = [("/dev/sda".to_owned(), Figure::Known(space))].into();
+    memory.observe_volumes(at(1), "connection refused", Some(&seen));
     let disk = memory.disk(None, at(1));
     assert_eq!(disk.measured_at, Some(at(1)));
     assert_eq!(disk.unreachable.as_deref(), Some("connection refused"));
@@ -274,11 +275,7 @@ fn a_server_that_does_not_answer_still_has_its_volume_and_what_was_known_of_it()
     });
     assert_eq!(anew.disk(None, at(1)).unreachable, disk.unreachable);
     // Where the volume is another host's, nothing of it is made up.
-    memory.observe_volumes(
-        at(2),
-        "connection refused",
-        &std::collections::BTreeMap::new(),
-    );
+    memory.observe_volumes(at(2), "connection refused", None);
     let volume = &memory.disk(None, at(2)).volumes[0];
     assert_eq!(volume.used_bytes, None);
     assert!(

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pool::{Pool, hour_of};
 use super::{LOOKS, Memory, PARTS_EACH};
+use crate::disk::capacities::{KnownCapacity, Resize, resizes};
 use crate::disk::kept::{Look, Row, Seen, Step, Summary, Writer};
 use crate::disk::layout::{OnPool, Place};
 use crate::disk::part::Part;
@@ -50,6 +51,38 @@ pub struct LastLook {
     remembered: BTreeMap<Place, String>,
     full_at: Option<Timestamp>,
     unreachable: Option<String>,
+    #[serde(default)]
+    capacities: BTreeMap<String, Vec<KnownCapacity>>,
+}
+
+impl LastLook {
+    pub(in crate::disk) const fn pulse(&self) -> Option<&Pulse> {
+        self.pulse.as_ref()
+    }
+
+    /// Each pool's parts.
+    pub(in crate::disk) fn parts(&self) -> impl Iterator<Item = (&str, &[Part])> {
+        let pools = self.pools.iter();
+        pools.map(|(pool, (_, parts))| (pool.as_str(), parts.as_slice()))
+    }
+
+    pub(in crate::disk) const fn places(&self) -> &BTreeMap<Place, OnPool> {
+        &self.places
+    }
+
+    /// The volumes whose capacity became another: the mount point where it is known, else the pool; and when.
+    pub fn resizes(&self) -> Vec<(String, Resize)> {
+        let of_pool = |(pool, known): (&String, &Vec<KnownCapacity>)| {
+            let space = self.pools.get(pool).and_then(|(space, _)| space.known());
+            let mount = space.map(|space| space.mount_point.clone());
+            let name = mount.filter(|mount| !mount.is_empty());
+            let name = name.unwrap_or_else(|| pool.clone());
+            resizes(known)
+                .into_iter()
+                .map(move |resize| (name.clone(), resize))
+        };
+        self.capacities.iter().flat_map(of_pool).collect()
+    }
 }
 
 impl LastLook {
@@ -95,6 +128,11 @@ impl Memory {
             remembered: self.remembered.clone(),
             full_at: self.full_at,
             unreachable: self.unreachable.clone(),
+            capacities: self
+                .pools
+                .iter()
+                .map(|(name, pool)| (name.clone(), pool.capacities.clone()))
+                .collect(),
         })
     }
 
@@ -176,8 +214,11 @@ impl Memory {
 
     fn recall_last(&mut self, last: LastLook) {
         self.looked_at = self.looked_at.max(Some(last.at));
+        let mut capacities = last.capacities;
         for (name, (space, parts)) in last.pools {
+            let known = capacities.remove(&name).unwrap_or_default();
             let pool = self.pools.entry(name).or_default();
+            pool.capacities = known;
             pool.space = space;
             // The same parts as of the last row, with the reasons and times that rows leave out.
             pool.parts.retain(|(at, _)| *at < last.at);
@@ -258,6 +299,10 @@ impl Memory {
                 *at = (*at).min(now - SignedDuration::from_secs(1));
             }
             pool.hours.retain(|(hour, _)| *hour <= now);
+            for known in &mut pool.capacities {
+                known.at = known.at.min(now - SignedDuration::from_secs(1));
+                known.from = known.from.min(known.at);
+            }
         }
         self.positions.retain(|(at, _)| *at < now);
         self.book = Book::default();

@@ -9,8 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::layout::{OnPool, Place, layout};
 use super::part::{Kind, Part};
-use super::pulse::{Pulse, Space};
-use super::volume::unexplained_is_much;
+use super::pulse::Pulse;
 use crate::instance::Figure;
 
 use book::Book;
@@ -98,7 +97,7 @@ impl Memory {
                     .map_or("its volume was not found", String::as_str);
                 Figure::Absent(reason.to_owned())
             });
-            pool.observe(parts, full.is_some(), at);
+            pool.observe(parts, full.is_some(), pulse.beneath.get(&name), at);
         }
         if let Figure::Known(position) = pulse.position {
             self.positions.push_back((at, position));
@@ -107,22 +106,27 @@ impl Memory {
         self.last = Some(pulse);
     }
 
-    /// Takes in that the server did not answer, and what its volumes had all the same.
-    pub fn observe_volumes(
-        &mut self,
-        at: Timestamp,
-        unreachable: &str,
-        volumes: &BTreeMap<String, Figure<Space>>,
-    ) {
+    /// Takes in that the server did not answer, and what its volumes had all the same: a pulse whose parts are those of
+    /// others only, where earlier looks told where the volumes are.
+    pub fn observe_volumes(&mut self, at: Timestamp, unreachable: &str, seen: Option<&Pulse>) {
         self.forget_after(at);
         self.looked_at = Some(at);
         self.unreachable = Some(unreachable.to_owned());
         for (name, pool) in &mut self.pools {
-            pool.space = volumes
-                .get(name)
-                .cloned()
-                .unwrap_or_else(|| Figure::Absent(format!("not looked at: {unreachable}")));
-            pool.observe(Vec::new(), false, at);
+            let space = seen.and_then(|seen| seen.volumes.get(name).cloned());
+            pool.space =
+                space.unwrap_or_else(|| Figure::Absent(format!("not looked at: {unreachable}")));
+            let here = |place: &Place| self.places.get(place).is_some_and(|it| it.pool == *name);
+            let parts = seen.map_or(&[][..], |seen| &seen.parts);
+            let others = parts
+                .iter()
+                .filter(|(place, part)| part.part.is_others() && here(place));
+            let others = others.map(|(_, part)| part.clone()).collect();
+            let beneath = seen.and_then(|seen| seen.beneath.get(name));
+            pool.observe(others, false, beneath, at);
+        }
+        if let (Some(last), Some(seen)) = (&mut self.last, seen) {
+            last.problems.clone_from(&seen.problems);
         }
     }
 
@@ -130,6 +134,12 @@ impl Memory {
     pub fn reaches_back_to(&self, since: Timestamp) -> bool {
         let mut pools = self.pools.values();
         pools.all(|pool| pool.parts.front().is_some_and(|(first, _)| *first <= since))
+    }
+
+    /// The looks at a pool that are in memory, oldest first: each of the last hour, and some of the day before.
+    pub fn looks_at(&self, pool: &str) -> Vec<(Timestamp, Vec<Part>)> {
+        let pool = self.pools.get(pool);
+        pool.map_or_else(Vec::new, |pool| pool.parts.iter().cloned().collect())
     }
 
     /// Which pool each place lies on.
@@ -154,13 +164,7 @@ impl Memory {
 
     /// Whether more of a volume is unexplained than can stay so: then databases' totals are read early.
     pub fn much_is_unexplained(&self) -> bool {
-        self.pools.values().any(|pool| {
-            let parts = pool.parts.back().map(|(_, parts)| parts.as_slice());
-            pool.space
-                .known()
-                .zip(parts)
-                .is_some_and(|(space, parts)| unexplained_is_much(parts, space.capacity_bytes))
-        })
+        self.pools.values().any(Pool::much_is_unexplained)
     }
 }
 

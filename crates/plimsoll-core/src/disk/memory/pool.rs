@@ -5,11 +5,14 @@ use std::collections::VecDeque;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{LOOKS, PARTS_EACH};
+use crate::disk::capacities::{KnownCapacity, note};
 use crate::disk::kept::{Step, begin};
 use crate::disk::pace::{Usual, slopes};
 use crate::disk::part::Part;
 use crate::disk::pulse::Space;
-use crate::disk::volume::{FileSystem, NUMBER_ALONE, at_pulse, full_look, known_bytes};
+use crate::disk::volume::{
+    FileSystem, NUMBER_ALONE, at_pulse, full_look, is_much, known_bytes, unexplained_bytes,
+};
 use crate::forecast::Point;
 use crate::instance::Figure;
 
@@ -25,6 +28,12 @@ pub(crate) struct Pool {
     pub(crate) looks: Vec<Point>,
     /// Its parts, oldest first; never empty once it was looked at.
     pub(crate) parts: VecDeque<(Timestamp, Vec<Part>)>,
+    /// Its capacity, at first and whenever it was another.
+    pub(crate) capacities: Vec<KnownCapacity>,
+    /// Why what the configuration says it has is not believed.
+    pub(crate) refused: Option<String>,
+    /// What no part had at the last full look: what is explained by none since is more, or less.
+    unexplained_then: i64,
     /// How often each window had which slope, by the hour.
     pub(super) hours: VecDeque<(Timestamp, Usual)>,
 }
@@ -35,7 +44,15 @@ pub(super) fn hour_of(at: Timestamp) -> Timestamp {
 }
 
 impl Pool {
-    pub(super) fn observe(&mut self, parts: Vec<Part>, is_full: bool, at: Timestamp) {
+    /// Takes in a look; `beneath` is what the file system says where the configuration goes before it.
+    pub(super) fn observe(
+        &mut self,
+        parts: Vec<Part>,
+        is_full: bool,
+        beneath: Option<&Space>,
+        at: Timestamp,
+    ) {
+        self.refuse_what_cannot_be(&parts, is_full, beneath);
         let used = match &self.space {
             Figure::Known(space) => space.used_bytes.ok_or_else(|| NUMBER_ALONE.to_owned()),
             Figure::Absent(reason) => Err(reason.clone()),
@@ -44,10 +61,18 @@ impl Pool {
             .space
             .known()
             .map_or(FileSystem::Plain, |space| FileSystem::of(&space.fs_type));
+        if let Figure::Known(space) = &self.space {
+            let before = self.parts.back().map_or(at, |(before, _)| *before);
+            note(&mut self.capacities, space, (before, at));
+        }
         let used_bytes = used.as_ref().ok().copied();
         let parts = match self.parts.back() {
             Some((_, last)) if !is_full => at_pulse(used, parts, last, at),
-            _ => full_look(used, parts, file_system, at),
+            _ => {
+                let parts = full_look(used, parts, file_system, at);
+                self.unexplained_then = unexplained_bytes(&parts).unwrap_or(0);
+                parts
+            }
         };
         // Of a number alone: what is known fills it.
         let known = || u64::try_from(known_bytes(&parts)).unwrap_or(0);
@@ -58,6 +83,39 @@ impl Pool {
         }
         self.parts.push_back((at, parts));
         self.thin(at);
+    }
+
+    /// What PostgreSQL's own files have is on the volume: who says that there is less means another.
+    fn refuse_what_cannot_be(&mut self, parts: &[Part], is_full: bool, beneath: Option<&Space>) {
+        let last = self.parts.back().filter(|_| !is_full);
+        let last = last.map_or(&[][..], |(_, parts)| parts);
+        let not_seen_now = last
+            .iter()
+            .filter(|part| parts.iter().all(|newer| newer.key() != part.key()));
+        let files: i64 = parts
+            .iter()
+            .chain(not_seen_now)
+            .filter(|part| part.part.is_in_data_directory())
+            .filter_map(|part| part.bytes)
+            .sum();
+        let files = u64::try_from(files).unwrap_or(0);
+        self.refused = self.space.known().and_then(|it| it.cannot_hold(files));
+        if let Some(reason) = &self.refused {
+            self.space = match beneath {
+                Some(space) => Figure::Known(space.clone()),
+                None => Figure::Absent(reason.clone()),
+            };
+        }
+    }
+
+    /// Whether more came since the last full look than can stay unexplained.
+    pub(super) fn much_is_unexplained(&self) -> bool {
+        let parts = self.parts.back().map(|(_, parts)| parts.as_slice());
+        let unexplained = parts.and_then(unexplained_bytes);
+        let space = self.space.known();
+        unexplained.zip(space).is_some_and(|(bytes, space)| {
+            is_much(bytes - self.unexplained_then, space.capacity_bytes)
+        })
     }
 
     pub(super) fn count(&mut self, at: Timestamp) {

@@ -65,7 +65,7 @@ fn a_volume_is_full_when_all_its_parts_together_are() {
 fn wal_grows_beyond_its_level_only_while_it_is_held_and_until_a_limit_ends_that() {
     let wal = |held| WalLevel {
         bytes: 10.0 * GB,
-        level: 4.0 * GB,
+        level: Some(4.0 * GB),
         highest: 10.0 * GB,
         held,
     };
@@ -87,7 +87,7 @@ fn wal_grows_beyond_its_level_only_while_it_is_held_and_until_a_limit_ends_that(
     // Below its level it may fill what is left of that, and no more.
     let small = WalLevel {
         bytes: GB,
-        level: 4.0 * GB,
+        level: Some(4.0 * GB),
         highest: 3.0 * GB,
         held: None,
     };
@@ -99,6 +99,26 @@ fn wal_grows_beyond_its_level_only_while_it_is_held_and_until_a_limit_ends_that(
         full(&[alone(Course::Wal(small))], 1.0, 3_100_000_000, NOW).low,
         None
     );
+}
+
+#[test]
+fn a_level_of_wal_that_is_not_known_is_no_number() {
+    let wal = |bytes: f64, held| WalLevel {
+        bytes,
+        level: None,
+        highest: 3.0 * GB,
+        held,
+    };
+    let mid = |wal: WalLevel, room: u64| days(full(&[alone(Course::Wal(wal))], 1.0, room, NOW).mid);
+    // To where it has been, and not further.
+    assert!(mid(wal(GB, None), 1_900_000_000).is_some());
+    assert_eq!(mid(wal(GB, None), 2_100_000_000), None);
+    assert_eq!(mid(wal(10.0 * GB, None), 100), None);
+    let held = Some(Held {
+        bytes_per_hour: GB,
+        ends_in_hours: None,
+    });
+    assert!((mid(wal(10.0 * GB, held), 36_000_000_000).unwrap() - 1.5).abs() < 0.05);
 }
 
 #[test]

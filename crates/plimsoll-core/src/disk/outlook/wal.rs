@@ -10,8 +10,8 @@ const RATE_SPREAD: f64 = 0.3;
 pub struct WalLevel {
     /// Bytes now.
     pub bytes: f64,
-    /// `max_wal_size`: up to here it grows by itself.
-    pub level: f64,
+    /// `max_wal_size`: up to here it grows by itself; none where that is not known.
+    pub level: Option<f64>,
     /// The highest of the last hours.
     pub highest: f64,
     /// What holds more than the level, if something does.
@@ -31,13 +31,16 @@ impl WalLevel {
     pub(super) fn growth(&self, hours: f64) -> Estimate {
         let usual = self.usual();
         let Some(held) = self.held else {
-            let half80 = (self.level - self.bytes).max(0.0) - usual;
-            return Estimate::from_half80(usual, half80.max(0.0));
+            let most = self
+                .level
+                .map_or(usual, |level| (level - self.bytes).max(0.0));
+            return Estimate::from_half80(usual, (most - usual).max(0.0));
         };
         match held.ends_in_hours {
-            // The checkpoint after gives back what was held beyond the level.
+            // The checkpoint after gives back what was held beyond the level; of a level that is not known, nothing.
             Some(end) if hours > end => {
-                Estimate::from_half80((self.level - self.bytes).min(usual), 0.0)
+                let beyond = self.level.map_or(0.0, |level| level - self.bytes);
+                Estimate::from_half80(beyond.min(usual), 0.0)
             }
             _ => {
                 let grown = held.bytes_per_hour.max(0.0) * hours;
@@ -48,6 +51,9 @@ impl WalLevel {
 
     /// To where it has been in the last hours, at most to its level.
     fn usual(&self) -> f64 {
-        (self.highest.min(self.level) - self.bytes).max(0.0)
+        let highest = self
+            .level
+            .map_or(self.highest, |level| self.highest.min(level));
+        (highest - self.bytes).max(0.0)
     }
 }

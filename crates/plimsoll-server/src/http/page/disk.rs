@@ -17,6 +17,7 @@ pub(super) fn section(disk: &DiskAnswer) -> Markup {
             @if let Some(reason) = &disk.unreachable {
                 p.trouble role="status" { "The server did not answer; only its volumes were looked at: " (reason) }
             }
+            @for problem in &disk.problems { p.trouble role="status" { "Capacity: " (problem) } }
             @if disk.volumes.is_empty() { p { "Its volumes have not been looked at yet." } }
             @for volume in &disk.volumes { (one(volume)) }
         }

@@ -8,7 +8,7 @@ use plimsoll_core::disk::memory::Memory;
 use plimsoll_core::disk::state::Volume;
 use plimsoll_core::name::visible;
 use plimsoll_core::size_text::pretty;
-use plimsoll_postgres::{Limits, Session, Volumes, pulse};
+use plimsoll_postgres::{Limits, Session, Volumes, pulse, rest_of_disk};
 use plimsoll_server::settings::Watched;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -34,22 +34,33 @@ pub(super) struct PlaceReport {
     declare: Option<String>,
 }
 
-/// Looks once.
-pub(super) async fn places(watched: &Watched) -> anyhow::Result<Vec<PlaceReport>> {
+/// Every place, and what the configuration says of them that is not believed.
+pub(super) struct Places {
+    pub(super) each: Vec<PlaceReport>,
+    pub(super) problems: Vec<String>,
+}
+
+/// Looks once, in full: what a source says is held against what the files have.
+pub(super) async fn places(watched: &Watched) -> anyhow::Result<Places> {
     let limits = Limits::from(&watched.visit);
     let session = Session::open(&watched.url, &limits, &CancellationToken::new()).await?;
     let now = Timestamp::now();
     let mut seen = pulse(&session, &Volumes::default(), now).await?;
+    let rest = rest_of_disk(&session, now).await?;
     session.close().await;
     watched.capacities().ask(now).await.apply(&mut seen);
     let mut memory = Memory::default();
-    memory.observe(seen, None);
-    let volumes = memory.disk(None, now).volumes;
+    memory.observe(seen, Some(&rest));
+    let disk = memory.disk(None, now);
+    let volumes = disk.volumes;
     let reports = memory.places().iter().map(|(place, lies)| {
         let volume = volumes.iter().find(|volume| volume.pool == lies.pool);
         report(&watched.instance, place, lies, volume)
     });
-    Ok(reports.collect())
+    Ok(Places {
+        each: reports.collect(),
+        problems: disk.problems,
+    })
 }
 
 fn report(instance: &str, place: &Place, lies: &OnPool, volume: Option<&Volume>) -> PlaceReport {
@@ -83,8 +94,17 @@ fn report(instance: &str, place: &Place, lies: &OnPool, volume: Option<&Volume>)
     }
 }
 
-pub(super) fn print(out: &mut dyn Write, places: &[PlaceReport]) -> io::Result<()> {
+pub(super) fn print(
+    out: &mut dyn Write,
+    Places {
+        each: places,
+        problems,
+    }: &Places,
+) -> io::Result<()> {
     writeln!(out, "\nWhere its directories lie")?;
+    for problem in problems {
+        writeln!(out, "  no   capacity: {}", visible(problem))?;
+    }
     let width = places
         .iter()
         .map(|it| visible(&it.place).len())
