@@ -398,7 +398,7 @@ pub(crate) struct Doctor {
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// The `name` of a [[channel]] of the configuration
+    /// The `name` of a channel of the configuration
     #[arg(value_name = "CHANNEL")]
     pub(crate) channel: String,
 }

@@ -5,7 +5,7 @@ use plimsoll_notify::{Channel, Message, SendErrorCode};
 use serde_json::Value;
 
 use crate::receiver::{Does, Receiver, answers};
-use crate::support::{HOSTILE, HUSH, channel, message};
+use crate::support::{HOSTILE, HUSH, channel, folder, message};
 
 fn slack(receiver: &Receiver) -> Channel {
     channel(&format!(
@@ -99,4 +99,50 @@ async fn a_heartbeat_is_called_and_takes_no_message() {
             format!("GET /ping/{HUSH} HTTP/1.1")
         ]
     );
+}
+
+#[tokio::test]
+async fn over_tls_only_who_is_vouched_for_gets_something() {
+    let folder = folder();
+    let receiver = Receiver::start_over_tls(&folder.certificate).await;
+    let port = receiver.address.port();
+    let sent = [message("k", "t")];
+    let to = |host: &str, more: &str| {
+        channel(&format!(
+            "kind = 'slack'\nurl = 'https://{host}:{port}/{HUSH}'\n{more}"
+        ))
+    };
+    let authority = format!("ca_file = '{}'", folder.authority.display());
+    // Nobody vouches for it; it is another's certificate.
+    for (host, more) in [("localhost", ""), ("127.0.0.1", authority.as_str())] {
+        let error = to(host, more)
+            .send(&sent, Timestamp::now())
+            .await
+            .unwrap_err();
+        assert_eq!(error.code, SendErrorCode::Unreachable);
+        assert!(
+            error.text.contains("certificate") && !error.text.contains(HUSH),
+            "{error}"
+        );
+    }
+    for (text, part) in [
+        ("no certificate", "holds no certificate"),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "none",
+        ),
+    ] {
+        let wrong = folder.folder.path().join("wrong.pem");
+        std::fs::write(&wrong, text).unwrap();
+        let error = to("localhost", &format!("ca_file = '{}'", wrong.display()));
+        let error = error.send(&sent, Timestamp::now()).await.unwrap_err();
+        assert_eq!(error.code, SendErrorCode::NotReady);
+        assert!(error.text.contains(part), "{error}");
+    }
+    assert!(receiver.got().is_empty());
+    to("localhost", &authority)
+        .send(&sent, Timestamp::now())
+        .await
+        .unwrap();
+    assert_eq!(receiver.got().len(), 1);
 }

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use plimsoll_notify::{Channel, Event, Message, SendErrorCode};
 use serde_json::Value;
 
-use crate::support::{HOSTILE, HUSH, channel, message, python, script};
+use crate::support::{
+    Certificate, Folder, HOSTILE, HUSH, channel, folder, message, python, script,
+};
 
 /// A mail server; it ends with the test.
 struct Server {
@@ -61,40 +63,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-struct Certificate {
-    chain: PathBuf,
-    key: PathBuf,
-}
-
-/// An authority with a certificate of `localhost`, and a password.
-struct Folder {
-    folder: tempfile::TempDir,
-    authority: PathBuf,
-    certificate: Certificate,
-}
-
-fn folder() -> Folder {
-    let folder = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let authority = write("ca.pem", &made.cert.pem());
-    let certificate = Certificate {
-        chain: authority.clone(),
-        key: write("key.pem", &made.signing_key.serialize_pem()),
-    };
-    write("password", "s3cret pass\n");
-    write("wrong", "echo hush-hush\n");
-    Folder {
-        folder,
-        authority,
-        certificate,
     }
 }
 

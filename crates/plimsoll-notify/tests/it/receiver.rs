@@ -4,9 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::support::Certificate;
 
 /// What it does with a request.
 #[derive(Debug, Clone)]
@@ -49,6 +55,24 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Does these one after the other, and then answers well.
     pub(crate) async fn start(script: impl IntoIterator<Item = Does>) -> Self {
+        Self::begin(script, None).await
+    }
+
+    /// The same over TLS.
+    pub(crate) async fn start_over_tls(certificate: &Certificate) -> Self {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let chain = CertificateDer::from_pem_file(&certificate.chain).unwrap();
+        let key = PrivateKeyDer::from_pem_file(&certificate.key).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![chain], key)
+            .unwrap();
+        Self::begin([], Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn begin(script: impl IntoIterator<Item = Does>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let script = Arc::new(Mutex::new(script.into_iter().collect::<VecDeque<_>>()));
@@ -59,7 +83,15 @@ impl Receiver {
             // They end with it.
             let mut serving = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                serving.spawn(serve(stream, Arc::clone(&script), Arc::clone(&kept)));
+                let (script, kept) = (Arc::clone(&script), Arc::clone(&kept));
+                match tls.clone() {
+                    None => serving.spawn(serve(stream, script, kept)),
+                    Some(tls) => serving.spawn(async move {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            serve(stream, script, kept).await;
+                        }
+                    }),
+                };
             }
         });
         Self {
@@ -75,7 +107,7 @@ impl Receiver {
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     script: Arc<Mutex<VecDeque<Does>>>,
     kept: Arc<Mutex<Vec<Got>>>,
 ) {
@@ -112,7 +144,7 @@ async fn serve(
     let _ = stream.shutdown().await;
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Got> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Got> {
     let mut text = Vec::new();
     let end = loop {
         let mut part = [0; 4096];

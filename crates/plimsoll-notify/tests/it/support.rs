@@ -72,3 +72,38 @@ pub(crate) fn script(name: &str) -> PathBuf {
         .join("tests/receivers")
         .join(name)
 }
+
+/// The files of a certificate.
+pub(crate) struct Certificate {
+    pub(crate) chain: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// An authority with a certificate of `localhost`, and passwords.
+pub(crate) struct Folder {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) authority: PathBuf,
+    pub(crate) certificate: Certificate,
+}
+
+pub(crate) fn folder() -> Folder {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let authority = write("ca.pem", &made.cert.pem());
+    let certificate = Certificate {
+        chain: authority.clone(),
+        key: write("key.pem", &made.signing_key.serialize_pem()),
+    };
+    write("password", "s3cret pass\n");
+    write("wrong", "echo hush-hush\n");
+    Folder {
+        folder,
+        authority,
+        certificate,
+    }
+}
