@@ -39,8 +39,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use crate::alerts::{
-    Alert, AlertQuery, Alerts, EpisodeChange, KEPT_OF_DATABASE, KeptSilence, KeptState, NewAlert,
-    NewSilence, ReplacedState, SampleParts, SilenceSpan, Told,
+    Alert, AlertQuery, Alerts, EpisodeChange, Fate, KEPT_OF_DATABASE, KeptMessage, KeptSilence,
+    KeptState, Messages, NewAlert, NewMessage, NewSilence, ReplacedState, SampleParts, SilenceSpan,
+    Told,
 };
 pub use crate::aliases::Aliases;
 pub use crate::all_series::{Membership, SampleTotal, SeriesBatch, TableSteps};

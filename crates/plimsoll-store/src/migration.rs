@@ -61,6 +61,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "008_alerts",
         sql: include_str!("../migrations/sqlite/008_alerts.sql"),
     },
+    Migration {
+        number: 9,
+        name: "009_messages",
+        sql: include_str!("../migrations/sqlite/009_messages.sql"),
+    },
 ];
 
 /// Those of PostgreSQL.
@@ -104,6 +109,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         number: 8,
         name: "008_alerts",
         sql: include_str!("../migrations/postgres/008_alerts.sql"),
+    },
+    Migration {
+        number: 9,
+        name: "009_messages",
+        sql: include_str!("../migrations/postgres/009_messages.sql"),
     },
 ];
 

@@ -30,6 +30,22 @@ pub enum Part {
     Other,
 }
 
+impl Part {
+    /// The name that answers and messages carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Heap => "heap",
+            Self::Toast => "toast",
+            Self::Index => "index",
+            Self::NewTable => "new_table",
+            Self::Wal => "wal",
+            Self::NoRelation => "no_relation",
+            Self::OfVolume => "of_volume",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// A share of a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contributor {

@@ -2,6 +2,7 @@
 //!
 //! A state is replaced only by who has read it: two processes that evaluate at once do not both tell of one change.
 
+mod messages;
 mod rows;
 mod silences;
 mod totals;
@@ -12,6 +13,7 @@ use plimsoll_core::alert::contributors::Contributor;
 use plimsoll_core::alert::evaluate::Standing;
 use plimsoll_core::alert::{AlertType, Reading, Severity, Subject};
 
+pub use self::messages::{Fate, KeptMessage, Messages, NewMessage};
 pub use self::silences::{KeptSilence, NewSilence, SilenceSpan};
 pub use self::totals::SampleParts;
 use crate::rows::{Transactions, Value};

@@ -9,7 +9,7 @@ pub use self::samples::Samples;
 pub use self::series::Series;
 pub use self::transfer::Transfer;
 pub use self::upkeep::Upkeep;
-use crate::{Alerts, Aliases, CleanupRuns, DiskHistory, Forecasts, Jobs};
+use crate::{Alerts, Aliases, CleanupRuns, DiskHistory, Forecasts, Jobs, Messages};
 
 /// History and state: all subjects, of one store.
 ///
@@ -21,6 +21,7 @@ pub trait Store:
     + Jobs
     + CleanupRuns
     + Alerts
+    + Messages
     + Aliases
     + DiskHistory
     + Upkeep
@@ -36,6 +37,7 @@ impl<S> Store for S where
         + Jobs
         + CleanupRuns
         + Alerts
+        + Messages
         + Aliases
         + DiskHistory
         + Upkeep

@@ -8,8 +8,8 @@ use plimsoll_core::alert::{AlertType, Reading, Severity, Subject, Unit, Verdict}
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::Totals;
 use plimsoll_store::{
-    AlertQuery, EpisodeChange, KEPT_OF_DATABASE, KeptSilence, KeptState, NewAlert, NewSilence,
-    ReplacedState, SilenceSpan, Told,
+    AlertQuery, EpisodeChange, Fate, KEPT_OF_DATABASE, KeptSilence, KeptState, NewAlert,
+    NewMessage, NewSilence, ReplacedState, SilenceSpan, Told,
 };
 
 use crate::fresh::Fresh;
@@ -196,6 +196,59 @@ contract! {
         assert_eq!(fresh.store.thin_alerts("prod", late).await.unwrap(), 2);
         let (_, total) = fresh.store.alerts(AlertQuery { limit: 1, ..AlertQuery::default() }).await.unwrap();
         assert_eq!(total, u64::try_from(KEPT_OF_DATABASE).unwrap() + 1);
+    }
+
+    async fn a_message_is_kept_once_taken_by_one_and_stays_told(fresh: &Fresh) {
+        let (store, now) = (&fresh.store, start());
+        let shop = Subject::database("prod", "shop");
+        let id = store.keep_alert(replaced(None, &shop, now, opens(now))).await.unwrap().unwrap().unwrap();
+        let message = |event: &str, number| NewMessage {
+            channel: "ops".to_owned(),
+            alert_id: id,
+            event: event.to_owned(),
+            number,
+            instance: "prod".to_owned(),
+            severity: Severity::Critical,
+            message: "{\"🦀\": 1}".to_owned(),
+            created_at: now,
+            is_wanted: true,
+        };
+        let opened = message("opened", 1);
+        assert_eq!(store.add_messages(vec![opened.clone()]).await.unwrap(), 1);
+        let again = vec![opened.clone(), message("reminder", 1)];
+        assert_eq!(store.add_messages(again).await.unwrap(), 1, "the first is kept already");
+        let waiting = store.waiting_messages("ops").await.unwrap();
+        assert_eq!(waiting.len(), 2);
+        assert_eq!((&waiting[0].message, waiting[0].tries, waiting[0].next_try_at), (&opened, 0, now));
+        assert!(store.waiting_messages("others").await.unwrap().is_empty());
+
+        // Of two that read it one takes it.
+        let later = now + SignedDuration::from_secs(60);
+        let ids: Vec<i64> = waiting.iter().map(|kept| kept.id).collect();
+        assert_eq!(store.take_messages(&waiting, later).await.unwrap(), ids);
+        assert!(store.take_messages(&waiting, later).await.unwrap().is_empty());
+        let failed = Fate::Again { at: later, error: "refused\n".to_owned() };
+        store.settle_messages(&ids[..1], failed).await.unwrap();
+        let kept = &store.waiting_messages("ops").await.unwrap()[0];
+        assert_eq!((kept.tries, kept.next_try_at, kept.error.as_deref()), (1, later, Some("refused\n")));
+        store.settle_messages(&ids[..1], Fate::Sent(later)).await.unwrap();
+        let over = Fate::Ended { at: later, fate: "given_up", error: "no".to_owned() };
+        store.settle_messages(&ids, over).await.unwrap();
+        let fates: Vec<_> = store.messages_of(&[id]).await.unwrap().into_iter()
+            .map(|kept| (kept.tries, kept.fate.unwrap(), kept.ended_at)).collect();
+        assert_eq!(fates, [(2, "sent".to_owned(), Some(later)), (1, "given_up".to_owned(), Some(later))]);
+
+        // Whoever was told that it opened is to be told that it ended, once.
+        assert!(store.told_and_over().await.unwrap().is_empty(), "it fires");
+        let before = state_of(fresh, &shop).await;
+        store.keep_alert(replaced(before, &shop, later, ends(later))).await.unwrap();
+        assert_eq!(store.told_and_over().await.unwrap(), [id]);
+        let unwanted = NewMessage { is_wanted: false, ..message("resolved", 1) };
+        store.add_messages(vec![unwanted]).await.unwrap();
+        assert!(store.told_and_over().await.unwrap().is_empty());
+        assert!(store.waiting_messages("ops").await.unwrap().is_empty(), "nobody wants it");
+        assert_eq!(store.thin_messages(now).await.unwrap(), 0);
+        assert_eq!(store.thin_messages(later).await.unwrap(), 3);
     }
 
     async fn silences_are_kept_until_they_are_over(fresh: &Fresh) {
