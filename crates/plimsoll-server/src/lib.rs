@@ -19,6 +19,7 @@ mod panics;
 mod run;
 pub mod selection;
 pub mod settings;
+pub mod telling;
 pub mod watch;
 
 pub use crate::panics::Panicked;

@@ -15,6 +15,7 @@ use crate::forecasting::Forecasts;
 use crate::http::{App, KeptAnswers, router, serve};
 use crate::jobs::Scheduler;
 use crate::settings::{Settings, SettingsError};
+use crate::telling::Telling;
 use crate::watch::Watch;
 
 /// How long whatever is under way may take to end after a stop.
@@ -52,9 +53,14 @@ pub async fn run(
     let tasks = TaskTracker::new();
     let listen = settings.listen.to_string();
     let connections = settings.requests.connections;
-    let Service { app, scheduler } = assemble(settings, store, clock, &tasks, &stop);
+    let Service {
+        app,
+        scheduler,
+        telling,
+    } = assemble(settings, store, clock, &tasks, &stop);
     app.watch.remember_identities().await?;
     scheduler.spawn(&tasks);
+    telling.spawn(&tasks, &stop);
 
     let app = router(app);
     tracing::info!(listen, "server.started");
@@ -76,6 +82,8 @@ pub struct Service {
     pub app: Arc<App>,
     /// What runs when; it does nothing until it is told.
     pub scheduler: Arc<Scheduler>,
+    /// What tells channels of alerts; it does nothing until it is told.
+    pub telling: Arc<Telling>,
 }
 
 /// Puts together all that runs; nothing is begun. Whatever it begins later can be waited for in `tasks`,
@@ -95,6 +103,16 @@ pub fn assemble(
         Arc::clone(&settings.alerts),
         settings.database_limits(),
     ));
+    let instances = settings.instances.iter();
+    let telling = Telling::new(
+        Arc::clone(&store),
+        Arc::clone(&clock),
+        Arc::clone(&alerting),
+        &settings.channels,
+        instances
+            .map(|watched| watched.instance.to_string())
+            .collect(),
+    );
     let followers = followers::all(&forecasts, &alerting);
     let followers = Arc::new(Followers::new(followers, tasks.clone(), stop));
     let watch = Arc::new(Watch::new(
@@ -117,5 +135,6 @@ pub fn assemble(
     Service {
         app: Arc::new(app),
         scheduler: Arc::new(scheduler),
+        telling: Arc::new(telling),
     }
 }

@@ -10,6 +10,7 @@ mod pulse;
 mod replay;
 mod resolve;
 mod settle;
+pub mod silences;
 mod staleness;
 mod told;
 
@@ -40,7 +41,12 @@ pub struct Alerting {
     /// When it began, by the clock that nobody sets.
     started: Duration,
     sightings: Mutex<HashMap<DatabaseKey, Sighting>>,
+    /// When rules were evaluated last.
+    evaluated: Mutex<Option<Duration>>,
 }
+
+/// Rules that were not evaluated for three pulses are not evaluated.
+const STOPPED_AFTER: Duration = Duration::from_mins(3);
 
 impl Alerting {
     /// By these settings and limits, of the histories in `store`.
@@ -59,7 +65,26 @@ impl Alerting {
             settings,
             limits,
             sightings: Mutex::default(),
+            evaluated: Mutex::default(),
         }
+    }
+
+    /// Whether rules are evaluated: a pulse was judged within the last three minutes.
+    pub fn is_evaluating(&self) -> bool {
+        let last = *self
+            .evaluated
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|last| self.clock.uptime().saturating_sub(last) <= STOPPED_AFTER)
+    }
+
+    fn has_evaluated(&self) {
+        let now = self.clock.uptime();
+        let mut last = self
+            .evaluated
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(now);
     }
 
     /// Forgets episodes that ended long ago.

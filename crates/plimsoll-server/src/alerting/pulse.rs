@@ -38,7 +38,9 @@ impl Alerting {
         if pulse.disk.unreachable.is_none() {
             self.wal(&own, pulse).await?;
         }
-        self.staleness(&own, pulse).await
+        self.staleness(&own, pulse).await?;
+        self.has_evaluated();
+        Ok(())
     }
 
     async fn volume(

@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use plimsoll_core::alert::contributors::{Contributor, Part};
 use plimsoll_core::alert::life::Change;
 use plimsoll_core::alert::message::subject_text;
+use plimsoll_core::alert::silence::silenced_until;
 use plimsoll_core::alert::{AlertType, Severity, Unit, Verdict};
-use plimsoll_store::{Alert, AlertQuery, DatabaseKey, KeptState, Store, StoreError};
+use plimsoll_store::{Alert, AlertQuery, DatabaseKey, KeptMessage, KeptState, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::schema;
-use super::silences::{in_force, silenced_until};
+use crate::alerting::silences::in_force;
 use crate::alerting::{self, Replay, Told};
 use crate::ask::params::{ALERT_STATE, ALERT_TYPE, ALERTS_LIMIT, OFFSET, SEVERITY};
 use crate::ask::{Ask, AskError, Given, OfDatabase, Param, Refused};
@@ -137,6 +138,30 @@ pub struct AlertAnswer {
     pub silenced_until: Option<Timestamp>,
     /// What the change is made of, with the rest as `other`: they add up to it.
     pub contributors: Vec<ContributorAnswer>,
+    /// The messages about it, oldest first.
+    pub deliveries: Vec<DeliveryAnswer>,
+}
+
+/// A message about an alert on its way to a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct DeliveryAnswer {
+    /// The channel.
+    pub channel: String,
+    /// What happened: `opened`, `escalated`, `reminder` or `resolved`.
+    pub event: String,
+    /// `waits`, `sent`, `given_up`, or `rejected`: the receiver will never take it.
+    #[schema(schema_with = schema::delivery_state)]
+    pub state: String,
+    /// When it was made.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
+    pub created_at: Timestamp,
+    /// When it was sent, or given up; null while it waits.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
+    pub ended_at: Option<Timestamp>,
+    /// How often it was tried.
+    pub tries: u32,
+    /// Why the last try failed.
+    pub error: Option<String>,
 }
 
 /// A share of a change.
@@ -180,10 +205,12 @@ pub async fn alerts(
     };
     let (alerts, total) = store.alerts(query).await?;
     let silences = in_force(store, now).await?;
+    let ids: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
+    let messages = store.messages_of(&ids).await?;
     let answer = |alert: Alert| {
         let until = silenced_until(&silences, alert.alert_type, &alert.subject, now);
         let until = until.filter(|_| alert.resolved_at.is_none());
-        self::alert(alert, until)
+        self::alert(alert, until, &messages)
     };
     let alerts: Vec<AlertAnswer> = alerts.into_iter().map(answer).collect();
     Ok(AlertsAnswer {
@@ -194,11 +221,12 @@ pub async fn alerts(
 }
 
 /// An alert that has ended as it is answered.
-pub fn resolved(alert: Alert) -> AlertAnswer {
-    self::alert(alert, None)
+pub async fn resolved(store: &dyn Store, alert: Alert) -> Result<AlertAnswer, StoreError> {
+    let messages = store.messages_of(&[alert.id]).await?;
+    Ok(self::alert(alert, None, &messages))
 }
 
-fn alert(alert: Alert, silenced_until: Option<Timestamp>) -> AlertAnswer {
+fn alert(alert: Alert, silenced_until: Option<Timestamp>, messages: &[KeptMessage]) -> AlertAnswer {
     let Alert {
         id,
         alert_type,
@@ -240,6 +268,23 @@ fn alert(alert: Alert, silenced_until: Option<Timestamp>) -> AlertAnswer {
         comment,
         silenced_until,
         contributors: told.contributors.into_iter().map(contributor).collect(),
+        deliveries: messages
+            .iter()
+            .filter(|kept| kept.message.alert_id == id && kept.message.is_wanted)
+            .map(delivery)
+            .collect(),
+    }
+}
+
+fn delivery(kept: &KeptMessage) -> DeliveryAnswer {
+    DeliveryAnswer {
+        channel: kept.message.channel.clone(),
+        event: kept.message.event.clone(),
+        state: kept.fate.clone().unwrap_or_else(|| "waits".to_owned()),
+        created_at: kept.message.created_at,
+        ended_at: kept.ended_at,
+        tries: kept.tries,
+        error: kept.error.clone(),
     }
 }
 

@@ -75,6 +75,10 @@ pub(crate) fn alert_state() -> Object {
     words("Whether it fires", &["firing", "resolved"])
 }
 
+pub(crate) fn delivery_state() -> Object {
+    words("How it stands", &["waits", "sent", "given_up", "rejected"])
+}
+
 pub(crate) fn contributor_part() -> Object {
     words(
         "What part",

@@ -1,14 +1,14 @@
 //! Silences as they are asked for, answered and printed.
 
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::alert::AlertType;
 use plimsoll_core::alert::pattern::Pattern;
-use plimsoll_core::alert::silence::{Silence, When};
-use plimsoll_core::alert::{AlertType, Subject};
 use plimsoll_store::{KeptSilence, NewSilence, SilenceSpan, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::schema;
+use crate::alerting::silences::of_core;
 use crate::settings::Cron;
 
 /// A silence that is wanted.
@@ -192,39 +192,6 @@ pub async fn end(store: &dyn Store, id: i64) -> Result<bool, StoreError> {
     store.end_silence(id).await
 }
 
-/// The silences as the core judges by them.
-pub(super) async fn in_force(
-    store: &dyn Store,
-    now: Timestamp,
-) -> Result<Vec<Silence>, StoreError> {
-    let kept = store.silences(now).await?;
-    Ok(kept
-        .into_iter()
-        .map(|kept| of_core(kept.silence, now))
-        .collect())
-}
-
-fn of_core(silence: NewSilence, now: Timestamp) -> Silence {
-    let when = match silence.span {
-        SilenceSpan::Until { from, until } => When::Until { from, until },
-        SilenceSpan::Recurring { from, cron, length } => When::Window {
-            began: cron
-                .parse::<Cron>()
-                .ok()
-                .and_then(|cron| cron.last_until(now))
-                .filter(|began| *began >= from),
-            length,
-        },
-    };
-    Silence {
-        pattern: silence.pattern,
-        alert_type: silence.alert_type,
-        when,
-        who: silence.who,
-        why: silence.why,
-    }
-}
-
 fn answer(kept: KeptSilence, now: Timestamp) -> SilenceAnswer {
     let KeptSilence { id, silence } = kept;
     let (from, until, cron, length_seconds) = match silence.span.clone() {
@@ -248,16 +215,6 @@ fn answer(kept: KeptSilence, now: Timestamp) -> SilenceAnswer {
         why,
         created_at,
     }
-}
-
-/// Until when messages about an alert are held back.
-pub(super) fn silenced_until(
-    silences: &[Silence],
-    alert_type: AlertType,
-    subject: &Subject,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    plimsoll_core::alert::silence::silenced_until(silences, alert_type, subject, now)
 }
 
 #[cfg(test)]

@@ -26,5 +26,6 @@ mod schedule;
 mod service;
 mod sets;
 mod shared_store;
+mod telling;
 mod times;
 mod visits;

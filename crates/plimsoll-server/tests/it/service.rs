@@ -10,6 +10,7 @@ use plimsoll_server::clock::ManualClock;
 use plimsoll_server::http::router;
 use plimsoll_server::jobs::{Job, Scheduler, Step, Subject};
 use plimsoll_server::settings::{Settings, Watched};
+use plimsoll_server::telling::Telling;
 use plimsoll_server::watch::Watch;
 use plimsoll_store::Store;
 use serde_json::Value;
@@ -25,6 +26,7 @@ pub(crate) struct Service {
     pub(crate) router: Router,
     pub(crate) watch: Arc<Watch>,
     pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) telling: Arc<Telling>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) stop: CancellationToken,
@@ -67,6 +69,7 @@ impl Service {
             watch: Arc::clone(&assembled.app.watch),
             router: router(assembled.app),
             scheduler: assembled.scheduler,
+            telling: assembled.telling,
             store,
             clock,
             stop,

@@ -70,11 +70,11 @@ async fn resolve(context: &Context, id: i64, comment: Option<&str>) -> anyhow::R
     let forecasts = Arc::new(Forecasts::new(Arc::clone(&store), Arc::clone(&clock)));
     let settings = Arc::clone(&context.config.settings.alerts);
     let limits = context.config.settings.database_limits();
-    let alerting = Alerting::new(store, forecasts, clock, settings, limits);
+    let alerting = Alerting::new(Arc::clone(&store), forecasts, clock, settings, limits);
     let Some(alert) = alerting.resolve(id, comment).await? else {
         bail!("there is no alert {id}; `plimsoll alerts --state all` lists them");
     };
-    let answer = alerts::resolved(alert);
+    let answer = alerts::resolved(&*store, alert).await?;
     if context.wants_json() {
         output::json(&answer)?;
     } else {

@@ -65,7 +65,7 @@ pub(super) async fn resolve(
             format!("there is no alert {id}"),
         )
     })?;
-    Ok(Json(alerts::resolved(alert)))
+    Ok(Json(alerts::resolved(app.watch.store(), alert).await?))
 }
 
 /// What is asked about by its own name, where it is named at all: an alias stands for its database.

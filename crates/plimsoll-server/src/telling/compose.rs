@@ -1,0 +1,94 @@
+//! Makes the message about an alert.
+
+use plimsoll_core::alert::contributors::Contributor;
+use plimsoll_core::alert::message::runbook;
+use plimsoll_core::alert::{Severity, Unit};
+use plimsoll_notify::{Event, Message, Share};
+use plimsoll_store::Alert;
+
+/// The message about what happened to an alert; the `number`th of its event.
+pub(super) fn compose(
+    alert: &Alert,
+    event: Event,
+    number: i64,
+    previous: Option<Severity>,
+    at: jiff::Timestamp,
+) -> Message {
+    let told = &alert.told;
+    let resolved_at = alert.resolved_at.filter(|_| event == Event::Resolved);
+    let mut lines = told.message.lines();
+    let headline = lines.next().unwrap_or_default().to_owned();
+    Message {
+        key: key(alert, event, number),
+        thread: key(alert, Event::Opened, 1),
+        event,
+        at: resolved_at.unwrap_or(at),
+        alert_id: Some(alert.id),
+        alert_type: alert.alert_type.as_str().to_owned(),
+        severity: of_notify(told.severity),
+        previous_severity: previous
+            .filter(|_| event == Event::Escalated)
+            .map(of_notify),
+        created_at: alert.created_at,
+        resolved_at,
+        instance: Some(alert.subject.instance.clone()).filter(|instance| !instance.is_empty()),
+        database: alert.subject.database.clone(),
+        schema_name: alert.subject.schema_name.clone(),
+        table_name: alert.subject.table_name.clone(),
+        volume: alert.subject.volume.clone(),
+        name: alert.subject.name.clone(),
+        headline,
+        text: told.message.clone(),
+        runbook: Some(runbook(alert.alert_type)),
+        value: told.reading.value,
+        threshold: told.reading.threshold,
+        unit: Some(unit(told.reading.unit).to_owned()),
+        current_bytes: told.reading.current_bytes,
+        previous_bytes: told.reading.previous_bytes,
+        growth_percent: told.reading.growth_percent(),
+        contributors: told.contributors.iter().map(share).collect(),
+    }
+}
+
+/// What tells the message from every other, and is the same however often it is sent: ids are one store's, times tell
+/// stores apart.
+fn key(alert: &Alert, event: Event, number: i64) -> String {
+    let (id, opened) = (alert.id, alert.created_at.as_millisecond());
+    format!("alert_{id}_{opened}_{}_{number}", event.as_str())
+}
+
+/// As the sender has it.
+pub(super) const fn of_notify(severity: Severity) -> plimsoll_notify::Severity {
+    match severity {
+        Severity::Warning => plimsoll_notify::Severity::Warning,
+        Severity::Critical => plimsoll_notify::Severity::Critical,
+    }
+}
+
+/// As the core has it.
+pub(super) const fn of_core(severity: plimsoll_notify::Severity) -> Severity {
+    match severity {
+        plimsoll_notify::Severity::Warning => Severity::Warning,
+        plimsoll_notify::Severity::Critical => Severity::Critical,
+    }
+}
+
+const fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Bytes => "bytes",
+        Unit::Percent => "percent",
+        Unit::Seconds => "seconds",
+        Unit::BytesPerDay => "bytes_per_day",
+    }
+}
+
+fn share(share: &Contributor) -> Share {
+    Share {
+        part: share.part.as_str().to_owned(),
+        schema_name: share.schema_name.clone(),
+        table_name: share.table_name.clone(),
+        name: share.name.clone(),
+        bytes: share.bytes,
+        text: share.text(),
+    }
+}

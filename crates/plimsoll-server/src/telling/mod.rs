@@ -1,0 +1,231 @@
+//! Tells channels of alerts. What is due is derived from the alerts that are kept and from what each channel was told of
+//! them, and is a row before it is sent: whatever is killed when, nothing is lost, and what is sent twice has one key.
+//!
+//! **Invariant:** a channel waits for no other, and no rule for a channel.
+
+mod compose;
+mod due;
+mod post;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::alert::silence::{Firing, Silence, is_swallowed, silenced_until};
+use plimsoll_notify::{Channel, Event};
+use plimsoll_store::{Alert, AlertQuery, KeptMessage, NewMessage, Store, StoreError};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::alerting::Alerting;
+use crate::alerting::silences::in_force;
+use crate::channels::ConfiguredChannel;
+use crate::clock::Clock;
+use compose::{compose, of_core};
+use due::{Told, Wanted, due};
+use post::Sending;
+
+/// How often it is looked whether something is to be told.
+const EVERY: Duration = Duration::from_secs(5);
+/// Messages are kept so long.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// So many alerts are told of at most; more fire only where nothing is well.
+const MOST: usize = 10_000;
+
+/// Tells channels of alerts.
+pub struct Telling {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    alerting: Arc<Alerting>,
+    receivers: Vec<Receiver>,
+    /// The instances that are watched here: of others those tell who watch them.
+    instances: Vec<String>,
+}
+
+/// A channel with what it takes, and how its sending goes.
+struct Receiver {
+    channel: Channel,
+    wanted: Wanted,
+    sending: Mutex<Sending>,
+}
+
+impl Telling {
+    /// Tells these channels of alerts about these instances, and of what instances share.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        alerting: Arc<Alerting>,
+        channels: &[ConfiguredChannel],
+        instances: Vec<String>,
+    ) -> Self {
+        let receiver = |configured: &ConfiguredChannel| Receiver {
+            channel: configured.channel.clone(),
+            wanted: Wanted {
+                least: of_core(configured.least),
+                pattern: configured.pattern.clone(),
+                send_resolved: configured.send_resolved,
+            },
+            sending: Mutex::default(),
+        };
+        Self {
+            store,
+            clock,
+            alerting,
+            receivers: channels.iter().map(receiver).collect(),
+            instances,
+        }
+    }
+
+    /// Tells until `stop`; `tasks` can be waited for. One task finds what is due, and each channel has one of its own.
+    pub fn spawn(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
+        if self.receivers.is_empty() {
+            return;
+        }
+        let (telling, stopping) = (Arc::clone(self), stop.clone());
+        tasks.spawn(async move {
+            while !stopping.is_cancelled() {
+                if let Err(error) = telling.gather().await {
+                    tracing::error!(error = %error, "alert.messages_not_gathered");
+                }
+                stopping
+                    .run_until_cancelled(tokio::time::sleep(EVERY))
+                    .await;
+            }
+        });
+        for at in 0..self.receivers.len() {
+            let (telling, stopping) = (Arc::clone(self), stop.clone());
+            tasks.spawn(async move {
+                while !stopping.is_cancelled() {
+                    let sending = stopping.run_until_cancelled(telling.send(at)).await;
+                    if let Some(Err(error)) = sending {
+                        tracing::error!(error = %error, "alert.messages_not_sent");
+                    }
+                    stopping
+                        .run_until_cancelled(tokio::time::sleep(EVERY))
+                        .await;
+                }
+            });
+        }
+    }
+
+    /// Keeps what is due as messages to send; returns how many are new.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn gather(&self) -> Result<u64, StoreError> {
+        let now = self.clock.now();
+        let firing = AlertQuery {
+            is_firing: Some(true),
+            limit: MOST,
+            ..AlertQuery::default()
+        };
+        let (mut alerts, _) = self.store.alerts(firing).await?;
+        for id in self.store.told_and_over().await? {
+            alerts.extend(self.store.alert(id).await?);
+        }
+        alerts.retain(|alert| self.is_ours(alert));
+        let ids: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
+        let told = self.store.messages_of(&ids).await?;
+        let silences = in_force(&*self.store, now).await?;
+        let mut messages = Vec::new();
+        for alert in &alerts {
+            let is_held = is_held(alert, &alerts, &silences, now);
+            let of_alert = |kept: &&KeptMessage| kept.message.alert_id == alert.id;
+            let told: Vec<&KeptMessage> = told.iter().filter(of_alert).collect();
+            let receivers = self.receivers.iter();
+            messages.extend(receivers.filter_map(|to| to.due(alert, is_held, &told, now)));
+        }
+        if messages.is_empty() {
+            return Ok(0);
+        }
+        let long_ago = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+        self.store.thin_messages(long_ago).await?;
+        self.store.add_messages(messages).await
+    }
+
+    fn is_ours(&self, alert: &Alert) -> bool {
+        let instance = &alert.subject.instance;
+        instance.is_empty() || self.instances.contains(instance)
+    }
+}
+
+/// Whether messages about an alert are held back.
+fn is_held(alert: &Alert, others: &[Alert], silences: &[Silence], now: Timestamp) -> bool {
+    if silenced_until(silences, alert.alert_type, &alert.subject, now).is_some() {
+        return true;
+    }
+    let firing = |alert: &'_ Alert| alert.resolved_at.is_none();
+    let others: Vec<Firing<'_>> = others
+        .iter()
+        .filter(|other| firing(other))
+        .map(of_alert)
+        .collect();
+    is_swallowed(of_alert(alert), &others, |_, _| false)
+}
+
+const fn of_alert(alert: &Alert) -> Firing<'_> {
+    Firing {
+        alert_type: alert.alert_type,
+        subject: &alert.subject,
+        severity: alert.told.severity,
+    }
+}
+
+impl Receiver {
+    /// The message that is due to this channel about an alert.
+    fn due(
+        &self,
+        alert: &Alert,
+        is_held: bool,
+        told: &[&KeptMessage],
+        now: Timestamp,
+    ) -> Option<NewMessage> {
+        if !self.channel.takes_messages() {
+            return None;
+        }
+        let told: Vec<Told> = told
+            .iter()
+            .filter(|kept| kept.message.channel == self.channel.name())
+            .filter_map(|kept| {
+                Some(Told {
+                    event: event(&kept.message.event)?,
+                    severity: kept.message.severity,
+                    at: kept.message.created_at,
+                })
+            })
+            .collect();
+        let about = due::Alert {
+            subject: &alert.subject,
+            severity: alert.told.severity,
+            is_over: alert.resolved_at.is_some(),
+            is_held,
+        };
+        let (event, is_wanted) = due(&self.wanted, about, &told, now)?;
+        let before = told.iter().filter(|told| told.event == event).count();
+        let number = i64::try_from(before).unwrap_or(i64::MAX - 1) + 1;
+        let previous = told.iter().map(|told| told.severity).max();
+        let message = compose(alert, event, number, previous, now);
+        Some(NewMessage {
+            channel: self.channel.name().to_owned(),
+            alert_id: alert.id,
+            event: event.as_str().to_owned(),
+            number,
+            instance: alert.subject.instance.clone(),
+            severity: alert.told.severity,
+            // numbers and texts: cannot fail
+            message: serde_json::to_string(&message).unwrap_or_default(),
+            created_at: now,
+            is_wanted,
+        })
+    }
+}
+
+fn event(text: &str) -> Option<Event> {
+    let all = [
+        Event::Opened,
+        Event::Escalated,
+        Event::Reminder,
+        Event::Resolved,
+    ];
+    all.into_iter().find(|event| event.as_str() == text)
+}
