@@ -68,6 +68,7 @@ mod append;
 mod citus;
 mod error;
 mod footprint;
+mod key_cache;
 mod migrate;
 mod param;
 mod partition;
@@ -97,6 +98,7 @@ use tokio::sync::mpsc;
 
 use self::append::Written;
 use self::error::Wrong;
+use self::key_cache::KeyCache;
 use self::partition::Partitions;
 use self::pool::Pool;
 use self::probe::Probe;
@@ -105,6 +107,7 @@ use crate::history::{
     Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
     Stored, StoredSeries, TableName, TableSeries,
 };
+use crate::keys::Keys;
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
     BackupProgress, DatabaseKey, ImportedHistory, NotImported, Progress, Row, Samples, Series,
@@ -120,19 +123,33 @@ pub(crate) struct PostgresStore {
     pool: Pool,
     probe: Probe,
     partitions: Partitions,
+    key_cache: KeyCache,
     /// The server and database, without the password.
     name: String,
 }
 
-/// Runs a query on one database in one read transaction; `$nothing` where it has no samples.
+/// Runs a query on one database in one read transaction; `$nothing` where it has no samples. It is asked with the
+/// keys that the database had the last time, while they are looked up anew: a wait less.
 macro_rules! query {
     ($store:expr, $of:expr, $nothing:expr, |$reader:ident, $keys:ident| $query:expr) => {
         transaction!($store, read, |work| async {
-            let Some($keys) = read::keys(&work, $of).await? else {
-                return Ok($nothing);
-            };
             let $reader = &work;
-            $query.await
+            let ask = |$keys: Keys| $query;
+            let found = if let Some(known) = $store.key_cache.get($of) {
+                let (answer, found) =
+                    tokio::try_join!(biased; ask(known), read::keys(&work, $of))?;
+                if found == Some(known) {
+                    return Ok(answer);
+                }
+                found
+            } else {
+                read::keys(&work, $of).await?
+            };
+            $store.key_cache.set($of, found);
+            match found {
+                Some(keys) => ask(keys).await,
+                None => Ok($nothing),
+            }
         })
     };
 }
@@ -149,6 +166,7 @@ impl PostgresStore {
             pool,
             probe: Probe::of(url),
             partitions: Partitions::default(),
+            key_cache: KeyCache::default(),
             name,
         })
     }

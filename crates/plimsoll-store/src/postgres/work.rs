@@ -32,8 +32,7 @@ pub(super) struct Work<'a> {
 impl Drop for Work<'_> {
     fn drop(&mut self) {
         if self.is_open {
-            // polled once, it is on its way; nobody waits for the answer
-            let _ = self.client.batch_execute("rollback").now_or_never();
+            self.send("rollback");
         }
     }
 }
@@ -116,20 +115,31 @@ impl<'a> Work<'a> {
         self.store
     }
 
-    /// What was done is kept from here on; where the answer to that is lost, nobody knows.
+    /// What was done is kept from here on; where the answer to that is lost, nobody knows. Nobody waits for the end
+    /// of what only read: what it was asked for is there.
     pub(super) async fn commit(mut self) -> Result<(), Wrong> {
+        if self.mode == Mode::Read {
+            self.send("commit");
+            return Ok(());
+        }
         self.is_open = false;
         match self.in_time(self.client.batch_execute("commit")).await {
             Err(wrong)
-                if self.mode == Mode::Write
-                    && (wrong.is_lost()
-                        || wrong.is_lost_node()
-                        || matches!(wrong, Wrong::Silent(_))) =>
+                if wrong.is_lost()
+                    || wrong.is_lost_node()
+                    || matches!(wrong, Wrong::Silent(_)) =>
             {
                 Err(Wrong::InDoubt(Box::new(wrong)))
             }
             result => result,
         }
+    }
+
+    /// Sends what ends the transaction; nobody waits for the answer.
+    fn send(&mut self, end: &str) {
+        self.is_open = false;
+        // polled once, it is on its way
+        let _ = self.client.batch_execute(end).now_or_never();
     }
 
     async fn in_time<T>(

@@ -141,10 +141,9 @@ pub(crate) async fn lose_an_answer(fresh: &mut Fresh, server: &'static Server, d
     let mut world = World::new("main", "cut");
     world.add(1000, "public", "t", 8192);
     fresh.keep(&world, week(0)).await;
-    // of a sample's commits the first ends the reading of what is known, and the second keeps the sample
     for n in 1..4 {
         let at = week(0) + SignedDuration::from_hours(n);
-        way.cut_commit(2);
+        way.cut_commit();
         fresh.keep(&world, at).await;
         assert!(way.has_cut());
         assert_eq!(
@@ -153,7 +152,7 @@ pub(crate) async fn lose_an_answer(fresh: &mut Fresh, server: &'static Server, d
         );
     }
     // a change of which nobody can tell is told
-    way.cut_commit(1);
+    way.cut_commit();
     let stale_after = std::time::Duration::from_secs(60);
     let claim = fresh.store.claim("watch", week(0), stale_after).await;
     let error = claim.unwrap_err().to_string();
