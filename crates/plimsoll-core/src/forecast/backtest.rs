@@ -1,9 +1,9 @@
 //! How the same forecasts of the same series have fared: its own record.
 
-use super::interval::Widths;
+use super::interval::{Evidence, Widths};
 use super::tuning::backtest::{CHECKED, HORIZONS, LEAST_CHECKED, LEAST_HISTORY};
 use super::tuning::pool::NODES;
-use super::{Forecast, Model, evidence};
+use super::{Forecast, Model};
 
 /// How forecasts so many days ahead would have fared in the past of this very series.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,13 +31,13 @@ impl Forecast {
         let Model::Moving(moving) = &self.model else {
             return Vec::new();
         };
-        let evidence = evidence(&self.daily, &self.clean, &moving.pool, self.tuning);
+        let evidence = Evidence::new(&self.daily, &self.clean, &moving.pool, self.tuning);
         let is_trend = self.clean.pattern.is_none();
         let days = self.daily.len();
         let every = days.div_ceil(CHECKED).max(1);
         let checked: Vec<(usize, Widths)> = (0..days)
             .filter(|day| *day >= LEAST_HISTORY && (days - 1 - day).is_multiple_of(every))
-            .map(|day| (day, Widths::on(evidence, day)))
+            .map(|day| (day, Widths::on(&evidence, day)))
             .collect();
         HORIZONS
             .iter()

@@ -8,12 +8,18 @@ use super::tuning::Tuning;
 /// A mean follows one rule that is ten times too high, however little it weighs; a median wastes what
 /// the others know. Trimming is between the two (Jose and Winkler 2008, "Simple robust averages of forecasts").
 pub(super) fn trimmed_mean(weights: &[f64; RULES], values: &[f64; RULES], tuning: &Tuning) -> f64 {
-    // fourteen values are sooner compared with each other, several at once, than sorted
-    let (mut below, mut equal) = ([0.0; RULES], [0.0; RULES]);
+    // fourteen values are sooner compared with each other, several at once, than sorted; in two passes, since the sums of
+    // one fill the processor's registers
+    let mut below = [0.0; RULES];
     for (&other, &weight) in values.iter().zip(weights) {
-        for i in 0..RULES {
-            below[i] += if other < values[i] { weight } else { 0.0 };
-            equal[i] += if other == values[i] { weight } else { 0.0 };
+        for (below, &value) in below.iter_mut().zip(values) {
+            *below += if other < value { weight } else { 0.0 };
+        }
+    }
+    let mut equal = [0.0; RULES];
+    for (&other, &weight) in values.iter().zip(weights) {
+        for (equal, &value) in equal.iter_mut().zip(values) {
+            *equal += if other == value { weight } else { 0.0 };
         }
     }
     let total: f64 = weights.iter().sum();

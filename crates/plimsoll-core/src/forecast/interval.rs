@@ -5,8 +5,8 @@ use std::f64::consts::LN_2;
 use super::clean::Clean;
 use super::exponents::exp;
 use super::grid::Daily;
-use super::pool::{PastError, between_nodes};
-use super::stats::{line_slope, weighted_quantile};
+use super::pool::{PastError, Pool, between_nodes, stride};
+use super::stats::{line_slope, total_weight, weighted_quantile};
 use super::tuning::Tuning;
 use super::tuning::interval::{
     EXPONENT, EXPONENTS, FLOOR, GROWN, GROWS, HIGHEST, INDEPENDENT, JUMPS_EXPONENT, LEAST_ERRORS,
@@ -64,17 +64,19 @@ pub(crate) struct Widths {
 }
 
 /// What the widths are measured on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Evidence<'a> {
     /// Past errors at each node, oldest first.
-    pub(crate) errors: &'a [Vec<PastError>; NODES.len()],
+    errors: &'a [Vec<PastError>; NODES.len()],
     /// Days from one origin to the next.
-    pub(crate) stride: usize,
+    stride: usize,
     /// What the series is made of.
-    pub(crate) clean: &'a Clean,
+    clean: &'a Clean,
     /// The days.
-    pub(crate) daily: &'a Daily,
-    pub(crate) tuning: Tuning,
+    daily: &'a Daily,
+    tuning: Tuning,
+    /// What an error weighs that came out so many days ago.
+    weights: Vec<f64>,
 }
 
 /// A past error without jumps, the jump beside it, and what both count.
@@ -90,7 +92,7 @@ impl Widths {
     ///
     /// Quantiles of absolute errors at past origins (split conformal prediction with weights; Vovk,
     /// Gammerman and Shafer 2005, Barber et al. 2023), raised where few of them are independent.
-    pub(crate) fn on(evidence: Evidence<'_>, today: usize) -> Self {
+    pub(crate) fn on(evidence: &Evidence<'_>, today: usize) -> Self {
         let floor = FLOOR * evidence.daily.level();
         let mut widths = Self {
             smooth: Halves::default(),
@@ -115,11 +117,11 @@ impl Widths {
             sorted.clear();
             sorted.extend(missed.iter().map(|error| (error.bytes, error.weight)));
             sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-            let weight: f64 = sorted.iter().map(|(_, weight)| weight).sum();
+            let weight = total_weight(&sorted);
             let independent = weight * evidence.stride as f64 / node as f64 * INDEPENDENT;
             let quantile = |q: f64, raised: f64| {
                 let error = (q * (1.0 - q) / (independent + 1.0)).sqrt();
-                weighted_quantile(&sorted, (q + raised * error).min(HIGHEST))
+                weighted_quantile(&sorted, weight, (q + raised * error).min(HIGHEST))
             };
             let half80 = quantile(0.8, tuning.raised + RAISED_FAR * far).max(floor);
             let half95 =
@@ -132,7 +134,7 @@ impl Widths {
             widths.known = x + 1;
         }
         if widths.known == 0 {
-            widths.of_the_largest_move(&evidence, today, floor);
+            widths.of_the_largest_move(evidence, today, floor);
         } else if widths.known > 2 {
             let points: Vec<(f64, f64)> = (0..widths.known)
                 .map(|x| {
@@ -215,7 +217,21 @@ fn between(half: &[f64; NODES.len()], (x, share): (usize, f64)) -> f64 {
     }
 }
 
-impl Evidence<'_> {
+impl<'a> Evidence<'a> {
+    pub(crate) fn new(daily: &'a Daily, clean: &'a Clean, pool: &'a Pool, tuning: Tuning) -> Self {
+        let half_life = tuning.errors_half_life_days;
+        Self {
+            errors: &pool.errors,
+            stride: stride(daily.len()),
+            clean,
+            daily,
+            tuning,
+            weights: (0..daily.len())
+                .map(|age| exp(-(age as f64) * LN_2 / half_life))
+                .collect(),
+        }
+    }
+
     /// The errors at node `x` that had come out by `today`.
     fn missed(&self, x: usize, node: usize, today: usize) -> impl Iterator<Item = Missed> {
         let far = far(node as f64);
@@ -224,7 +240,7 @@ impl Evidence<'_> {
             .iter()
             .take_while(move |error| error.origin + node <= today)
             .map(move |error| {
-                let age = (today - error.origin - node) as f64;
+                let age = today - error.origin - node;
                 let then = self.daily.bytes(error.origin);
                 let ratio = if then > 0.0 { level / then } else { 1.0 };
                 let grown = ratio.clamp(GROWN.0, GROWN.1);
@@ -237,7 +253,7 @@ impl Evidence<'_> {
                     } else {
                         jumped
                     },
-                    weight: exp(-age * LN_2 / self.tuning.errors_half_life_days),
+                    weight: self.weights[age],
                 }
             })
     }
@@ -256,8 +272,9 @@ fn with_jumps(missed: &[Missed], way: f64, sorted: &mut Vec<(f64, f64)>) -> (f64
         sorted.push((jumped - error.bytes, error.weight));
     }
     sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let weight = total_weight(sorted);
     (
-        weighted_quantile(sorted, WITH_JUMPS80),
-        weighted_quantile(sorted, WITH_JUMPS95),
+        weighted_quantile(sorted, weight, WITH_JUMPS80),
+        weighted_quantile(sorted, weight, WITH_JUMPS95),
     )
 }

@@ -199,7 +199,7 @@ impl Moving {
         let newest = daily.len() - 1;
         let paths = rules::paths(daily, clean, tuning);
         let pool = Pool::walk(daily, clean, &paths, tuning);
-        let widths = Widths::on(evidence(daily, clean, &pool, tuning), newest);
+        let widths = Widths::on(&Evidence::new(daily, clean, &pool, tuning), newest);
         let paths = paths[newest];
         let expected = clean.pattern.as_ref().map_or_else(Vec::new, |pattern| {
             let until = newest + usize::from(FURTHEST_DAYS);
@@ -224,21 +224,6 @@ impl Moving {
         // what comes and goes hides its rate
         let trend = if self.expected.is_empty() { point } else { 0.0 };
         self.widths.at(days, trend)
-    }
-}
-
-fn evidence<'a>(
-    daily: &'a Daily,
-    clean: &'a Clean,
-    pool: &'a Pool,
-    tuning: Tuning,
-) -> Evidence<'a> {
-    Evidence {
-        errors: &pool.errors,
-        stride: pool::stride(daily.len()),
-        clean,
-        daily,
-        tuning,
     }
 }
 

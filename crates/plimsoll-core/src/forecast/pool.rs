@@ -110,7 +110,7 @@ impl Pool {
                         *said = with_steps(&steps, said.inflow, node as f64);
                     }
                 }
-                for (x, belief) in skill.beliefs().into_iter().enumerate().take(due) {
+                for (x, belief) in skill.beliefs(due).into_iter().enumerate().take(due) {
                     said[day][x] = belief.of(forecasts[day][x], || phase(day, NODES[x]));
                 }
             }
@@ -118,7 +118,7 @@ impl Pool {
         Self {
             weights: judged.weights(NODES.len()),
             phases,
-            beliefs: skill.beliefs(),
+            beliefs: skill.beliefs(NODES.len()),
             errors,
             tuning,
         }

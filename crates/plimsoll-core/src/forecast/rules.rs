@@ -60,7 +60,12 @@ impl Path {
             }
             Bend::Growing(rate) => {
                 let growing = days.min(LONGEST_GROWTH);
-                (rate * growing).exp_m1() / rate + (days - growing) * (rate * growing).exp()
+                let grown = (rate * growing).exp_m1() / rate;
+                if days > growing {
+                    grown + (days - growing) * (rate * growing).exp()
+                } else {
+                    grown
+                }
             }
         };
         self.shift + self.slope * length

@@ -28,6 +28,12 @@ pub(super) struct Said {
 }
 
 impl Belief {
+    /// The whole forecast, and nothing that the same phase says.
+    const WHOLE: Self = Self {
+        inflow: 1.0,
+        phase: 0.0,
+    };
+
     /// What is believed of a forecast, and of what the same phase says.
     pub(super) fn of(self, said: Said, phase: impl FnOnce() -> f64) -> f64 {
         let believed = self.inflow * said.inflow;
@@ -83,8 +89,9 @@ impl Skill {
         }
     }
 
-    /// What is believed at each horizon: the whole forecast, until it has been shown to be worse than less of it.
-    pub(super) fn beliefs(&self) -> [Belief; NODES.len()] {
+    /// What is believed at the first `nodes` horizons: the whole forecast, until it has been shown to be worse than less
+    /// of it.
+    pub(super) fn beliefs(&self, nodes: usize) -> [Belief; NODES.len()] {
         let mut scores = [[0.0; CANDIDATES]; NODES.len()];
         let mut evidence = [0.0; NODES.len()];
         for x in 0..NODES.len() {
@@ -96,7 +103,8 @@ impl Skill {
             let typical = whole.max(nothing).max(1e-9);
             scores[x] = self.losses[x].map(|loss| ln(loss / typical + RIDGE));
         }
-        self.nearness.map(|nearness| {
+        let mut beliefs = [Belief::WHOLE; NODES.len()];
+        for (belief, nearness) in beliefs.iter_mut().zip(self.nearness).take(nodes) {
             let mut total = 0.0;
             let mut sums = [0.0; CANDIDATES];
             for ((evidence, near), scores) in evidence.iter().zip(nearness).zip(scores) {
@@ -107,21 +115,19 @@ impl Skill {
                 }
             }
             if total == 0.0 {
-                return Belief {
-                    inflow: 1.0,
-                    phase: 0.0,
-                };
+                continue;
             }
             let power = POWER * total / (total + HALF_EVIDENCE);
             let [whole, half, nothing, phase] = sums.map(|sum| exp(-power * sum / total));
             let whole = PRIOR * whole;
             let phase = if self.has_phase { PRIOR * phase } else { 0.0 };
             let all = whole + half + nothing + phase;
-            Belief {
+            *belief = Belief {
                 inflow: (whole + 0.5 * half) / all,
                 phase: phase / all,
-            }
-        })
+            };
+        }
+        beliefs
     }
 }
 
@@ -139,7 +145,7 @@ mod tests {
                 skill.add(x, came, Said { inflow, due: 0.0 }, phase);
             }
         }
-        skill.beliefs()[5]
+        skill.beliefs(NODES.len())[5]
     }
 
     #[test]

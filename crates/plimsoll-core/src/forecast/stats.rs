@@ -66,10 +66,9 @@ impl Usual {
     }
 }
 
-/// The quantile `q` of values with weights, `sorted` by value: straight lines between the middles
+/// The quantile `q` of values with weights, whose sum is `total`, `sorted` by value: straight lines between the middles
 /// of the weights.
-pub(crate) fn weighted_quantile(sorted: &[(f64, f64)], q: f64) -> f64 {
-    let total: f64 = sorted.iter().map(|(_, weight)| weight).sum();
+pub(crate) fn weighted_quantile(sorted: &[(f64, f64)], total: f64, q: f64) -> f64 {
     let mut below = 0.0;
     let mut previous: Option<(f64, f64)> = None;
     for &(value, weight) in sorted {
@@ -83,6 +82,11 @@ pub(crate) fn weighted_quantile(sorted: &[(f64, f64)], q: f64) -> f64 {
         below += weight;
     }
     sorted.last().map_or(0.0, |&(value, _)| value)
+}
+
+/// The sum of the weights of values.
+pub(crate) fn total_weight(values: &[(f64, f64)]) -> f64 {
+    values.iter().map(|(_, weight)| weight).sum()
 }
 
 /// The slope of the least squares line through `(x, y)`; `None` when all `x` are the same.
@@ -138,10 +142,10 @@ mod tests {
     #[test]
     fn quantiles_follow_the_weights() {
         let even = [(1.0, 1.0), (2.0, 1.0), (3.0, 1.0), (4.0, 1.0)];
-        assert_eq!(weighted_quantile(&even, 0.5), 2.5);
-        assert_eq!(weighted_quantile(&even, 0.99), 4.0);
+        assert_eq!(weighted_quantile(&even, 4.0, 0.5), 2.5);
+        assert_eq!(weighted_quantile(&even, 4.0, 0.99), 4.0);
         let heavy = [(1.0, 1.0), (2.0, 9.0)];
-        assert!(weighted_quantile(&heavy, 0.4) > 1.7);
+        assert!(weighted_quantile(&heavy, total_weight(&heavy), 0.4) > 1.7);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::constants::LEAST_BLOCKS;
 use crate::forecast::Point;
-use crate::forecast::stats::{median, weighted_quantile};
+use crate::forecast::stats::{median, total_weight, weighted_quantile};
 
 /// One of a window's equal blocks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,7 +41,7 @@ impl Slope {
 
     /// A quantile of the pairs' slopes; pairs that lie further apart count more.
     pub(super) fn quantile(&self, q: f64) -> f64 {
-        weighted_quantile(&self.pairs, q)
+        weighted_quantile(&self.pairs, total_weight(&self.pairs), q)
     }
 }
 
