@@ -26,7 +26,7 @@ pub(crate) struct Columns {
 
 /// What the first cells of a column hold.
 #[derive(Debug, Default, Clone, Copy)]
-struct Held {
+struct Contents {
     dates: usize,
     times: usize,
     numbers: usize,
@@ -34,7 +34,7 @@ struct Held {
     all: usize,
 }
 
-impl Held {
+impl Contents {
     fn by(first: &[(u64, ByteRecord)], column: usize) -> Self {
         let mut held = Self::default();
         for (_, record) in first.iter().filter(|(_, record)| record.len() > column) {
@@ -65,8 +65,8 @@ impl Held {
 
 impl Columns {
     pub(crate) fn choose(layout: &Layout, options: &ReadOptions) -> Result<Self, Refused> {
-        let held: Vec<Held> = (0..layout.columns)
-            .map(|at| Held::by(&layout.first, at))
+        let held: Vec<Contents> = (0..layout.columns)
+            .map(|at| Contents::by(&layout.first, at))
             .collect();
         let time = time_column(layout, &held)?;
         let others: Vec<usize> = (0..layout.columns).filter(|&at| at != time).collect();
@@ -156,7 +156,7 @@ fn has_label(layout: &Layout, labels: &[usize], asked: &str) -> bool {
     records.any(|(_, record)| labels.iter().any(|&at| cell(record, at).trim() == asked))
 }
 
-fn time_column(layout: &Layout, held: &[Held]) -> Result<usize, Refused> {
+fn time_column(layout: &Layout, held: &[Contents]) -> Result<usize, Refused> {
     let named: Vec<usize> = (0..layout.columns)
         .filter(|&at| {
             layout

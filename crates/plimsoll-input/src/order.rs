@@ -10,18 +10,21 @@ pub(crate) const MOST_POINTS: usize = 5_000_000;
 
 /// A size with the line on which it stood.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
+pub(crate) struct Measured {
     pub(crate) at: Timestamp,
     pub(crate) bytes: u64,
     pub(crate) line: u64,
 }
 
 /// Orders a series. Says in `notes` what was left out.
-pub(crate) fn ordered(mut seen: Vec<Seen>, notes: &mut Vec<String>) -> Result<Vec<Point>, Refused> {
+pub(crate) fn ordered(
+    mut seen: Vec<Measured>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Point>, Refused> {
     check_runs(&seen)?;
     seen.sort_by_key(|seen| (seen.at, seen.line));
     let mut repeated = 0_u64;
-    let mut points: Vec<Seen> = Vec::with_capacity(seen.len());
+    let mut points: Vec<Measured> = Vec::with_capacity(seen.len());
     for next in seen {
         match points.last() {
             Some(last) if last.at == next.at && last.bytes == next.bytes => repeated += 1,
@@ -42,32 +45,32 @@ pub(crate) fn ordered(mut seen: Vec<Seen>, notes: &mut Vec<String>) -> Result<Ve
     }
     Ok(points
         .into_iter()
-        .map(|Seen { at, bytes, .. }| Point { at, bytes })
+        .map(|Measured { at, bytes, .. }| Point { at, bytes })
         .collect())
 }
 
 /// One series after the other shows as times that start over.
-fn check_runs(seen: &[Seen]) -> Result<(), Refused> {
+fn check_runs(seen: &[Measured]) -> Result<(), Refused> {
     let is_descending = seen
         .windows(2)
         .filter(|pair| pair[1].at < pair[0].at)
         .count()
         * 2
         > seen.len();
-    let is_on = |pair: &[Seen]| {
+    let is_on = |pair: &[Measured]| {
         if is_descending {
             pair[1].at <= pair[0].at
         } else {
             pair[1].at >= pair[0].at
         }
     };
-    let runs: Vec<&[Seen]> = seen.chunk_by(|a, b| is_on(&[*a, *b])).collect();
+    let runs: Vec<&[Measured]> = seen.chunk_by(|a, b| is_on(&[*a, *b])).collect();
     if runs.len() < 2 || runs.len() > 100 {
         return Ok(());
     }
     for pair in runs.windows(2) {
         let [before, after] = pair else { continue };
-        let within = |run: &[Seen], other: &[Seen]| {
+        let within = |run: &[Measured], other: &[Measured]| {
             let (Some(first), Some(last)) = (other.first(), other.last()) else {
                 return 0;
             };
@@ -85,7 +88,7 @@ fn check_runs(seen: &[Seen]) -> Result<(), Refused> {
 }
 
 /// Two series in turn show as a size that jumps there and back, at gaps that do too.
-fn check_turns(points: &[Seen]) -> Result<(), Refused> {
+fn check_turns(points: &[Measured]) -> Result<(), Refused> {
     if points.len() < 12 {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use csv::ByteRecord;
 use crate::columns::Columns;
 use crate::evidence::{Evidence, Reading};
 use crate::layout::Layout;
-use crate::order::{MOST_POINTS, Seen, ordered};
+use crate::order::{MOST_POINTS, Measured, ordered};
 use crate::records::{Records, cell, is_blank};
 use crate::refused::{Refused, listed};
 use crate::{ReadOptions, Series};
@@ -89,7 +89,7 @@ impl ReadOptions {
         line: u64,
         time: &str,
         value: &str,
-    ) -> Result<Option<Seen>, Refused> {
+    ) -> Result<Option<Measured>, Refused> {
         let at = reading.time(line, time)?;
         let Some(bytes) = reading.bytes(line, value)? else {
             return Ok(None);
@@ -103,7 +103,7 @@ impl ReadOptions {
             })?,
             _ => bytes,
         };
-        Ok(Some(Seen { at, bytes, line }))
+        Ok(Some(Measured { at, bytes, line }))
     }
 }
 

@@ -9,8 +9,8 @@ use plimsoll_core::size::Status;
 use plimsoll_core::snapshot::{Index, Persistence, Rows, Storage, Table, TableKind, Toast};
 
 use crate::catalog::{Catalog, Kind, Relation, Slot};
+use crate::inventory::Inventory;
 use crate::rows::rows;
-use crate::seen::Seen;
 use crate::sizes::Sizes;
 
 /// `pg_namespace.oid` of `pg_toast`: fixed since 8.1.
@@ -24,12 +24,12 @@ type At = u32;
 /// A toast table or index whose owner the catalog does not show (a damaged catalog, or one that
 /// changed while it was read) becomes a table of its own rather than vanish. An index or toast
 /// table that was dropped while its table stayed is nobody's any more.
-pub(crate) fn tables(seen: &Seen, sizes: &Sizes) -> Vec<Table> {
-    let catalog = &seen.catalog;
+pub(crate) fn tables(inventory: &Inventory, sizes: &Sizes) -> Vec<Table> {
+    let catalog = &inventory.catalog;
     let owners = Owners::find(catalog, sizes);
     let mut tables = Vec::with_capacity(owners.heads.len());
     for (slot, index_count) in &owners.heads {
-        let mut table = head(seen, *slot, sizes);
+        let mut table = head(inventory, *slot, sizes);
         table.indexes = Vec::with_capacity(*index_count as usize);
         tables.push(table);
     }
@@ -39,7 +39,7 @@ pub(crate) fn tables(seen: &Seen, sizes: &Sizes) -> Vec<Table> {
         if sizes.is_gone(slot) && table.heap.size.status != Status::Dropped {
             continue;
         }
-        let storage = storage(seen, slot, sizes);
+        let storage = storage(inventory, slot, sizes);
         match relation.kind {
             Kind::Toast => {
                 table.toast.get_or_insert(EMPTY_TOAST).oid = relation.oid;
@@ -60,8 +60,8 @@ pub(crate) fn tables(seen: &Seen, sizes: &Sizes) -> Vec<Table> {
     tables
 }
 
-fn head(seen: &Seen, slot: Slot, sizes: &Sizes) -> Table {
-    let catalog = &seen.catalog;
+fn head(inventory: &Inventory, slot: Slot, sizes: &Sizes) -> Table {
+    let catalog = &inventory.catalog;
     let relation = catalog.relation(slot);
     let schema_name = catalog.schema(relation);
     Table {
@@ -71,13 +71,16 @@ fn head(seen: &Seen, slot: Slot, sizes: &Sizes) -> Table {
         table_name: catalog.name(relation).into(),
         persistence: relation.persistence,
         access_method: catalog.access_method(relation).cloned(),
-        heap: storage(seen, slot, sizes),
+        heap: storage(inventory, slot, sizes),
         toast: None,
         indexes: Vec::new(),
         rows: match relation.kind {
-            Kind::Table | Kind::Matview => {
-                rows(&seen.counts, relation, sizes.get(slot), seen.block_size)
-            }
+            Kind::Table | Kind::Matview => rows(
+                &inventory.counts,
+                relation,
+                sizes.get(slot),
+                inventory.block_size,
+            ),
             _ => Rows::default(),
         },
         parent_oid: catalog.parent(relation.oid),
@@ -114,12 +117,12 @@ fn index(catalog: &Catalog, relation: &Relation, storage: Storage) -> Index {
     }
 }
 
-fn storage(seen: &Seen, slot: Slot, sizes: &Sizes) -> Storage {
-    let relation = seen.catalog.relation(slot);
+fn storage(inventory: &Inventory, slot: Slot, sizes: &Sizes) -> Storage {
+    let relation = inventory.catalog.relation(slot);
     Storage {
         filenode: relation.filenode,
         tablespace: relation.tablespace,
-        size: sizes.get(slot).size(relation, seen.block_size),
+        size: sizes.get(slot).size(relation, inventory.block_size),
     }
 }
 

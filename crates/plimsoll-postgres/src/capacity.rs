@@ -11,7 +11,7 @@ use plimsoll_core::instance::{Figure, InstanceFacts};
 use tokio::time::Instant;
 
 use crate::session::Session;
-use crate::volumes::{Directories, Found, OfServer, Volumes};
+use crate::volumes::{Directories, OfServer, PoolSpace, Volumes};
 
 /// How long this host's file systems may take to answer.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -62,7 +62,7 @@ fn figure_of(found: &OfServer, place: &Place, at: Timestamp) -> Figure<Capacity>
     };
     match found {
         Figure::Absent(reason) => Figure::Absent(reason.clone()),
-        Figure::Known(Found { pool, space }) => Figure::Known(Capacity {
+        Figure::Known(PoolSpace { pool, space }) => Figure::Known(Capacity {
             capacity_bytes: space.capacity_bytes,
             used_bytes: space.used_bytes,
             available_bytes: space.available_bytes,

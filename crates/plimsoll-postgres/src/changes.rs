@@ -14,9 +14,9 @@ use plimsoll_core::size::Status;
 
 use crate::catalog::{Catalog, Kind, Relation, Slot};
 use crate::error::VisitError;
-use crate::seen::Seen;
+use crate::inventory::Inventory;
 use crate::session::Session;
-use crate::sizes::{Found, Sizes};
+use crate::sizes::{RelationSize, Sizes};
 
 /// Above so many relations the total is carried forward between full sweeps: `pg_database_size` would
 /// cost the server more than the whole visit.
@@ -35,12 +35,12 @@ pub(crate) struct Sweep {
     /// When the server was last asked for the total.
     total_asked_at: Timestamp,
     /// Ordered by OID.
-    known: Vec<Known>,
+    known: Vec<KnownRelation>,
 }
 
 /// What is remembered of one relation.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct KnownRelation {
     oid: Oid,
     filenode: Oid,
     pages: u32,
@@ -92,8 +92,8 @@ impl Sweep {
     }
 
     /// Takes over what cannot have changed; returns what has to be sized.
-    pub(crate) fn carry_over(&mut self, seen: &Seen, sizes: &mut Sizes) -> Vec<Slot> {
-        let catalog = &seen.catalog;
+    pub(crate) fn carry_over(&mut self, inventory: &Inventory, sizes: &mut Sizes) -> Vec<Slot> {
+        let catalog = &inventory.catalog;
         let before = std::mem::take(&mut self.known);
         let mut moved = vec![true; catalog.relations().len()];
         let mut known = Vec::with_capacity(before.len());
@@ -102,7 +102,7 @@ impl Sweep {
             let relation = catalog.relation(slot);
             while rest.next_if(|known| known.oid < relation.oid).is_some() {}
             let old = rest.next_if(|known| known.oid == relation.oid);
-            let (new, has_moved) = compare(relation, old, seen);
+            let (new, has_moved) = compare(relation, old, inventory);
             moved[slot as usize] = has_moved;
             known.push((slot, new));
         }
@@ -114,8 +114,8 @@ impl Sweep {
             if moved[at] {
                 to_size.push(*slot);
             } else {
-                let main_bytes = u64::from(known.main_pages) * seen.block_size;
-                sizes.set(*slot, Found::measured(known.bytes, main_bytes));
+                let main_bytes = u64::from(known.main_pages) * inventory.block_size;
+                sizes.set(*slot, RelationSize::measured(known.bytes, main_bytes));
             }
         }
         let always: Vec<Slot> = known
@@ -136,11 +136,11 @@ impl Sweep {
     }
 
     /// Keeps what was sized.
-    pub(crate) fn learn(&mut self, seen: &Seen, slots: &[Slot], sizes: &Sizes) {
+    pub(crate) fn learn(&mut self, inventory: &Inventory, slots: &[Slot], sizes: &Sizes) {
         for slot in slots {
-            let oid = seen.catalog.relation(*slot).oid;
+            let oid = inventory.catalog.relation(*slot).oid;
             if let Ok(at) = self.known.binary_search_by_key(&oid, |known| known.oid) {
-                self.known[at].take(sizes.get(*slot), seen.block_size);
+                self.known[at].take(sizes.get(*slot), inventory.block_size);
             }
         }
     }
@@ -149,18 +149,18 @@ impl Sweep {
     pub(crate) fn after_full(
         at: Timestamp,
         stamps: String,
-        seen: &Seen,
+        inventory: &Inventory,
         sizes: &Sizes,
         database_bytes: Option<u64>,
     ) -> Option<Self> {
-        let mut known = Vec::with_capacity(seen.catalog.relations().len());
-        for slot in by_oid(&seen.catalog) {
+        let mut known = Vec::with_capacity(inventory.catalog.relations().len());
+        for slot in by_oid(&inventory.catalog) {
             let found = sizes.get(slot);
             if found.status == Status::TimedOut {
                 return None;
             }
-            let (mut new, _) = compare(seen.catalog.relation(slot), None, seen);
-            new.take(found, seen.block_size);
+            let (mut new, _) = compare(inventory.catalog.relation(slot), None, inventory);
+            new.take(found, inventory.block_size);
             known.push(new);
         }
         Some(Self {
@@ -213,8 +213,8 @@ fn beside(database_bytes: u64, sizes: &Sizes) -> Option<u64> {
         .then(|| database_bytes.saturating_sub(sizes.measured_bytes()))
 }
 
-impl Known {
-    fn take(&mut self, found: &Found, block_size: u64) {
+impl KnownRelation {
+    fn take(&mut self, found: &RelationSize, block_size: u64) {
         self.is_measured = found.is_measured;
         if found.is_measured {
             self.bytes = found.bytes;
@@ -231,12 +231,12 @@ fn by_oid(catalog: &Catalog) -> Vec<Slot> {
 }
 
 /// A relation as it is now, and whether it can have changed by itself.
-fn compare(relation: &Relation, old: Option<Known>, seen: &Seen) -> (Known, bool) {
-    let moves = seen.counts.moves(relation.oid);
-    let locks = seen.locks.as_ref();
+fn compare(relation: &Relation, old: Option<KnownRelation>, inventory: &Inventory) -> (KnownRelation, bool) {
+    let moves = inventory.counts.moves(relation.oid);
+    let locks = inventory.locks.as_ref();
     let is_written = locks.is_none_or(|locks| locks.is_written(relation.oid));
     let Some(old) = old else {
-        let new = Known {
+        let new = KnownRelation {
             oid: relation.oid,
             filenode: relation.filenode,
             pages: relation.pages,
@@ -249,7 +249,7 @@ fn compare(relation: &Relation, old: Option<Known>, seen: &Seen) -> (Known, bool
         };
         return (new, true);
     };
-    let new = Known {
+    let new = KnownRelation {
         filenode: relation.filenode,
         pages: relation.pages,
         moves,

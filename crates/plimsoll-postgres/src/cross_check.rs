@@ -6,8 +6,8 @@ use plimsoll_core::Oid;
 use tokio_postgres::types::Type;
 
 use crate::error::VisitError;
+use crate::inventory::Inventory;
 use crate::rows;
-use crate::seen::Seen;
 use crate::session::Session;
 use crate::sizes::Sizes;
 
@@ -19,15 +19,15 @@ use crate::sizes::Sizes;
 /// rows than are counted, dead ones included, and nothing counted them anew since.
 pub(crate) async fn cross_check(
     session: &Session,
-    seen: &mut Seen,
+    inventory: &mut Inventory,
     sizes: &Sizes,
 ) -> Result<(), VisitError> {
     let mut doubted: HashMap<Oid, Doubt> = HashMap::default();
-    for (slot, table) in seen.catalog.slots() {
-        let Some(counted) = seen.counts.counted(table.oid) else {
+    for (slot, table) in inventory.catalog.slots() {
+        let Some(counted) = inventory.counts.counted(table.oid) else {
             continue;
         };
-        let expected = rows::expected(table, sizes.get(slot), seen.block_size);
+        let expected = rows::expected(table, sizes.get(slot), inventory.block_size);
         if let Some(doubt) = doubt(counted, expected) {
             doubted.insert(table.oid, doubt);
         }
@@ -49,7 +49,7 @@ pub(crate) async fn cross_check(
             None => false,
         };
         if is_false {
-            seen.counts.disbelieve(oid);
+            inventory.counts.disbelieve(oid);
         }
     }
     Ok(())

@@ -64,7 +64,7 @@ pub struct Diagnosis {
     /// Whether nothing is missing up to the level that was asked for.
     pub is_complete: bool,
     /// What holds for the whole server.
-    pub items: Vec<Item>,
+    pub items: Vec<Check>,
     /// What holds in each database.
     pub databases: Vec<DatabaseDiagnosis>,
 }
@@ -79,12 +79,12 @@ pub struct DatabaseDiagnosis {
     /// The level that the role has here; null when it cannot even read sizes.
     pub level: Option<Level>,
     /// What was looked at, most needed first.
-    pub items: Vec<Item>,
+    pub items: Vec<Check>,
 }
 
 /// One thing that the role may or may not do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Item {
+pub struct Check {
     /// Its name in PostgreSQL: a function, a view, a role or a privilege; or what a refused statement is for.
     pub name: String,
     /// What Plimsoll shows because of it.
@@ -100,7 +100,7 @@ pub struct Item {
     pub grant: Option<String>,
 }
 
-impl Item {
+impl Check {
     fn is_missing(&self, wanted: Level) -> bool {
         !self.ok && self.level.is_some_and(|level| level <= wanted)
     }
@@ -241,9 +241,9 @@ const fn is_about_the_database(error: &VisitError) -> bool {
 }
 
 /// What a role has that is not tied to a database.
-fn server_items(may: &Privileges) -> Vec<Item> {
+fn server_items(may: &Privileges) -> Vec<Check> {
     let role = quote(&may.role);
-    let member = |name: &str, gives, ok: bool| Item {
+    let member = |name: &str, gives, ok: bool| Check {
         name: name.to_owned(),
         gives,
         level: Some(Level::Monitor),
@@ -267,7 +267,7 @@ fn server_items(may: &Privileges) -> Vec<Item> {
 
 async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnosis, VisitError> {
     let role = quote(&may.role);
-    let connect = Item {
+    let connect = Check {
         name: "CONNECT".to_owned(),
         gives: "everything about this database",
         level: Some(Level::ReadOnly),
@@ -275,7 +275,7 @@ async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnos
         detail: None,
         grant: None,
     };
-    let function = |name: &str, gives, level, ok: bool, signature: &str| Item {
+    let function = |name: &str, gives, level, ok: bool, signature: &str| Check {
         name: name.to_owned(),
         gives,
         level,
@@ -284,7 +284,7 @@ async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnos
         grant: (!ok)
             .then(|| format!("grant execute on function pg_catalog.{signature} to {role};")),
     };
-    let monitor = |name: &str, gives, ok: bool| Item {
+    let monitor = |name: &str, gives, ok: bool| Check {
         name: name.to_owned(),
         gives,
         level: Some(Level::Monitor),
@@ -356,7 +356,7 @@ async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnos
         column_statistics(session, &role).await?,
     ];
     if session.server().major() >= 14 {
-        items.push(Item {
+        items.push(Check {
             name: "pg_backend_memory_contexts".to_owned(),
             gives: "what a visit costs the server in memory",
             level: None,
@@ -390,7 +390,7 @@ async fn database(session: &Session, may: &Privileges) -> Result<DatabaseDiagnos
 }
 
 /// Column statistics are shown of tables that the role may select from, and only of those.
-async fn column_statistics(session: &Session, role: &str) -> Result<Item, VisitError> {
+async fn column_statistics(session: &Session, role: &str) -> Result<Check, VisitError> {
     let read = async {
         let sql = include_str!("doctor/statistics.sql");
         let row = session.one(sql, &[]).await?;
@@ -414,7 +414,7 @@ async fn column_statistics(session: &Session, role: &str) -> Result<Item, VisitE
         }
     };
     let has_group = session.server().major() >= 14;
-    Ok(Item {
+    Ok(Check {
         name: "pg_stats".to_owned(),
         gives: "widths of columns and estimates of bloat in explain",
         level: None,
@@ -437,7 +437,7 @@ fn closed(name: String, error: &VisitError, user: Option<&str>) -> DatabaseDiagn
         database: name,
         method: None,
         level: None,
-        items: vec![Item {
+        items: vec![Check {
             name: "CONNECT".to_owned(),
             gives: "everything about this database",
             level: Some(Level::ReadOnly),
@@ -449,7 +449,7 @@ fn closed(name: String, error: &VisitError, user: Option<&str>) -> DatabaseDiagn
 }
 
 /// The highest level of which nothing is missing.
-fn highest(items: &[Item]) -> Level {
+fn highest(items: &[Check]) -> Level {
     [Level::LockFree, Level::Monitor]
         .into_iter()
         .find(|level| !items.iter().any(|item| item.is_missing(*level)))

@@ -156,13 +156,13 @@ impl From<ConnectError> for VisitError {
 
 /// Whom an error is about, and at what it happened.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Scene<'a> {
+pub(crate) struct ErrorContext<'a> {
     pub peer: Peer<'a>,
     /// What was attempted, in a few words.
     pub attempted: &'a str,
 }
 
-impl Scene<'_> {
+impl ErrorContext<'_> {
     /// What the client library reported, in our words.
     pub(crate) fn error(&self, error: &tokio_postgres::Error) -> VisitError {
         if let Some(error) = self.peer.error(error) {

@@ -86,7 +86,7 @@ pub(crate) async fn size(
     let (session, transactions) = match listed {
         Ok(session) => match files.catch_up(&session, catalog, sizes, &directories).await {
             Ok(transactions) => (Ok(session), Some(transactions)),
-            Err(error) if costs(&error).is_some() => (Ok(session), None),
+            Err(error) if tolerated(&error).is_some() => (Ok(session), None),
             Err(error) => (Err(error), None),
         },
         Err(error) => (Err(error), None),
@@ -123,8 +123,8 @@ const fn without_main(relation: &Relation, in_recovery: bool) -> Status {
     }
 }
 
-/// The status of what an error leaves unread; none if the session is over or the visit shall stop.
-fn costs(error: &VisitError) -> Option<Status> {
+/// The status of what an error leaves unread, which is logged; none if the session is over or the visit shall stop.
+fn tolerated(error: &VisitError) -> Option<Status> {
     let status = status_of(error)?;
     tracing::warn!(reason = %error, "storage.sizing.files_not_read");
     Some(status)

@@ -17,7 +17,7 @@ use crate::error::VisitError;
 use crate::functions::work::Work;
 use crate::progress::Progress;
 use crate::session::Session;
-use crate::sizes::{Found, Sizes, status_of};
+use crate::sizes::{RelationSize, Sizes, status_of};
 use crate::transactions::Transactions;
 
 pub(crate) use crate::functions::absent::mark_missing;
@@ -115,12 +115,12 @@ async fn look_again(
     *snapshot = now;
     let changed = catalog.changed(session).await?;
     for slot in changed.dropped {
-        sizes.set(slot, Found::unread(Status::Dropped));
+        sizes.set(slot, RelationSize::unread(Status::Dropped));
     }
-    catalog.read_again(session, &changed.restated).await?;
+    catalog.read_again(session, &changed.altered).await?;
     sizes.grow(catalog);
     Ok(changed
-        .restated
+        .altered
         .iter()
         .filter_map(|oid| catalog.slot(*oid))
         .filter(|slot| catalog.relation(*slot).filenode != 0)

@@ -4,10 +4,15 @@ use plimsoll_core::snapshot::{RowCountSource, Rows};
 
 use crate::catalog::Relation;
 use crate::counters::RowCounts;
-use crate::sizes::Found;
+use crate::sizes::RelationSize;
 
 /// A table's rows.
-pub(crate) fn rows(counts: &RowCounts, table: &Relation, found: &Found, block_size: u64) -> Rows {
+pub(crate) fn rows(
+    counts: &RowCounts,
+    table: &Relation,
+    found: &RelationSize,
+    block_size: u64,
+) -> Rows {
     if let Some((live, dead)) = counts.counted(table.oid) {
         return Rows {
             count: Some(live),
@@ -26,7 +31,7 @@ pub(crate) fn rows(counts: &RowCounts, table: &Relation, found: &Found, block_si
 }
 
 /// How many rows its pages hold, by what the last VACUUM or ANALYZE found in them.
-pub(crate) fn expected(table: &Relation, found: &Found, block_size: u64) -> Option<u64> {
+pub(crate) fn expected(table: &Relation, found: &RelationSize, block_size: u64) -> Option<u64> {
     let pages = found
         .is_measured
         .then(|| found.main_bytes / block_size.max(1));

@@ -17,7 +17,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_util::sync::CancellationToken;
 
 use crate::encoding::Encoding;
-use crate::error::{Scene, VisitError};
+use crate::error::{ErrorContext, VisitError};
 
 pub use lending::Lending;
 
@@ -348,8 +348,8 @@ impl Session {
         }
     }
 
-    fn scene<'a>(&'a self, attempted: &'a str) -> Scene<'a> {
-        Scene {
+    fn error_context<'a>(&'a self, attempted: &'a str) -> ErrorContext<'a> {
+        ErrorContext {
             peer: Peer {
                 server: &self.connected.server,
                 user: None,

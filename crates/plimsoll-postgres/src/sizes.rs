@@ -8,11 +8,11 @@ use crate::error::VisitError;
 
 /// One entry for each relation of the catalog, in the order of its slots.
 #[derive(Debug, Default)]
-pub(crate) struct Sizes(Vec<Found>);
+pub(crate) struct Sizes(Vec<RelationSize>);
 
 /// What is known of one relation's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct RelationSize {
     /// Bytes of all forks; 0 unless measured.
     pub bytes: u64,
     /// Bytes of the main fork: what row estimates scale with.
@@ -23,7 +23,7 @@ pub(crate) struct Found {
     pub has_main: bool,
 }
 
-impl Found {
+impl RelationSize {
     /// What holds until a relation's turn comes, and for good if the deadline comes first.
     pub(crate) const NOT_YET: Self = Self::unread(Status::TimedOut);
 
@@ -92,14 +92,14 @@ impl Sizes {
         self.0
             .extend(catalog.relations().iter().skip(known).map(|relation| {
                 if relation.filenode == 0 {
-                    Found::measured(0, 0)
+                    RelationSize::measured(0, 0)
                 } else {
-                    Found::NOT_YET
+                    RelationSize::NOT_YET
                 }
             }));
     }
 
-    pub(crate) fn get(&self, slot: Slot) -> &Found {
+    pub(crate) fn get(&self, slot: Slot) -> &RelationSize {
         &self.0[slot as usize]
     }
 
@@ -108,7 +108,7 @@ impl Sizes {
         self.get(slot).status == Status::Dropped
     }
 
-    pub(crate) fn set(&mut self, slot: Slot, found: Found) {
+    pub(crate) fn set(&mut self, slot: Slot, found: RelationSize) {
         self.0[slot as usize] = found;
     }
 
@@ -134,7 +134,7 @@ impl Sizes {
                     found.is_measured = true;
                     found.status = Status::Ok;
                 }
-                status => *found = Found::unread(status),
+                status => *found = RelationSize::unread(status),
             }
         }
     }
@@ -143,13 +143,13 @@ impl Sizes {
     pub(crate) fn doubt(
         &mut self,
         catalog: &Catalog,
-        status: impl Fn(&Relation, &Found) -> Status,
+        status: impl Fn(&Relation, &RelationSize) -> Status,
     ) {
         for (found, relation) in self.0.iter_mut().zip(catalog.relations()) {
             if found.is_measured && relation.filenode != 0 {
                 let status = status(relation, found);
                 if status != Status::Ok {
-                    *found = Found::unread(status);
+                    *found = RelationSize::unread(status);
                 }
             }
         }
@@ -163,7 +163,7 @@ impl Sizes {
 
     /// Whether everything was measured, or is gone.
     pub(crate) fn is_whole(&self) -> bool {
-        let is_known = |found: &Found| found.is_measured || found.status == Status::Dropped;
+        let is_known = |found: &RelationSize| found.is_measured || found.status == Status::Dropped;
         self.0.iter().all(is_known)
     }
 

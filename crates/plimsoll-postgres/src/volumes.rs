@@ -17,7 +17,7 @@ use plimsoll_core::name;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use crate::ground::Ground;
+use crate::same_host::SameHost;
 use crate::session::Session;
 
 /// Looks at volumes, and knows which looks still hang.
@@ -38,11 +38,11 @@ pub(crate) struct Directories {
 }
 
 /// The directory of each place of a server, where it is known, and what it lies on; or why nothing of the server is found here.
-pub(crate) type OfServer = Result<BTreeMap<Place, (Option<PathBuf>, Figure<Found>)>, String>;
+pub(crate) type OfServer = Result<BTreeMap<Place, (Option<PathBuf>, Figure<PoolSpace>)>, String>;
 
 /// A directory's pool, and what that has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct PoolSpace {
     /// The pool, equal for all directories that share its free space.
     pub pool: String,
     /// What it has.
@@ -55,7 +55,7 @@ impl Volumes {
         &self,
         directories: &[PathBuf],
         limit: Duration,
-    ) -> BTreeMap<PathBuf, Figure<Found>> {
+    ) -> BTreeMap<PathBuf, Figure<PoolSpace>> {
         let until = Instant::now() + limit;
         // All are sent before the first is waited for.
         let waiting: Vec<_> = directories
@@ -94,14 +94,14 @@ impl Volumes {
         directories: &Directories,
         limit: Duration,
     ) -> OfServer {
-        let ground = Ground::of(session);
+        let same_host = SameHost::of(session);
         let named = match &directories.data {
             Ok(data) => Some(data.clone()),
             Err(reason) if session.is_unix_socket() => return Err(reason.clone()),
             // That the server may be another host's goes first.
             Err(_) => None,
         };
-        let data = self.ground(ground, named, limit).await?;
+        let data = self.data_directory(same_host, named, limit).await?;
         let mut places = vec![
             (Place::Data, Figure::Known(data.clone())),
             (Place::Wal, Figure::Known(data.join("pg_wal"))),
@@ -138,19 +138,19 @@ impl Volumes {
     }
 
     /// The server's data directory, if it is this host's; else why not.
-    pub(crate) async fn ground(
+    pub(crate) async fn data_directory(
         &self,
-        ground: Ground,
+        same_host: SameHost,
         named: Option<PathBuf>,
         limit: Duration,
     ) -> Result<PathBuf, String> {
         let Some(directory) = named else {
-            return ground.data_directory(None);
+            return same_host.data_directory(None);
         };
         // Of its own name: the look at the directory's volume comes right after, and may hang by itself.
         let name = directory.join("PG_VERSION");
         let shown = directory.display().to_string();
-        let Some(answer) = self.bounded(&name, move |_| ground.data_directory(Some(directory)))
+        let Some(answer) = self.bounded(&name, move |_| same_host.data_directory(Some(directory)))
         else {
             return Err(format!("an earlier look at {shown} still hangs"));
         };
@@ -222,7 +222,7 @@ pub(crate) fn text_of(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-fn look_at(path: &Path) -> Result<Found, String> {
+fn look_at(path: &Path) -> Result<PoolSpace, String> {
     let at = |error: std::io::Error| format!("{}: {error}", path.display());
     let real = path.canonicalize().map_err(at)?;
     let table = std::fs::read_to_string("/proc/self/mountinfo")
@@ -235,7 +235,7 @@ fn look_at(path: &Path) -> Result<Found, String> {
     let bytes = |blocks: u64| blocks.saturating_mul(volume.f_frsize);
     // Some file systems make inodes as they need them, and say 0.
     let counted = volume.f_files > 0;
-    Ok(Found {
+    Ok(PoolSpace {
         pool: mount.pool.clone(),
         space: Space {
             mount_point: mount.mount_point.to_string_lossy().into_owned(),

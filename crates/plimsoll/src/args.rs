@@ -1,4 +1,4 @@
-//! The command line, as it is typed. What it means is decided in `context`.
+//! The command line, as it is typed. What it means is decided in `config`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ use plimsoll_server::answer::sizes::SizesQuery;
 use plimsoll_server::ask::{DiskQuery, Forecasts, OfDatabase, OfTable};
 use secrecy::SecretString;
 
-use crate::asked::Asked;
 use crate::duration::Length;
+use crate::options::Options;
 use crate::secrets::has_password;
 
 /// A PostgreSQL storage monitor: how much disk every table uses, what grows, when the disk is full.
@@ -66,7 +66,7 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) create: bool,
     #[command(flatten)]
-    pub(crate) of: Asked<OfDatabase>,
+    pub(crate) of: Options<OfDatabase>,
     /// What is printed on standard output
     #[arg(long, global = true, value_enum, default_value_t = OutputFormat::Table)]
     pub(crate) output: OutputFormat,
@@ -99,7 +99,7 @@ impl Global {
             database_url: database_url.map(SecretString::from),
             store: Some("sqlite:/nowhere/plimsoll.db".into()),
             create: false,
-            of: Asked(OfDatabase::default()),
+            of: Options(OfDatabase::default()),
             output: OutputFormat::Table,
             log_format: None,
             verbose: 0,
@@ -129,7 +129,7 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Args)]
 pub(crate) struct Disk {
     #[command(flatten)]
-    pub(crate) query: Asked<DiskQuery>,
+    pub(crate) query: Options<DiskQuery>,
     /// Look every 5 seconds until Ctrl-C; changes count from the first look
     #[arg(long)]
     pub(crate) watch: bool,
@@ -154,14 +154,14 @@ pub(crate) enum Command {
     #[command(
         after_help = "Examples:\n  plimsoll sizes --limit 20\n  plimsoll sizes --schema sales --sort growth\n  plimsoll sizes --kind all --output json"
     )]
-    Sizes(Asked<SizesQuery>),
+    Sizes(Options<SizesQuery>),
     /// Measure a database now and keep the result in the history
     Sample,
     /// Print the history of a database, or of one table
     #[command(
         after_help = "Examples:\n  plimsoll history\n  plimsoll history --table sales.orders --since 30d"
     )]
-    History(Asked<HistoryQuery>),
+    History(Options<HistoryQuery>),
     /// Print what grew, by how much a day, and what share of it is whose
     #[command(
         after_help = "Examples:\n  plimsoll growth\n  plimsoll growth --since 2026-01-31 --until 2026-02-07"
@@ -241,13 +241,13 @@ pub(crate) struct Serve {
 #[command(mut_arg("limit", |limit| limit.default_value("10")))]
 pub(crate) struct Growth {
     #[command(flatten)]
-    pub(crate) query: Asked<GrowthQuery>,
+    pub(crate) query: Options<GrowthQuery>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Forecast {
     #[command(flatten)]
-    pub(crate) asked: Asked<Forecasts>,
+    pub(crate) asked: Options<Forecasts>,
     /// The same as `--scope instance`
     #[arg(long, conflicts_with_all = ["table", "schema", "tablespace", "scope", "by"])]
     pub(crate) whole_instance: bool,
@@ -308,7 +308,7 @@ impl FromStr for Capacity {
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     #[command(flatten)]
-    pub(crate) query: Asked<EventsQuery>,
+    pub(crate) query: Options<EventsQuery>,
     /// Of the series in this file: CSV, or the JSON of Prometheus, Grafana, CloudWatch; - is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["table", "since"])]
     pub(crate) input: Option<PathBuf>,
@@ -322,7 +322,7 @@ pub(crate) struct Events {
 #[derive(Debug, Args)]
 pub(crate) struct Alerts {
     #[command(flatten)]
-    pub(crate) query: Asked<AlertsQuery>,
+    pub(crate) query: Options<AlertsQuery>,
     #[command(subcommand)]
     pub(crate) command: Option<AlertsCommand>,
 }
@@ -412,7 +412,7 @@ pub(crate) struct Export {
     #[arg(long, requires = "file")]
     pub(crate) overwrite: bool,
     #[command(flatten)]
-    pub(crate) table: Asked<OfTable>,
+    pub(crate) table: Options<OfTable>,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 mod args;
-mod asked;
 mod bytes;
 mod commands;
 mod config;
@@ -15,6 +14,7 @@ mod demo;
 mod duration;
 mod logs;
 mod new_file;
+mod options;
 mod output;
 mod progress;
 mod secrets;

@@ -10,24 +10,24 @@ use tempfile::NamedTempFile;
 
 /// What becomes of a file that has the name already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Existing {
+pub(crate) enum IfExists {
     /// It stays, and that it is there is an error with this remark.
-    Stays(&'static str),
+    Fail(&'static str),
     /// It is replaced.
-    Goes,
+    Replace,
 }
 
 /// A file on its way to its name. Dropped before [`NewFile::keep`], it leaves nothing.
 pub(crate) struct NewFile {
     path: PathBuf,
-    existing: Existing,
+    if_exists: IfExists,
     partial: NamedTempFile,
 }
 
 impl NewFile {
     /// Begins one.
-    pub(crate) fn begin(path: &Path, existing: Existing) -> anyhow::Result<Self> {
-        if let Existing::Stays(remark) = existing
+    pub(crate) fn begin(path: &Path, if_exists: IfExists) -> anyhow::Result<Self> {
+        if let IfExists::Fail(remark) = if_exists
             && path.symlink_metadata().is_ok()
         {
             bail!("{} exists already: {remark}", path.display());
@@ -44,7 +44,7 @@ impl NewFile {
             .with_context(|| format!("cannot write into {}", folder.display()))?;
         Ok(Self {
             path: path.to_owned(),
-            existing,
+            if_exists,
             partial,
         })
     }
@@ -58,9 +58,9 @@ impl NewFile {
     pub(crate) fn keep(self) -> anyhow::Result<u64> {
         let context = || format!("cannot write {}", self.path.display());
         self.partial.as_file().sync_all().with_context(context)?;
-        let kept = match self.existing {
-            Existing::Goes => self.partial.persist(&self.path),
-            Existing::Stays(_) => self.partial.persist_noclobber(&self.path),
+        let kept = match self.if_exists {
+            IfExists::Replace => self.partial.persist(&self.path),
+            IfExists::Fail(_) => self.partial.persist_noclobber(&self.path),
         };
         kept.with_context(|| format!("cannot write {}", self.path.display()))?;
         Ok(fs::metadata(&self.path)?.len())
@@ -77,7 +77,7 @@ pub(crate) enum Sink {
 
 impl Sink {
     /// Standard output for no path and for `-`.
-    pub(crate) fn open(path: Option<&Path>, existing: Existing) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: Option<&Path>, if_exists: IfExists) -> anyhow::Result<Self> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::Stream(BufWriter::new(Box::new(io::stdout()))));
         };
@@ -88,7 +88,7 @@ impl Sink {
                 .with_context(|| format!("cannot write {}", path.display()))?;
             return Ok(Self::Stream(BufWriter::new(Box::new(stream))));
         }
-        let file = NewFile::begin(path, existing)?;
+        let file = NewFile::begin(path, if_exists)?;
         let writer = BufWriter::with_capacity(1 << 16, file.partial.as_file().try_clone()?);
         Ok(Self::File(writer, file))
     }
@@ -120,14 +120,14 @@ mod tests {
 
     use super::*;
 
-    const STAYS: Existing = Existing::Stays("so it is");
+    const STAYS: IfExists = IfExists::Fail("so it is");
 
     #[test]
     fn a_file_is_its_owners_only_and_replaces_another_only_when_asked() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
-        let write = |text: &str, existing| -> anyhow::Result<()> {
-            let mut sink = Sink::open(Some(&path), existing)?;
+        let write = |text: &str, if_exists| -> anyhow::Result<()> {
+            let mut sink = Sink::open(Some(&path), if_exists)?;
             sink.writer().write_all(text.as_bytes())?;
             sink.keep()
         };
@@ -140,14 +140,14 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "first");
         // Whoever could read what was there cannot read what takes its place.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        write("third", Existing::Goes).unwrap();
+        write("third", IfExists::Replace).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "third");
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
         // Given up, it leaves what was there, and nothing beside it.
-        drop(Sink::open(Some(&path), Existing::Goes).unwrap());
+        drop(Sink::open(Some(&path), IfExists::Replace).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "third");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         // A device is written to, not replaced.

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Found, cell};
+use super::{JsonSeries, cell};
 use crate::refused::{Refused, beginning};
 use crate::unit::Word;
 
-pub(super) fn found(value: &Value) -> Result<Option<Vec<Found>>, Refused> {
+pub(super) fn found(value: &Value) -> Result<Option<Vec<JsonSeries>>, Refused> {
     if let Some(points) = value["Datapoints"].as_array() {
         return statistics(value["Label"].as_str().unwrap_or("value"), points).map(Some);
     }
@@ -34,7 +34,7 @@ pub(super) fn found(value: &Value) -> Result<Option<Vec<Found>>, Refused> {
         } else {
             text("Label")
         };
-        let mut found = Found::new(name, vec![text("Id")], None);
+        let mut found = JsonSeries::new(name, vec![text("Id")], None);
         found.cells = times
             .iter()
             .map(cell)
@@ -46,7 +46,7 @@ pub(super) fn found(value: &Value) -> Result<Option<Vec<Found>>, Refused> {
 }
 
 /// A point has one value for each statistic that was asked for.
-fn statistics(label: &str, points: &[Value]) -> Result<Vec<Found>, Refused> {
+fn statistics(label: &str, points: &[Value]) -> Result<Vec<JsonSeries>, Refused> {
     let mut all = Vec::new();
     for statistic in ["Average", "Minimum", "Maximum"] {
         let with = || points.iter().filter(|point| point.get(statistic).is_some());
@@ -64,7 +64,7 @@ fn statistics(label: &str, points: &[Value]) -> Result<Vec<Found>, Refused> {
             .as_str()
             .filter(|unit| *unit != "None")
             .and_then(Word::of);
-        let mut found = Found::new(label.to_owned(), vec![statistic.to_owned()], unit);
+        let mut found = JsonSeries::new(label.to_owned(), vec![statistic.to_owned()], unit);
         found.cells = with()
             .map(|point| (cell(&point["Timestamp"]), cell(&point[statistic])))
             .collect();
@@ -82,7 +82,11 @@ fn statistics(label: &str, points: &[Value]) -> Result<Vec<Found>, Refused> {
         }
     }
     if all.is_empty() {
-        all.push(Found::new(label.to_owned(), Vec::new(), Some(Word::Bytes)));
+        all.push(JsonSeries::new(
+            label.to_owned(),
+            Vec::new(),
+            Some(Word::Bytes),
+        ));
     }
     Ok(all)
 }

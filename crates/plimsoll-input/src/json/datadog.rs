@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Found, cell};
+use super::{JsonSeries, cell};
 use crate::refused::Refused;
 use crate::unit::Word;
 
-pub(super) fn found(value: &Value) -> Result<Option<Vec<Found>>, Refused> {
+pub(super) fn found(value: &Value) -> Result<Option<Vec<JsonSeries>>, Refused> {
     let Some(series) = value["series"].as_array() else {
         return Ok(None);
     };
@@ -48,7 +48,7 @@ pub(super) fn found(value: &Value) -> Result<Option<Vec<Found>>, Refused> {
                 .map_or(tag, |(_, value)| value)
                 .to_owned()
         });
-        let mut found = Found::new(name, labels.collect(), word);
+        let mut found = JsonSeries::new(name, labels.collect(), word);
         found.cells = one["pointlist"]
             .as_array()
             .into_iter()

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Found, cell};
+use super::{JsonSeries, cell};
 use crate::refused::Refused;
 use crate::unit::Word;
 
-pub(super) fn found(value: &Value) -> Result<Option<Vec<Found>>, Refused> {
+pub(super) fn found(value: &Value) -> Result<Option<Vec<JsonSeries>>, Refused> {
     let mut frames: Vec<&Value> = Vec::new();
     collect(value, &mut frames);
     if frames.is_empty() {
@@ -49,7 +49,7 @@ fn collect<'a>(value: &'a Value, frames: &mut Vec<&'a Value>) {
     }
 }
 
-fn series(frame: &Value) -> Result<Vec<Found>, Refused> {
+fn series(frame: &Value) -> Result<Vec<JsonSeries>, Refused> {
     let no_fields = Vec::new();
     let fields = frame["schema"]["fields"]
         .as_array()
@@ -104,7 +104,8 @@ fn series(frame: &Value) -> Result<Vec<Found>, Refused> {
                     "Value" | "value" | "" if !name.is_empty() => name,
                     own => own,
                 });
-            let mut found = Found::new(shown.to_owned(), labels, unit(&field["config"]["unit"]));
+            let mut found =
+                JsonSeries::new(shown.to_owned(), labels, unit(&field["config"]["unit"]));
             found.says.is_free |= crate::header::says(own).is_free;
             found.labels.push(own.to_owned());
             let times = values(time);
@@ -119,11 +120,11 @@ fn series(frame: &Value) -> Result<Vec<Found>, Refused> {
 }
 
 /// `[{target, datapoints: [[value, time]]}]`
-fn targets(value: &Value) -> Option<Vec<Found>> {
+fn targets(value: &Value) -> Option<Vec<JsonSeries>> {
     let list = value.as_array()?;
     let mut all = Vec::new();
     for one in list {
-        let mut found = Found::new(cell(&one["target"]), Vec::new(), None);
+        let mut found = JsonSeries::new(cell(&one["target"]), Vec::new(), None);
         found.cells = one["datapoints"]
             .as_array()?
             .iter()
@@ -155,7 +156,7 @@ fn unit(unit: &Value) -> Option<Word> {
 }
 
 /// Names that several series share are told apart by their labels.
-fn tell_apart(all: &mut [Found]) {
+fn tell_apart(all: &mut [JsonSeries]) {
     for place in 0..all.len() {
         let same = all
             .iter()

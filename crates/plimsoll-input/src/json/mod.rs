@@ -23,7 +23,7 @@ const LONGEST: u64 = 64 << 20;
 
 /// A series of an answer.
 #[derive(Debug, Default)]
-struct Found {
+struct JsonSeries {
     /// What it is called, with what tells it apart.
     name: String,
     /// The values of its labels, by any of which it can be asked for.
@@ -33,7 +33,7 @@ struct Found {
     cells: Vec<(String, String)>,
 }
 
-impl Found {
+impl JsonSeries {
     fn new(name: String, labels: Vec<String>, word: Option<Word>) -> Self {
         let mut says = header::says(&name);
         says.word = word.or(says.word);
@@ -76,7 +76,7 @@ pub(crate) fn read(input: &mut impl Read, options: &ReadOptions) -> Result<Serie
     }
     let found = found(&values(&text)?)?;
     let names = || listed(found.iter().map(|found| &*found.name));
-    let wanted: Vec<&Found> = match &options.column {
+    let wanted: Vec<&JsonSeries> = match &options.column {
         None => found.iter().collect(),
         Some(asked) => {
             let named: Vec<_> = found.iter().filter(|found| found.name == *asked).collect();
@@ -108,7 +108,7 @@ pub(crate) fn read(input: &mut impl Read, options: &ReadOptions) -> Result<Serie
     series(wanted, options)
 }
 
-fn series(found: &Found, options: &ReadOptions) -> Result<Series, Refused> {
+fn series(found: &JsonSeries, options: &ReadOptions) -> Result<Series, Refused> {
     options.check_free(&found.name, found.says)?;
     if found.cells.len() > MOST_POINTS {
         return Err(Refused::Shape(format!(
@@ -161,7 +161,7 @@ fn values(text: &str) -> Result<Vec<Value>, Refused> {
     Ok(values)
 }
 
-fn found(values: &[Value]) -> Result<Vec<Found>, Refused> {
+fn found(values: &[Value]) -> Result<Vec<JsonSeries>, Refused> {
     if let [value] = values {
         if let Some(found) = prometheus::found(value)? {
             return Ok(found);

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Found, cell};
+use super::{JsonSeries, cell};
 use crate::header;
 use crate::number::{self, Cell, Decimal};
 use crate::refused::{Refused, listed};
 use crate::time;
 
-pub(super) fn found(rows: &[Value]) -> Result<Option<Vec<Found>>, Refused> {
+pub(super) fn found(rows: &[Value]) -> Result<Option<Vec<JsonSeries>>, Refused> {
     let Some(Value::Object(first)) = rows.first() else {
         return Ok(None);
     };
@@ -44,14 +44,14 @@ pub(super) fn found(rows: &[Value]) -> Result<Option<Vec<Found>>, Refused> {
     let keys: Vec<&String> = first.keys().filter(|key| *key != time).collect();
     let (values, labels): (Vec<&String>, Vec<&String>) =
         keys.into_iter().partition(|key| is_number(key));
-    let mut all: BTreeMap<(String, String), Found> = BTreeMap::new();
+    let mut all: BTreeMap<(String, String), JsonSeries> = BTreeMap::new();
     for row in rows {
         let label: Vec<String> = labels.iter().map(|key| cell(&row[key.as_str()])).collect();
         for value in &values {
             let found = all
                 .entry((label.join("/"), (*value).clone()))
                 .or_insert_with(|| {
-                    let mut found = Found::new((*value).clone(), label.clone(), None);
+                    let mut found = JsonSeries::new((*value).clone(), label.clone(), None);
                     found.labels.push(label.join("/"));
                     found
                 });

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{Found, cell, telling};
+use super::{JsonSeries, cell, telling};
 use crate::refused::{Refused, beginning};
 
-pub(super) fn found(value: &Value) -> Result<Option<Vec<Found>>, Refused> {
+pub(super) fn found(value: &Value) -> Result<Option<Vec<JsonSeries>>, Refused> {
     if let (Some("error"), Some(error)) = (value["status"].as_str(), value["error"].as_str()) {
         return Err(Refused::Shape(format!(
             "it is an error: {}",
@@ -46,7 +46,7 @@ pub(super) fn found(value: &Value) -> Result<Option<Vec<Found>>, Refused> {
 }
 
 /// A line for each series, with its values and times beside each other.
-pub(super) fn exported(lines: &[Value]) -> Option<Vec<Found>> {
+pub(super) fn exported(lines: &[Value]) -> Option<Vec<JsonSeries>> {
     let labels: Vec<_> = lines.iter().map(|line| labels(&line["metric"])).collect();
     let mut all = Vec::new();
     for (place, line) in lines.iter().enumerate() {
@@ -72,7 +72,7 @@ fn labels(metric: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-fn named(all: &[Vec<(String, String)>], place: usize) -> Found {
+fn named(all: &[Vec<(String, String)>], place: usize) -> JsonSeries {
     let metric = all[place].iter().find(|(name, _)| name == "__name__");
     let metric = metric.map_or("", |(_, metric)| metric);
     let telling: Vec<String> = telling(all, place)
@@ -84,7 +84,7 @@ fn named(all: &[Vec<(String, String)>], place: usize) -> Found {
         (metric, []) => metric.to_owned(),
         (metric, telling) => format!("{metric}{{{}}}", telling.join(",")),
     };
-    Found::new(
+    JsonSeries::new(
         name,
         all[place].iter().map(|(_, value)| value.clone()).collect(),
         None,

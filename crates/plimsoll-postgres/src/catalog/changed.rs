@@ -12,7 +12,7 @@ pub(crate) struct CatalogChanges {
     /// What went away.
     pub dropped: Vec<Slot>,
     /// What was created, rewritten, moved, or got another toast table.
-    pub restated: Vec<Oid>,
+    pub altered: Vec<Oid>,
 }
 
 /// What tells a relation from the one it was before a rewrite.
@@ -52,7 +52,7 @@ impl Catalog {
                     exists[slot as usize] = true;
                 }
                 if slot.is_none_or(|slot| Identity::from(self.relation(slot)) != identity) {
-                    changed.restated.push(oid);
+                    changed.altered.push(oid);
                 }
                 Ok(())
             })

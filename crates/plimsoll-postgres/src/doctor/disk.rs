@@ -1,11 +1,11 @@
 //! Which parts of the disk the role can see, and the grant for each that it cannot.
 
-use super::{Item, quote};
+use super::{Check, quote};
 use crate::privileges::Privileges;
 
 /// How much of a part is seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sight {
+enum Visibility {
     Whole,
     /// A lower bound.
     Some(&'static str),
@@ -14,7 +14,7 @@ enum Sight {
 
 /// One item for each part of a volume that lies in the data directory, as a pulse and a full look read it. No level
 /// needs them: sizing works without.
-pub(super) fn parts(may: &Privileges, major: u32) -> Vec<Item> {
+pub(super) fn parts(may: &Privileges, major: u32) -> Vec<Check> {
     let role = quote(&may.role);
     let monitor = format!("grant pg_monitor to {role};");
     let files = format!(
@@ -22,34 +22,40 @@ pub(super) fn parts(may: &Privileges, major: u32) -> Vec<Item> {
          pg_catalog.pg_stat_file(text, boolean) to {role};"
     );
     let by_files = may.ls_dir && may.stat_file;
-    let sight = |by_functions: Sight| if by_files { Sight::Whole } else { by_functions };
-    let if_so = |may: bool, seen: Sight| sight(if may { seen } else { Sight::None });
+    let sight = |by_functions: Visibility| {
+        if by_files {
+            Visibility::Whole
+        } else {
+            by_functions
+        }
+    };
+    let if_so = |may: bool, seen: Visibility| sight(if may { seen } else { Visibility::None });
     let replication = may.monitor && major >= 15;
     let stats = format!("grant pg_read_all_stats to {role};");
     [
-        ("database, global", if_so(may.read_all_stats, Sight::Whole), &stats),
-        ("wal", if_so(may.ls_waldir && may.ls_archive_statusdir, Sight::Whole), &monitor),
+        ("database, global", if_so(may.read_all_stats, Visibility::Whole), &stats),
+        ("wal", if_so(may.ls_waldir && may.ls_archive_statusdir, Visibility::Whole), &monitor),
         (
             "temporary",
-            if_so(may.ls_tmpdir, Sight::Some("without what parallel workers share")),
+            if_so(may.ls_tmpdir, Visibility::Some("without what parallel workers share")),
             if may.ls_tmpdir { &files } else { &monitor },
         ),
-        ("log", if_so(may.ls_logdir, Sight::Whole), &monitor),
-        ("replication", if_so(replication, Sight::Some("only what lies in folders of slots")), &files),
-        ("transaction_status", sight(Sight::None), &files),
-        ("other_in_data_directory", sight(Sight::None), &files),
+        ("log", if_so(may.ls_logdir, Visibility::Whole), &monitor),
+        ("replication", if_so(replication, Visibility::Some("only what lies in folders of slots")), &files),
+        ("transaction_status", sight(Visibility::None), &files),
+        ("other_in_data_directory", sight(Visibility::None), &files),
     ]
     .into_iter()
-    .map(|(part, seen, grant)| Item {
+    .map(|(part, seen, grant)| Check {
         name: format!("disk: {part}"),
         gives: "its part of what fills the volume; what is elsewhere is known only when all are seen",
         level: None,
-        ok: seen == Sight::Whole,
+        ok: seen == Visibility::Whole,
         detail: match seen {
-            Sight::Some(text) => Some(text.to_owned()),
-            Sight::Whole | Sight::None => None,
+            Visibility::Some(text) => Some(text.to_owned()),
+            Visibility::Whole | Visibility::None => None,
         },
-        grant: (seen != Sight::Whole).then(|| grant.clone()),
+        grant: (seen != Visibility::Whole).then(|| grant.clone()),
     })
     .collect()
 }

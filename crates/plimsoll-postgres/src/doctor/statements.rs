@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::Type;
 
-use super::{Item, Level, quote};
+use super::{Check, Level, quote};
 use crate::changes;
 use crate::error::VisitError;
 use crate::functions::sizes_sql;
@@ -16,7 +16,7 @@ const PG_CLASS: u32 = 1259;
 
 /// What a statement is asked with.
 #[derive(Debug, Clone, Copy)]
-enum Asked {
+enum Arguments {
     Alone,
     /// With a database's OID.
     OfDatabase,
@@ -33,7 +33,7 @@ enum Asked {
 /// One statement of a visit.
 struct Statement {
     sql: String,
-    asked: Asked,
+    asked: Arguments,
     /// What is lost without it; nothing is sized at all without what has none.
     gives: Option<&'static str>,
 }
@@ -58,77 +58,89 @@ fn statements(session: &Session, may: &Privileges) -> Vec<Statement> {
     let mut statements = vec![
         of(
             include_str!("../session/databases.sql"),
-            Asked::Alone,
+            Arguments::Alone,
             Some("names of databases"),
         ),
-        of(include_str!("../locks/locks.sql"), Asked::Alone, None),
-        of(include_str!("../catalog/place.sql"), Asked::Alone, None),
+        of(include_str!("../locks/locks.sql"), Arguments::Alone, None),
+        of(include_str!("../catalog/place.sql"), Arguments::Alone, None),
         first_row(
             include_str!("../catalog/relations.sql"),
-            Asked::Counting,
+            Arguments::Counting,
             None,
         ),
-        first_row(include_str!("../catalog/indexes.sql"), Asked::Alone, None),
+        first_row(
+            include_str!("../catalog/indexes.sql"),
+            Arguments::Alone,
+            None,
+        ),
         of(
             include_str!("../catalog/parents.sql"),
-            Asked::Alone,
+            Arguments::Alone,
             Some("sets of tables by plain inheritance"),
         ),
-        of(include_str!("../catalog/schemas.sql"), Asked::Alone, None),
+        of(
+            include_str!("../catalog/schemas.sql"),
+            Arguments::Alone,
+            None,
+        ),
         of(
             include_str!("../catalog/access_methods.sql"),
-            Asked::Alone,
+            Arguments::Alone,
             Some("names of access methods that extensions bring"),
         ),
-        first_row(include_str!("../catalog/filenodes.sql"), Asked::Alone, None),
+        first_row(
+            include_str!("../catalog/filenodes.sql"),
+            Arguments::Alone,
+            None,
+        ),
         of(
             include_str!("../catalog/relations_by_oid.sql"),
-            Asked::OfRelations,
+            Arguments::OfRelations,
             None,
         ),
         of(
             &changes::stamps_sql(session),
-            Asked::Alone,
+            Arguments::Alone,
             Some("the method changes"),
         ),
         of(
             include_str!("../databases/databases.sql"),
-            Asked::Alone,
+            Arguments::Alone,
             Some("totals of databases"),
         ),
         of(
             include_str!("../facts/settings.sql"),
-            Asked::Alone,
+            Arguments::Alone,
             Some("capacity and WAL settings"),
         ),
         of(
             include_str!("../facts/slots.sql"),
-            Asked::Alone,
+            Arguments::Alone,
             Some("what keeps WAL"),
         ),
         of(
             include_str!("../facts/tablespaces.sql"),
-            Asked::Alone,
+            Arguments::Alone,
             Some("tablespaces"),
         ),
         of(
             include_str!("../facts/tablespace_location.sql"),
-            Asked::OfTablespace,
+            Arguments::OfTablespace,
             Some("where tablespaces lie, and so the capacity of their volumes"),
         ),
         of(
             include_str!("../transactions/transactions.sql"),
-            Asked::Alone,
+            Arguments::Alone,
             Some("which files belong to no relation"),
         ),
     ];
     if may.relation_size {
-        statements.push(of(&sizes_sql(session), Asked::Sizing, None));
+        statements.push(of(&sizes_sql(session), Arguments::Sizing, None));
     }
     if may.database_size {
         statements.push(of(
             include_str!("../functions/database.sql"),
-            Asked::OfDatabase,
+            Arguments::OfDatabase,
             None,
         ));
     }
@@ -136,17 +148,17 @@ fn statements(session: &Session, may: &Privileges) -> Vec<Statement> {
         (
             may.ls_waldir,
             include_str!("../facts/waldir.sql"),
-            Asked::Alone,
+            Arguments::Alone,
         ),
         (
             may.ls_archive_statusdir,
             include_str!("../facts/archive.sql"),
-            Asked::Alone,
+            Arguments::Alone,
         ),
         (
             may.ls_tmpdir,
             include_str!("../facts/tmpdir.sql"),
-            Asked::OfTablespace,
+            Arguments::OfTablespace,
         ),
     ] {
         if ok {
@@ -160,7 +172,7 @@ fn statements(session: &Session, may: &Privileges) -> Vec<Statement> {
 pub(super) async fn refused(
     session: &Session,
     may: &Privileges,
-) -> Result<(Vec<Item>, bool), VisitError> {
+) -> Result<(Vec<Check>, bool), VisitError> {
     let (mut items, mut can_size) = (Vec::new(), true);
     for statement in statements(session, may) {
         let error = match statement.make(session).await {
@@ -169,7 +181,7 @@ pub(super) async fn refused(
             Err(error) => return Err(error),
         };
         can_size &= statement.gives.is_some();
-        items.push(Item {
+        items.push(Check {
             name: title(&statement.sql).to_owned(),
             gives: statement.gives.unwrap_or("every size"),
             level: statement.gives.is_none().then_some(Level::ReadOnly),
@@ -187,12 +199,12 @@ impl Statement {
         let not = [false].as_slice();
         let database = session.database_oid();
         let params: &[_] = match self.asked {
-            Asked::Alone => &[],
-            Asked::OfDatabase => &[(&database as _, Type::OID)],
-            Asked::OfTablespace => &[(&PG_DEFAULT as _, Type::OID)],
-            Asked::Counting => &[(&true as _, Type::BOOL), (&true as _, Type::BOOL)],
-            Asked::OfRelations => &[(&oids as _, Type::OID_ARRAY)],
-            Asked::Sizing => &[
+            Arguments::Alone => &[],
+            Arguments::OfDatabase => &[(&database as _, Type::OID)],
+            Arguments::OfTablespace => &[(&PG_DEFAULT as _, Type::OID)],
+            Arguments::Counting => &[(&true as _, Type::BOOL), (&true as _, Type::BOOL)],
+            Arguments::OfRelations => &[(&oids as _, Type::OID_ARRAY)],
+            Arguments::Sizing => &[
                 (&oids as _, Type::OID_ARRAY),
                 (&not as _, Type::BOOL_ARRAY),
                 (&not as _, Type::BOOL_ARRAY),

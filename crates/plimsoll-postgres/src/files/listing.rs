@@ -7,7 +7,7 @@ use plimsoll_core::size::Status;
 use plimsoll_core::snapshot::{Cost, Unattributed};
 use tokio_postgres::types::Type;
 
-use super::{Directory, Unowned, costs};
+use super::{Directory, Unowned, tolerated};
 use crate::catalog::{Catalog, FileKey, Slot};
 use crate::connecting::Connecting;
 use crate::cost;
@@ -17,7 +17,7 @@ use crate::files::unattributed::Stray;
 use crate::progress::{Phase, Progress};
 use crate::raw_text::RawText;
 use crate::session::Session;
-use crate::sizes::{Found, Sizes};
+use crate::sizes::{RelationSize, Sizes};
 use crate::transactions::Transactions;
 
 /// How often what changed during the visit is looked at again before the visit gives up on it.
@@ -65,7 +65,7 @@ impl Files {
                 continue;
             };
             self.forget(directory.tablespace, before, catalog, sizes);
-            if let Some(status) = costs(&error) {
+            if let Some(status) = tolerated(&error) {
                 self.unlisted.insert(directory.tablespace, status);
                 if self.unlisted.len() == directories.len() {
                     // Not one: it is the role, or the server.
@@ -146,7 +146,7 @@ impl Files {
         self.strays.retain(|key, _| key.tablespace != tablespace);
         for (slot, relation) in catalog.slots() {
             if relation.filenode != 0 && relation.tablespace == tablespace {
-                sizes.set(slot, Found::NOT_YET);
+                sizes.set(slot, RelationSize::NOT_YET);
             }
         }
     }
@@ -211,15 +211,15 @@ impl Files {
                     self.release(catalog, sizes, slot, Status::Dropped);
                 }
             }
-            for slot in changed.restated.iter().filter_map(|oid| catalog.slot(*oid)) {
+            for slot in changed.altered.iter().filter_map(|oid| catalog.slot(*oid)) {
                 self.release(catalog, sizes, slot, Status::TimedOut);
             }
-            if changed.restated.is_empty() || round == ROUNDS {
+            if changed.altered.is_empty() || round == ROUNDS {
                 break;
             }
-            catalog.read_again(session, &changed.restated).await?;
+            catalog.read_again(session, &changed.altered).await?;
             sizes.grow(catalog);
-            self.list_some(session, catalog, sizes, &changed.restated, directories)
+            self.list_some(session, catalog, sizes, &changed.altered, directories)
                 .await?;
         }
         Ok(transactions)
@@ -233,7 +233,7 @@ impl Files {
                 .or_default()
                 .add(sizes.get(slot).bytes);
         }
-        sizes.set(slot, Found::unread(status));
+        sizes.set(slot, RelationSize::unread(status));
     }
 
     /// Lists the files of some relations again, instead of what was seen of them before.
@@ -250,18 +250,18 @@ impl Files {
             let relation = catalog.relation(slot);
             let Some(key) = catalog.file_key(relation) else {
                 // A partitioned table.
-                sizes.set(slot, Found::measured(0, 0));
+                sizes.set(slot, RelationSize::measured(0, 0));
                 continue;
             };
             match self.listed(relation.tablespace) {
                 Status::Ok => {
                     wanted.insert(key, slot);
-                    sizes.set(slot, Found::LISTED);
+                    sizes.set(slot, RelationSize::LISTED);
                     if let Some(stray) = self.strays.remove(&key) {
                         self.total_bytes = self.total_bytes.saturating_sub(stray.bytes);
                     }
                 }
-                status => sizes.set(slot, Found::unread(status)),
+                status => sizes.set(slot, RelationSize::unread(status)),
             }
         }
         for directory in directories {

@@ -17,7 +17,7 @@ use crate::cost;
 use crate::error::VisitError;
 use crate::progress::{Phase, Progress};
 use crate::session::Session;
-use crate::sizes::{Found, Sizes, status_of};
+use crate::sizes::{RelationSize, Sizes, status_of};
 
 /// How many relations one backend opens at most before it is replaced: some 4.5 kB of relation cache each.
 const RELATIONS_A_CONNECTION: usize = 12_000;
@@ -160,7 +160,7 @@ impl<'a> Work<'a> {
         let mut opened = 0;
         let mut look_at = LOOK_EVERY;
         let mut bytes = None;
-        let mut patience = Patience::default();
+        let mut streaks = FailureStreaks::default();
         while let Some(batch) = self.next() {
             // What is replaced for its number of relations is looked at once in a visit, to tell.
             let is_last = opened + batch.len() > RELATIONS_A_CONNECTION;
@@ -185,7 +185,7 @@ impl<'a> Work<'a> {
                 (opened, look_at, bytes) = (0, LOOK_EVERY, None);
             }
             opened += batch.len();
-            match self.size(&session, batch, &mut patience).await {
+            match self.size(&session, batch, &mut streaks).await {
                 Ok(()) => {}
                 Err((_, VisitError::TimedOut { .. })) => return Ok(session),
                 Err((rest, error)) => {
@@ -206,16 +206,16 @@ impl<'a> Work<'a> {
         &self,
         session: &Session,
         batch: Batch,
-        patience: &mut Patience,
+        streaks: &mut FailureStreaks,
     ) -> Result<(), (Batch, VisitError)> {
-        let mut rest = self.without_hopeless(batch, patience);
+        let mut rest = self.without_hopeless(batch, streaks);
         while !rest.is_empty() {
             let mut answered = 0;
             let result = self.ask(session, &rest, &mut answered).await;
             let mut after = rest.split_off(answered.min(rest.len()));
-            if !patience.is_untried() {
+            if !streaks.is_untried() {
                 for slot in &rest {
-                    patience.succeeded(self.catalog.relation(*slot).tablespace);
+                    streaks.succeeded(self.catalog.relation(*slot).tablespace);
                 }
             }
             let Err(error) = result else { return Ok(()) };
@@ -232,27 +232,27 @@ impl<'a> Work<'a> {
                 let relation = self.catalog.relation(failed);
                 tracing::debug!(relation = relation.oid, reason = %error, "storage.sizing.relation_not_read");
                 let status = status.unwrap_or(Status::TimedOut);
-                self.set(failed, Found::unread(status));
-                patience.failed(relation.tablespace, status);
+                self.set(failed, RelationSize::unread(status));
+                streaks.failed(relation.tablespace, status);
             }
             if status.is_none() {
                 return Err((after, error));
             }
-            rest = self.without_hopeless(after, patience);
+            rest = self.without_hopeless(after, streaks);
         }
         Ok(())
     }
 
     /// Gives up on what is in a tablespace where nothing could be read for so long.
-    fn without_hopeless(&self, mut slots: Batch, patience: &Patience) -> Batch {
-        if patience.is_untried() {
+    fn without_hopeless(&self, mut slots: Batch, streaks: &FailureStreaks) -> Batch {
+        if streaks.is_untried() {
             return slots;
         }
         slots.retain(|slot| {
             let tablespace = self.catalog.relation(*slot).tablespace;
-            let hopeless = patience.is_over(tablespace);
+            let hopeless = streaks.is_over(tablespace);
             if let Some(status) = hopeless {
-                self.set(*slot, Found::unread(status));
+                self.set(*slot, RelationSize::unread(status));
             }
             hopeless.is_none()
         });
@@ -292,11 +292,12 @@ impl<'a> Work<'a> {
                     self.set(
                         slot,
                         match (is_locked, main, others) {
-                            (true, ..) => Found::unread(Status::Locked),
-                            (false, Some(main), Some(others)) => {
-                                Found::measured((main + others).unsigned_abs(), main.unsigned_abs())
-                            }
-                            _ => Found::unread(Status::Dropped),
+                            (true, ..) => RelationSize::unread(Status::Locked),
+                            (false, Some(main), Some(others)) => RelationSize::measured(
+                                (main + others).unsigned_abs(),
+                                main.unsigned_abs(),
+                            ),
+                            _ => RelationSize::unread(Status::Dropped),
                         },
                     );
                 }
@@ -319,7 +320,7 @@ impl<'a> Work<'a> {
         lock(&self.batches).len()
     }
 
-    fn set(&self, slot: Slot, found: Found) {
+    fn set(&self, slot: Slot, found: RelationSize) {
         if matches!(found.status, Status::Locked | Status::TimedOut) {
             lock(&self.again).push(slot);
         }
@@ -348,9 +349,9 @@ fn is_full(opened: usize, more: usize, bytes: Option<u64>) -> bool {
 
 /// What has failed in a tablespace since something there last worked.
 #[derive(Default)]
-struct Patience(HashMap<Oid, (usize, Status)>);
+struct FailureStreaks(HashMap<Oid, (usize, Status)>);
 
-impl Patience {
+impl FailureStreaks {
     fn is_untried(&self) -> bool {
         self.0.is_empty()
     }

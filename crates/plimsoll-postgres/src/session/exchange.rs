@@ -210,13 +210,13 @@ impl Session {
             Failure::Consumer(error) => return error,
             Failure::Server(error) => error,
         };
-        let scene = self.scene(title(sql));
+        let error_context = self.error_context(title(sql));
         if error.is_closed()
             && let Some(cause) = self.connected.broken_by()
         {
-            return scene.error(&cause);
+            return error_context.error(&cause);
         }
-        scene.error(&error)
+        error_context.error(&error)
     }
 }
 

@@ -20,11 +20,11 @@ struct Shared {
     /// The pulses' own session, open between them.
     own: tokio::sync::Mutex<Option<Session>>,
     /// What is to be asked between two statements of whoever has a session.
-    wanted: Mutex<Option<Errand>>,
+    wanted: Mutex<Option<Question>>,
 }
 
 /// What is asked on another's session.
-type Errand = Box<dyn for<'a> FnOnce(&'a Session) -> BoxFuture<'a, ()> + Send>;
+type Question = Box<dyn for<'a> FnOnce(&'a Session) -> BoxFuture<'a, ()> + Send>;
 
 impl Lending {
     /// The pulses' session, for as long as the guard is held; none if it is not open.
@@ -39,7 +39,7 @@ impl Lending {
         F: for<'a> FnOnce(&'a Session) -> BoxFuture<'a, T> + Send + 'static,
     {
         let (tell, told) = oneshot::channel();
-        let errand: Errand = Box::new(move |session| {
+        let question: Question = Box::new(move |session| {
             Box::pin(async move {
                 // Nobody waits any more: nothing is asked.
                 if !tell.is_closed() {
@@ -47,7 +47,7 @@ impl Lending {
                 }
             })
         });
-        *self.wanted() = Some(errand);
+        *self.wanted() = Some(question);
         match timeout_at(deadline, told).await {
             Ok(Ok(answer)) => Some(answer),
             Ok(Err(_)) => None,
@@ -69,12 +69,12 @@ impl Lending {
     pub(crate) async fn serve(&self, session: &Session) {
         // Not in the match: the guard would be held while it is asked.
         let wanted = self.wanted().take();
-        if let Some(errand) = wanted {
-            errand(session).await;
+        if let Some(question) = wanted {
+            question(session).await;
         }
     }
 
-    fn wanted(&self) -> std::sync::MutexGuard<'_, Option<Errand>> {
+    fn wanted(&self) -> std::sync::MutexGuard<'_, Option<Question>> {
         self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

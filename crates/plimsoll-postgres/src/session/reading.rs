@@ -20,7 +20,7 @@ impl Session {
         I: RowIndex + std::fmt::Display,
     {
         row.try_get(column)
-            .map_err(|error| self.scene("reading an answer").error(&error))
+            .map_err(|error| self.error_context("reading an answer").error(&error))
     }
 
     /// A column with text of this database's own, such as a relation's name.

@@ -17,14 +17,14 @@ use crate::counters::Counting;
 use crate::cross_check::cross_check;
 use crate::error::VisitError;
 use crate::facts::facts;
+use crate::inventory::Inventory;
 use crate::locks::Locks;
 use crate::options::{MethodChoice, Target, VisitOptions};
 use crate::privileges::Privileges;
 use crate::progress::{Phase, Progress};
-use crate::seen::Seen;
 use crate::session::{Limits, Session};
 use crate::visit::Memory;
-use crate::visit::sizing::{Choice, FoundSizes, Sizing, can_do_without};
+use crate::visit::sizing::{Choice, Sizing, SizingResult, can_do_without};
 
 /// Visits a database once. `now` becomes the snapshot's `measured_at`.
 ///
@@ -79,7 +79,7 @@ pub async fn visit(
         }
         read => read?,
     };
-    let mut seen = Seen {
+    let mut inventory = Inventory {
         catalog,
         counts,
         locks,
@@ -87,7 +87,7 @@ pub async fn visit(
     };
     let (database, database_oid) = (session.database().into(), session.database_oid());
     let server = session.server().clone();
-    let expected = seen.catalog.relations().len() as u64;
+    let expected = inventory.catalog.relations().len() as u64;
     progress.at(Phase::Sizing(0, expected));
     let sizing = Sizing {
         connecting,
@@ -95,23 +95,23 @@ pub async fn visit(
         progress,
         now,
     };
-    let mut sized = FoundSizes::nothing(&seen, choice, now);
-    let session = sizing.size(session, choice, &mut seen, memory, &mut sized);
+    let mut sized = SizingResult::nothing(&inventory, choice, now);
+    let session = sizing.size(session, choice, &mut inventory, memory, &mut sized);
     let session = match session.await {
         Ok(session) => Some(session),
         Err(error @ VisitError::Cancelled { .. }) => return Err(error),
-        Err(error) if !sized.sizes.has_measured(&seen.catalog) => return Err(error),
+        Err(error) if !sized.sizes.has_measured(&inventory.catalog) => return Err(error),
         Err(error) => {
             tracing::warn!(code = error.code(), reason = %error, "storage.visit.cut_short");
             None
         }
     };
     if let Some(session) = &session {
-        let checked = cross_check(session, &mut seen, &sized.sizes);
+        let checked = cross_check(session, &mut inventory, &sized.sizes);
         can_do_without(checked.await)?;
     }
-    let tables = assemble::tables(&seen, &sized.sizes);
-    drop((seen, sized.sizes));
+    let tables = assemble::tables(&inventory, &sized.sizes);
+    drop((inventory, sized.sizes));
     let unattributed_bytes = sized
         .unattributed
         .as_ref()

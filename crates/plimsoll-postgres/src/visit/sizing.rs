@@ -9,9 +9,9 @@ use crate::connecting::Connecting;
 use crate::error::VisitError;
 use crate::files;
 use crate::functions::{self, Output};
+use crate::inventory::Inventory;
 use crate::options::VisitOptions;
 use crate::progress::Progress;
-use crate::seen::Seen;
 use crate::session::Session;
 use crate::sizes::{Sizes, status_of};
 use crate::visit::Memory;
@@ -25,7 +25,7 @@ pub(super) enum Choice {
 }
 
 /// What sizing found.
-pub(super) struct FoundSizes {
+pub(super) struct SizingResult {
     pub sizes: Sizes,
     pub method: Method,
     pub full_sweep_at: Option<Timestamp>,
@@ -37,11 +37,11 @@ pub(super) struct FoundSizes {
     pub spent: Cost,
 }
 
-impl FoundSizes {
+impl SizingResult {
     /// Nothing yet.
-    pub(super) fn nothing(seen: &Seen, choice: Choice, now: Timestamp) -> Self {
+    pub(super) fn nothing(inventory: &Inventory, choice: Choice, now: Timestamp) -> Self {
         Self {
-            sizes: Sizes::of(&seen.catalog),
+            sizes: Sizes::of(&inventory.catalog),
             method: match choice {
                 Choice::Files => Method::Files,
                 Choice::Functions | Choice::Changes => Method::Functions,
@@ -70,28 +70,28 @@ impl Sizing<'_> {
         &self,
         session: Session,
         choice: Choice,
-        seen: &mut Seen,
+        inventory: &mut Inventory,
         memory: &mut Memory,
-        sized: &mut FoundSizes,
+        sized: &mut SizingResult,
     ) -> Result<Session, VisitError> {
         match choice {
-            Choice::Files => self.files(session, seen, memory, sized).await,
-            Choice::Functions => self.functions(session, seen, sized).await,
-            Choice::Changes => self.changes(session, seen, memory, sized).await,
+            Choice::Files => self.files(session, inventory, memory, sized).await,
+            Choice::Functions => self.functions(session, inventory, sized).await,
+            Choice::Changes => self.changes(session, inventory, memory, sized).await,
         }
     }
 
     async fn files(
         &self,
         session: Session,
-        seen: &mut Seen,
+        inventory: &mut Inventory,
         memory: &mut Memory,
-        sized: &mut FoundSizes,
+        sized: &mut SizingResult,
     ) -> Result<Session, VisitError> {
         let (session, listing) = files::size(
             session,
             self.connecting,
-            &mut seen.catalog,
+            &mut inventory.catalog,
             files::Output {
                 sizes: &mut sized.sizes,
                 spent: &mut sized.spent,
@@ -109,19 +109,19 @@ impl Sizing<'_> {
     async fn functions(
         &self,
         session: Session,
-        seen: &mut Seen,
-        sized: &mut FoundSizes,
+        inventory: &mut Inventory,
+        sized: &mut SizingResult,
     ) -> Result<Session, VisitError> {
-        let slots = everything(&seen.catalog);
-        self.ask(session, seen, slots, sized, true).await
+        let slots = everything(&inventory.catalog);
+        self.ask(session, inventory, slots, sized, true).await
     }
 
     async fn changes(
         &self,
         session: Session,
-        seen: &mut Seen,
+        inventory: &mut Inventory,
         memory: &mut Memory,
-        sized: &mut FoundSizes,
+        sized: &mut SizingResult,
     ) -> Result<Session, VisitError> {
         let stamps = can_do_without(changes::stamps(&session).await)?.flatten();
         let is_standby = session.server().in_recovery;
@@ -129,7 +129,7 @@ impl Sizing<'_> {
             !is_standby && sweep.holds(stamps.as_deref(), self.now, self.options.full_sweep_every)
         };
         let Some(mut sweep) = memory.sweep.take().filter(holds) else {
-            return self.sweep(session, stamps, seen, memory, sized).await;
+            return self.sweep(session, stamps, inventory, memory, sized).await;
         };
         sized.method = Method::Changes;
         sized.full_sweep_at = Some(sweep.at());
@@ -137,18 +137,20 @@ impl Sizing<'_> {
         if sweep.asks_total(self.now) {
             sized.database_bytes = functions::total(&session).await?;
         }
-        let slots = sweep.carry_over(seen, &mut sized.sizes);
-        let session = self.ask(session, seen, slots.clone(), sized, false).await?;
-        sweep.learn(seen, &slots, &sized.sizes);
+        let slots = sweep.carry_over(inventory, &mut sized.sizes);
+        let session = self
+            .ask(session, inventory, slots.clone(), sized, false)
+            .await?;
+        sweep.learn(inventory, &slots, &sized.sizes);
         if let Some(bytes) = sized.database_bytes
             && sweep.is_doubted_by(bytes, &sized.sizes, self.now)
         {
             tracing::info!("storage.sizing.counters_doubted");
-            *sized = FoundSizes {
+            *sized = SizingResult {
                 spent: std::mem::take(&mut sized.spent),
-                ..FoundSizes::nothing(seen, Choice::Changes, self.now)
+                ..SizingResult::nothing(inventory, Choice::Changes, self.now)
             };
-            return self.sweep(session, stamps, seen, memory, sized).await;
+            return self.sweep(session, stamps, inventory, memory, sized).await;
         }
         sized.database_bytes = sized
             .database_bytes
@@ -162,11 +164,11 @@ impl Sizing<'_> {
         &self,
         session: Session,
         stamps: Option<String>,
-        seen: &mut Seen,
+        inventory: &mut Inventory,
         memory: &mut Memory,
-        sized: &mut FoundSizes,
+        sized: &mut SizingResult,
     ) -> Result<Session, VisitError> {
-        let session = self.functions(session, seen, sized).await?;
+        let session = self.functions(session, inventory, sized).await?;
         // From after everything was sized: see `changes`.
         let bytes_after = match sized.database_bytes {
             Some(before) => functions::total(&session)
@@ -175,7 +177,7 @@ impl Sizing<'_> {
             None => None,
         };
         memory.sweep = stamps.and_then(|stamps| {
-            Sweep::after_full(self.now, stamps, seen, &sized.sizes, bytes_after)
+            Sweep::after_full(self.now, stamps, inventory, &sized.sizes, bytes_after)
         });
         Ok(session)
     }
@@ -183,9 +185,9 @@ impl Sizing<'_> {
     async fn ask(
         &self,
         session: Session,
-        seen: &mut Seen,
+        inventory: &mut Inventory,
         slots: Vec<Slot>,
-        sized: &mut FoundSizes,
+        sized: &mut SizingResult,
         with_total: bool,
     ) -> Result<Session, VisitError> {
         let found = Output {
@@ -196,15 +198,19 @@ impl Sizing<'_> {
         let session = functions::size(
             session,
             self.connecting,
-            &mut seen.catalog,
+            &mut inventory.catalog,
             slots,
             found,
             self.progress,
         )
         .await?;
-        let covers_all =
-            functions::mark_missing(&session, &seen.catalog, &seen.counts, &mut sized.sizes)
-                .await?;
+        let covers_all = functions::mark_missing(
+            &session,
+            &inventory.catalog,
+            &inventory.counts,
+            &mut sized.sizes,
+        )
+        .await?;
         sized.database_bytes = sized.database_bytes.filter(|_| covers_all);
         Ok(session)
     }

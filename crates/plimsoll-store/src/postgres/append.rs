@@ -75,7 +75,7 @@ pub(super) async fn load(work: &Work<'_>, sample: &SampleRow) -> Result<Before, 
     })
 }
 
-struct Found {
+struct KnownKeys {
     keys: (i32, i32),
     last_tick: Option<i64>,
     next_relation_id: i32,
@@ -86,7 +86,7 @@ async fn find(
     work: &Work<'_>,
     sql: &'static str,
     sample: &SampleRow,
-) -> Result<Option<Found>, Wrong> {
+) -> Result<Option<KnownKeys>, Wrong> {
     let Some(instance_id) = instance_id(work, &sample.instance).await? else {
         return Ok(None);
     };
@@ -103,7 +103,7 @@ async fn find(
         )
         .await?;
     row.map(|row| {
-        Ok(Found {
+        Ok(KnownKeys {
             keys: (row.try_get(0)?, row.try_get(1)?),
             last_tick: row.try_get(2)?,
             next_relation_id: row.try_get(3)?,

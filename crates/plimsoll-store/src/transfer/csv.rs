@@ -9,7 +9,7 @@ use plimsoll_input::{Kind, ReadOptions, Refused};
 
 pub use super::staging::Relations;
 use super::staging::{Added, Seen, Staging};
-use super::{Course, ImportedHistory, TransferError, take};
+use super::{ImportProgress, ImportedHistory, TransferError, take};
 use crate::sample::signed;
 use crate::{DatabaseKey, Row, Store, TableName};
 
@@ -23,7 +23,7 @@ pub struct Options {
     /// What the file does not say itself.
     pub reading: ReadOptions,
     /// How far it has come, and whether it is to stop.
-    pub course: Arc<Course>,
+    pub progress: Arc<ImportProgress>,
 }
 
 /// What became of the sizes in a file.
@@ -90,12 +90,13 @@ pub async fn keep(
         staging,
         of,
         known,
-        course,
+        progress,
         ..
     } = staged;
     let known = told.unwrap_or(known);
     let history = take(store, async |to| {
-        let emitting = tokio::task::spawn_blocking(move || staging.emit(&of, &known, &course, &to));
+        let emitting =
+            tokio::task::spawn_blocking(move || staging.emit(&of, &known, &progress, &to));
         emitting.await.map_err(std::io::Error::other)?
     })
     .await?;
@@ -146,7 +147,7 @@ pub struct Staged {
     of: DatabaseKey,
     /// What the store knows of the database's relations.
     known: Relations,
-    course: Arc<Course>,
+    progress: Arc<ImportProgress>,
     staging: Staging,
     kind: Kind,
     bad: Bad,
@@ -170,9 +171,9 @@ fn stage(
     let staging = Staging::new(kind)?;
     let (bad, notes) = if kind == Kind::Series {
         let series = plimsoll_input::read(&mut input, &options.reading)?;
-        options.course.has_read(series.points.len() as u64)?;
+        options.progress.has_read(series.points.len() as u64)?;
         for point in &series.points {
-            options.course.check_time(point.at)?;
+            options.progress.check_time(point.at)?;
             staging.add_total(point.at.as_millisecond(), signed(point.bytes))?;
         }
         (Bad::default(), series.notes)
@@ -182,7 +183,7 @@ fn stage(
     Ok(Staged {
         of,
         known,
-        course: Arc::clone(&options.course),
+        progress: Arc::clone(&options.progress),
         staging,
         kind,
         bad,
@@ -206,7 +207,7 @@ fn stage_relations(
         input,
         &options.reading,
         |line, size| {
-            options.course.has_read(1)?;
+            options.progress.has_read(1)?;
             if let Some(name) = size.database {
                 if options
                     .source_database
@@ -219,7 +220,7 @@ fn stage_relations(
                     databases.push(name.to_owned());
                 }
             }
-            if let Err(error) = options.course.check_time(size.at) {
+            if let Err(error) = options.progress.check_time(size.at) {
                 return spoil(line, Some(size.at), &error.to_string());
             }
             let name = match size.schema {

@@ -3,15 +3,15 @@
 //! A history travels as rows ([`row::Row`]), database by database. A database's rows are taken as a
 //! whole or not at all, and never twice: `portable` takes from them only what the store lacks.
 
-mod course;
 pub mod csv;
+mod import_progress;
 pub mod ndjson;
 pub mod pghero;
 mod staging;
 
 use tokio::sync::mpsc;
 
-pub use self::course::Course;
+pub use self::import_progress::ImportProgress;
 use self::row::Row;
 pub(crate) use crate::portable::BATCH;
 pub use crate::portable::{Fit, ImportedHistory, NotImported, row};

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use plimsoll_core::disk::kept::Step;
 
 use super::row::{DiskLookRow, DiskRow, DiskStateRow, EndRow, FORMAT, Row};
-use super::{BATCH, Course, ImportedHistory, TransferError, WAITING, take};
+use super::{BATCH, ImportProgress, ImportedHistory, TransferError, WAITING, take};
 use crate::{DatabaseKey, DiskRange, DiskState, Store, on_this_thread};
 
 /// No row is longer: names have 63 bytes, and few relations were ever renamed often.
@@ -122,9 +122,9 @@ fn line(out: &mut (dyn Write + Send), row: &Row) -> std::io::Result<()> {
 pub async fn import(
     store: &dyn Store,
     input: impl Read + Seek + Send + 'static,
-    course: &Arc<Course>,
+    progress: &Arc<ImportProgress>,
 ) -> Result<ImportedHistories, TransferError> {
-    let checked = Arc::clone(course);
+    let checked = Arc::clone(progress);
     let checking = tokio::task::spawn_blocking(move || {
         let mut input = input;
         let mut reader = Reader::new(BufReader::with_capacity(BUFFER, &mut input), &checked);
@@ -136,13 +136,13 @@ pub async fn import(
     });
     let input = checking.await.map_err(std::io::Error::other)??;
     let (to, mut from) = mpsc::channel(WAITING);
-    let course = Arc::clone(course);
+    let progress = Arc::clone(progress);
     let reading = tokio::task::spawn_blocking(move || {
-        let mut reader = Reader::new(BufReader::with_capacity(BUFFER, input), &course);
+        let mut reader = Reader::new(BufReader::with_capacity(BUFFER, input), &progress);
         loop {
             let next = reader.batch().and_then(|batch| {
                 let rows = batch.as_ref().map_or(0, Vec::len);
-                course.has_written(rows as u64).map(|()| batch)
+                progress.has_written(rows as u64).map(|()| batch)
             });
             let is_last = !matches!(&next, Ok(Some(_)));
             let next = match next {
@@ -238,18 +238,18 @@ struct Reader<'a, R> {
     within: Option<(String, u64)>,
     /// The order of the last row: rows of one database come kind by kind.
     rank: u8,
-    course: &'a Course,
+    progress: &'a ImportProgress,
 }
 
 impl<'a, R: BufRead> Reader<'a, R> {
-    const fn new(input: R, course: &'a Course) -> Self {
+    const fn new(input: R, progress: &'a ImportProgress) -> Self {
         Self {
             input,
             line: Vec::new(),
             number: 0,
             within: None,
             rank: 0,
-            course,
+            progress,
         }
     }
 
@@ -304,7 +304,7 @@ impl<'a, R: BufRead> Reader<'a, R> {
             let times = [tick, sample.sampled_at];
             let check = times
                 .into_iter()
-                .try_for_each(|at| self.course.check_time(at));
+                .try_for_each(|at| self.progress.check_time(at));
             check.map_err(|error| self.wrong(format!("its sample: {error}")))?;
         }
         self.order(&row)?;

@@ -19,7 +19,7 @@ use self::out::Out;
 pub use self::owners::Relations;
 use self::owners::owners;
 use super::row::{DatabaseRow, FORMAT, RelationRow, Row, SampleRow, SizesRow, TableValueRow};
-use super::{Course, TransferError};
+use super::{ImportProgress, TransferError};
 use crate::DatabaseKey;
 use crate::sample::{from_millis, odd_key};
 
@@ -149,12 +149,12 @@ impl Staging {
         self,
         of: &DatabaseKey,
         known: &Relations,
-        course: &Course,
+        progress: &ImportProgress,
         to: &Sender<Vec<Row>>,
     ) -> Result<(), TransferError> {
         self.sorted
             .execute("delete from seen where at in (select at from spoiled)", [])?;
-        course.check()?;
+        progress.check()?;
         let times = self.times()?;
         let (Some(&(_, first_tick)), Some(&(_, last_tick))) = (times.first(), times.last()) else {
             return Err(TransferError::Nothing(
@@ -165,11 +165,11 @@ impl Staging {
             self.drop_sizes_of_vanished_tables()?;
         }
         let mut relations = self.relations(known, &times)?;
-        course.check()?;
+        progress.check()?;
         let changes = self.points(&mut relations)?;
-        course.check()?;
+        progress.check()?;
         relations.retain(|_, relation| relation.first_tick != i64::MAX);
-        let mut out = Out::new(to, course);
+        let mut out = Out::new(to, progress);
         let last_id = relations.keys().max().copied().unwrap_or(0);
         out.send(Row::Database(DatabaseRow {
             format: FORMAT,

@@ -7,7 +7,7 @@ use plimsoll_core::change::EventKind;
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::thinning::Retention;
 use plimsoll_store::transfer::csv::{self, Imported, Options};
-use plimsoll_store::transfer::{Course, TransferError};
+use plimsoll_store::transfer::{ImportProgress, TransferError};
 use plimsoll_store::{DatabaseKey, EventQuery, SeriesQuery, Store, TableName};
 
 use crate::fresh::Fresh;
@@ -223,7 +223,7 @@ throwaway_postgres::on_every_major! {
         ] {
             let text = format!("time,bytes\n2026-01-01,8192\n{wrong},8192\n");
             let options = Options {
-                course: Arc::new(Course::at(at("2026-06-01T00:00:00Z"))),
+                progress: Arc::new(ImportProgress::at(at("2026-06-01T00:00:00Z"))),
                 ..Options::default()
             };
             let error = import(&*fresh.store, &shop(), &text, &options).await.unwrap_err();

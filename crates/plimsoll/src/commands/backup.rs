@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Finding;
 use crate::args;
 use crate::context::Context;
-use crate::new_file::{Existing, NewFile};
+use crate::new_file::{IfExists, NewFile};
 use crate::output;
 use crate::progress::Counter;
 use crate::secrets::masked;
@@ -24,7 +24,7 @@ struct BackedUp<'a> {
 pub(crate) async fn run(context: &Context, args: &args::Backup) -> anyhow::Result<Finding> {
     let store = context.readable_store().await?;
     let file = &*args.file;
-    let copy = NewFile::begin(file, Existing::Stays("a backup overwrites nothing"))?;
+    let copy = NewFile::begin(file, IfExists::Fail("a backup overwrites nothing"))?;
     let counter = Counter::new();
     let shown = counter.clone();
     let progress = Box::new(move |done, all| shown.at(&format!("{done} of {all} pages")));

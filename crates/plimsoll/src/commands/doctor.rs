@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use plimsoll_core::name::{shown, visible};
 use plimsoll_core::snapshot::Method;
 use plimsoll_postgres::Target;
-use plimsoll_postgres::doctor::{Diagnosis, Item, Level, doctor, grants};
+use plimsoll_postgres::doctor::{Check, Diagnosis, Level, doctor, grants};
 use plimsoll_server::settings::{Databases, Watched};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -129,7 +129,7 @@ fn print(out: &mut dyn Write, diagnosis: &Diagnosis, places: &Places) -> io::Res
     }
 }
 
-fn items(out: &mut dyn Write, items: &[Item]) -> io::Result<()> {
+fn items(out: &mut dyn Write, items: &[Check]) -> io::Result<()> {
     let width = items.iter().map(|item| item.name.len()).max().unwrap_or(0);
     for item in items {
         let mark = if item.ok { "yes" } else { "no " };

@@ -12,7 +12,7 @@ use plimsoll_store::{SeriesQuery, TableName};
 use super::{Finding, TAKES_SAMPLES};
 use crate::args;
 use crate::context::Context;
-use crate::new_file::{Existing, Sink};
+use crate::new_file::{IfExists, Sink};
 use crate::output::{self, thousands};
 use crate::progress::Counter;
 
@@ -30,9 +30,9 @@ pub(crate) async fn run(context: &Context, args: args::Export) -> anyhow::Result
         return Ok(Finding::None);
     }
     let existing = if args.overwrite {
-        Existing::Goes
+        IfExists::Replace
     } else {
-        Existing::Stays("--overwrite replaces it")
+        IfExists::Fail("--overwrite replaces it")
     };
     let mut sink = Sink::open(args.file.as_deref(), existing)?;
     let out = sink.writer();

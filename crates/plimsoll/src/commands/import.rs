@@ -13,7 +13,7 @@ use plimsoll_server::clock::SystemClock;
 use plimsoll_server::forecasting;
 use plimsoll_store::transfer::csv::{self, Imported, Options, Relations};
 use plimsoll_store::transfer::ndjson::ImportedHistories;
-use plimsoll_store::transfer::{Course, Fit, TransferError, ndjson, pghero};
+use plimsoll_store::transfer::{Fit, ImportProgress, TransferError, ndjson, pghero};
 use plimsoll_store::{ImportedHistory, Store};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -58,9 +58,9 @@ struct Disk {
 
 pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result<Finding> {
     let store = context.migrated_store().await?;
-    let course = Arc::new(Course::at(Timestamp::now()));
+    let progress = Arc::new(ImportProgress::at(Timestamp::now()));
     let options = Options {
-        course: Arc::clone(&course),
+        progress: Arc::clone(&progress),
         source_database: args.source_database,
         skip_bad_samples: args.skip_bad_samples,
         reading: args.reading.options(args.capacity.map(|bytes| bytes.0)),
@@ -74,7 +74,7 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
                 tracing::warn!("{TYPED}");
             }
             counter.at("reading pghero_space_stats");
-            let file = watched(&course, &counter, pghero::read(url)).await?;
+            let file = watched(&progress, &counter, pghero::read(url)).await?;
             drop(counter);
             let imported = relations(context, &*store, file, &options).await?;
             return sizes(context, &*store, imported).await;
@@ -85,8 +85,8 @@ pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result
     let is_ndjson = is_export(&mut input)?;
     let named = || format!("cannot import {from}");
     if is_ndjson {
-        let importing = ndjson::import(&*store, input, &course);
-        let moved = watched(&course, &counter, importing)
+        let importing = ndjson::import(&*store, input, &progress);
+        let moved = watched(&progress, &counter, importing)
             .await
             .with_context(named)?;
         drop(counter);
@@ -111,7 +111,7 @@ async fn relations(
     let key = context.key(store).await?;
     let counter = Counter::new();
     let reading = csv::read(store, &key, input, options);
-    let staged = watched(&options.course, &counter, reading).await?;
+    let staged = watched(&options.progress, &counter, reading).await?;
     drop(counter);
     let (told, unreachable) = match staged.needs_relations() {
         false => (None, None),
@@ -122,7 +122,7 @@ async fn relations(
     };
     let counter = Counter::new();
     let keeping = csv::keep(store, staged, told);
-    let imported = watched(&options.course, &counter, keeping).await?;
+    let imported = watched(&options.progress, &counter, keeping).await?;
     Ok((imported, unreachable))
 }
 
@@ -138,7 +138,7 @@ async fn forecast(store: &dyn Store, histories: &[ImportedHistory]) {
 /// Shows how far an import has come, and has it end in order when the program is to: it waits for its end, so
 /// that the store and the temporary folder are as they were.
 async fn watched<T>(
-    course: &Course,
+    progress: &ImportProgress,
     counter: &Counter,
     importing: impl Future<Output = Result<T, TransferError>>,
 ) -> anyhow::Result<T> {
@@ -150,7 +150,7 @@ async fn watched<T>(
         tokio::select! {
             ended = &mut importing => return Ok(ended?),
             () = tokio::time::sleep(LOOK) => {
-                let (read, written) = course.so_far();
+                let (read, written) = progress.so_far();
                 counter.at(&match written {
                     0 => format!("{} sizes read", thousands(read)),
                     written => format!("{} rows written", thousands(written)),
@@ -158,7 +158,7 @@ async fn watched<T>(
             }
             _ = stop.received(), if !is_asked => {
                 is_asked = true;
-                course.stop();
+                progress.stop();
             }
         }
     }

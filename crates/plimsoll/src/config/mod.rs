@@ -268,7 +268,7 @@ fn retention(history: &file::History) -> Retention {
     }
 }
 
-/// An empty history takes less than the least that is allowed: 120 kB in SQLite.
+/// An empty history takes a fraction of the least that is allowed: some 150 kB in SQLite.
 fn max_bytes(history: &file::History) -> anyhow::Result<Option<u64>> {
     const LEAST_BYTES: u64 = 1 << 20;
     match history.max_bytes {

@@ -6,14 +6,14 @@ use crate::session::Session;
 
 /// What a session knows of its server that tells whether a directory here is the server's.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ground {
+pub(crate) struct SameHost {
     is_unix_socket: bool,
     major: u32,
     /// Seconds since 1970.
     started_at: i64,
 }
 
-impl Ground {
+impl SameHost {
     pub(crate) fn of(session: &Session) -> Self {
         Self {
             is_unix_socket: session.is_unix_socket(),

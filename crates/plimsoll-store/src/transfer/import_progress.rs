@@ -8,7 +8,7 @@ use super::TransferError;
 
 /// Shared by an import and whoever watches it.
 #[derive(Debug, Default)]
-pub struct Course {
+pub struct ImportProgress {
     /// Sizes read from the file.
     read: AtomicU64,
     /// Rows given to the store.
@@ -24,7 +24,7 @@ const FIRST: i64 = 820_454_400;
 /// How far the clocks of two machines may be apart.
 const AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
-impl Course {
+impl ImportProgress {
     /// An import at this time: what was measured later is an error.
     pub fn at(now: Timestamp) -> Self {
         Self {

@@ -5,7 +5,7 @@ use crate::counters::RowCounts;
 use crate::locks::Locks;
 
 /// What a visit saw before it sized anything.
-pub(crate) struct Seen {
+pub(crate) struct Inventory {
     pub catalog: Catalog,
     pub counts: RowCounts,
     /// None where they are not asked for, or could not be read.

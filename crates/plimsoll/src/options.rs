@@ -5,11 +5,11 @@ use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 use plimsoll_server::ask::{Ask, Given, Param};
 use plimsoll_server::clock::{Clock as _, SystemClock};
 
-/// What is asked with options.
+/// A question whose parameters are options of the command line.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked<T>(pub(crate) T);
+pub(crate) struct Options<T>(pub(crate) T);
 
-impl<T: Ask> Args for Asked<T> {
+impl<T: Ask> Args for Options<T> {
     fn augment_args(command: Command) -> Command {
         command.args(T::params().into_iter().map(option))
     }
@@ -19,7 +19,7 @@ impl<T: Ask> Args for Asked<T> {
     }
 }
 
-impl<T: Ask> FromArgMatches for Asked<T> {
+impl<T: Ask> FromArgMatches for Options<T> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let given = |param: &&Param| {
             let value = matches.get_one::<String>(param.name)?;
