@@ -231,7 +231,11 @@ fn by_oid(catalog: &Catalog) -> Vec<Slot> {
 }
 
 /// A relation as it is now, and whether it can have changed by itself.
-fn compare(relation: &Relation, old: Option<KnownRelation>, inventory: &Inventory) -> (KnownRelation, bool) {
+fn compare(
+    relation: &Relation,
+    old: Option<KnownRelation>,
+    inventory: &Inventory,
+) -> (KnownRelation, bool) {
     let moves = inventory.counts.moves(relation.oid);
     let locks = inventory.locks.as_ref();
     let is_written = locks.is_none_or(|locks| locks.is_written(relation.oid));

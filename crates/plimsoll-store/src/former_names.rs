@@ -1,7 +1,7 @@
 //! Former names: what relations were called, and belonged to, before. Written with a sample, read,
 //! thinned, moved.
 
-use plimsoll_core::change::Former;
+use plimsoll_core::change::FormerIdentity;
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
@@ -64,7 +64,7 @@ const TAKE: Insert = Insert {
 pub(crate) async fn keep(
     work: &dyn Transaction,
     place: Place,
-    former: &[Former],
+    former: &[FormerIdentity],
 ) -> Result<(), StoreError> {
     if former.is_empty() {
         return Ok(());

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use plimsoll_core::change::{
-    Changes, Former, KnownDatabase, KnownRelation, KnownToast, RelationKind, Sizes,
+    Changes, FormerIdentity, KnownDatabase, KnownRelation, KnownToast, RelationKind, Sizes,
 };
 use plimsoll_core::name::table_key;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
@@ -244,7 +244,7 @@ impl<'a> RelationRow<'a> {
 }
 
 /// The key that a table had, where it is not simply the names as they were.
-pub(crate) fn former_key(former: &Former, major: u32) -> Option<String> {
+pub(crate) fn former_key(former: &FormerIdentity, major: u32) -> Option<String> {
     if former.schema_name.is_empty() {
         return None;
     }

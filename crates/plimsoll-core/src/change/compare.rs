@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::link::{Links, OidMap, is_restored};
 use super::{
-    Changes, Event, EventKind, Former, KnownDatabase, KnownRelation, KnownToast, LastVisit, Part,
-    RelationId, RelationKind, Sizes, measured,
+    Changes, Event, EventKind, FormerIdentity, KnownDatabase, KnownRelation, KnownToast, LastVisit,
+    Part, RelationId, RelationKind, Sizes, measured,
 };
 use crate::Oid;
 use crate::size::{Size, Status};
@@ -307,7 +307,7 @@ impl Comparison<'_> {
             }
         }
         if renamed || known.parent != is_now.parent {
-            self.changes.former.push(Former {
+            self.changes.former.push(FormerIdentity {
                 id: known.id,
                 schema_name: known.schema_name.clone(),
                 relation_name: known.relation_name.clone(),
@@ -384,7 +384,7 @@ impl Comparison<'_> {
         if known.relation_name != is_now.relation_name {
             let detail = format!("{} became {}", known.relation_name, is_now.relation_name);
             self.event(EventKind::Rename, Some(id), (was, bytes), Some(detail));
-            self.changes.former.push(Former {
+            self.changes.former.push(FormerIdentity {
                 id,
                 schema_name: known.schema_name.clone(),
                 relation_name: known.relation_name.clone(),

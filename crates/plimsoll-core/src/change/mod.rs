@@ -196,7 +196,7 @@ pub struct Changes {
     /// Relations that are gone.
     pub gone: Vec<RelationId>,
     /// What a relation was called, or belonged to, until this sample.
-    pub former: Vec<Former>,
+    pub former: Vec<FormerIdentity>,
     /// New points of tables' series.
     pub table_points: Vec<(RelationId, Sizes)>,
     /// New points of indexes' series.
@@ -217,7 +217,7 @@ pub struct Changes {
 
 /// What a relation was called, and belonged to, before the sample at hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Former {
+pub struct FormerIdentity {
     /// Which relation.
     pub id: RelationId,
     /// Its schema then.

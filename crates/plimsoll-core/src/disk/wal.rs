@@ -104,7 +104,7 @@ pub struct Limits {
 
 /// What ends a hold by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct End {
+pub struct HoldExpiry {
     /// The setting.
     pub by: String,
     /// When its limit is met at the present rate: the WAL goes at the checkpoint after.
@@ -153,7 +153,12 @@ pub fn bytes_per_hour(earlier: (Timestamp, u64), later: (Timestamp, u64)) -> Res
 
 impl Holder {
     /// What ends the hold by itself, the first of several; none where nothing does.
-    pub fn end(&self, limits: &Limits, bytes_per_hour: Option<f64>, now: Timestamp) -> Option<End> {
+    pub fn end(
+        &self,
+        limits: &Limits,
+        bytes_per_hour: Option<f64>,
+        now: Timestamp,
+    ) -> Option<HoldExpiry> {
         let HolderKind::Slot(slot) = &self.what else {
             return None;
         };
@@ -167,7 +172,7 @@ impl Holder {
             } else {
                 hours.and_then(|hours| after(now, hours * 3600.0))
             };
-            End {
+            HoldExpiry {
                 by: "max_slot_wal_keep_size".to_owned(),
                 at,
             }
@@ -176,7 +181,7 @@ impl Holder {
             .idle_seconds
             .zip(slot.inactive_since)
             .filter(|_| !slot.active)
-            .map(|(seconds, since)| End {
+            .map(|(seconds, since)| HoldExpiry {
                 by: "idle_replication_slot_timeout".to_owned(),
                 at: after(since, seconds as f64).map(|at| at.max(now)),
             });

@@ -81,7 +81,7 @@ pub struct Shape {
 
 /// A shape by its days.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Found {
+struct DatedShape {
     /// The first increment that was different.
     onset: usize,
     /// The last increment that was needed to tell.
@@ -130,8 +130,8 @@ fn shapes_in(daily: &Daily, clean: &Clean) -> Vec<Shape> {
 }
 
 /// Of growth, one shape for each onset, whichever was told first; of the others, one of each kind.
-fn one_for_each_onset(found: Vec<Found>) -> Vec<Found> {
-    let mut kept: Vec<Found> = Vec::new();
+fn one_for_each_onset(found: Vec<DatedShape>) -> Vec<DatedShape> {
+    let mut kept: Vec<DatedShape> = Vec::new();
     for shape in found {
         let is_known = kept.iter().any(|earlier| {
             let same = if shape.kind.is_up() {

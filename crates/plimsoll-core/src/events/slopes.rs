@@ -4,7 +4,7 @@
 //! Venkatraman 1995), on increments without steps and without their weekly pattern, with the guards
 //! that heavy tails, exponential growth and missing samples need.
 
-use super::{Found, ShapeKind};
+use super::{DatedShape, ShapeKind};
 use crate::forecast::clean::Clean;
 use crate::forecast::grid::Daily;
 
@@ -121,7 +121,7 @@ struct Stretch {
 }
 
 /// Every change of slope, oldest first.
-pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
+pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<DatedShape> {
     let mut sums = Sums::new();
     let mut values = Vec::with_capacity(clean.increments.len());
     let mut since = 0;
@@ -141,7 +141,7 @@ pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
             .max_by(|(_, a), (_, b)| a.clearness.total_cmp(&b.clearness));
         if let Some((onset, change)) = clearest {
             since = onset;
-            found.push(Found {
+            found.push(DatedShape {
                 onset,
                 told: today,
                 kind: if change.after > change.before {

@@ -1,6 +1,6 @@
 //! One-off steps: a day that moved more than any day before, by far.
 
-use super::{Found, ShapeKind};
+use super::{DatedShape, ShapeKind};
 use crate::forecast::clean::Clean;
 use crate::forecast::grid::Daily;
 use crate::forecast::stats::Usual;
@@ -40,7 +40,7 @@ const GOES_ON: usize = 6;
 const STARTS: usize = 3;
 
 /// Every step of the series, oldest first.
-pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
+pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<DatedShape> {
     let moved = &clean.with_steps;
     let mut is_step = vec![false; moved.len()];
     let mut found = Vec::new();
@@ -75,7 +75,7 @@ pub(super) fn find(daily: &Daily, clean: &Clean) -> Vec<Found> {
             continue;
         }
         is_step[i] = true;
-        let mut step = Found {
+        let mut step = DatedShape {
             onset: i,
             told: i,
             kind: ShapeKind::LevelDown,

@@ -11,7 +11,9 @@ use super::facts::{DatabaseFacts, Known};
 use super::settle::Settled;
 use super::told::Samples;
 use crate::disk::last_look;
-use crate::forecasting::{Forecast, ForecastError, ForecastOf, ForecastQuery, RoomSource, Seen};
+use crate::forecasting::{
+    Forecast, ForecastError, ForecastOf, ForecastQuery, RoomSource, VisitedSnapshots,
+};
 use crate::news::NewSample;
 
 /// So far back a saw-tooth is looked for, and a restore.
@@ -77,7 +79,7 @@ impl Alerting {
         };
         let what = ForecastOf::Database;
         let snapshot = sample.snapshot.as_deref();
-        let seen = Seen {
+        let seen = VisitedSnapshots {
             database: snapshot.ok_or("it is not in memory any more"),
             others: &[],
         };

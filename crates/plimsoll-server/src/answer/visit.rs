@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::watch::{Failure, Known};
+use crate::watch::{Failure, VisitState};
 
 /// Why the last visit failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -37,8 +37,8 @@ impl From<&Failure> for VisitErrorAnswer {
     }
 }
 
-impl From<&Known> for Currency {
-    fn from(known: &Known) -> Self {
+impl From<&VisitState> for Currency {
+    fn from(known: &VisitState) -> Self {
         Self {
             refreshing: known.refreshing,
             visit_error: known.failure.as_ref().map(Into::into),

@@ -33,7 +33,7 @@ use crate::panics::{Panicked, message};
 use crate::selection::{Selected, SelectionError, Unknown};
 use adjust::Adjusted;
 use reads::Series;
-use subject::Found;
+use subject::FoundSubject;
 use volumes::Limits;
 
 pub use adjust::Reconciled;
@@ -138,7 +138,7 @@ impl From<SelectionError> for ForecastError {
 
 /// What visits saw, for what the history alone does not tell.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
+pub struct VisitedSnapshots<'a> {
     /// The database; or why there is no snapshot of it.
     pub database: Result<&'a Snapshot, &'a str>,
     /// The instance's other databases, as far as they were visited.
@@ -150,7 +150,7 @@ pub async fn forecast(
     store: &dyn Store,
     of: &DatabaseKey,
     what: &ForecastOf,
-    seen: Seen<'_>,
+    seen: VisitedSnapshots<'_>,
     query: &ForecastQuery,
 ) -> Result<Forecast, ForecastError> {
     let found = subject::find(store, of, what, seen.database).await?;
@@ -180,7 +180,7 @@ pub fn of_points(points: Vec<Point>, query: &ForecastQuery) -> Forecast {
         || Room::unknown("no limit was given: --capacity BYTES"),
         Room::asked,
     );
-    let found = Found {
+    let found = FoundSubject {
         subject: Subject::file(),
         series: Series {
             points,
@@ -197,8 +197,13 @@ pub fn of_points(points: Vec<Point>, query: &ForecastQuery) -> Forecast {
     )
 }
 
-fn compute(found: Found, limits: Limits, adjusted: Adjusted, horizons_days: &[f64]) -> Forecast {
-    let Found {
+fn compute(
+    found: FoundSubject,
+    limits: Limits,
+    adjusted: Adjusted,
+    horizons_days: &[f64],
+) -> Forecast {
+    let FoundSubject {
         subject,
         series,
         among,

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use plimsoll_store::{DatabaseKey, ForecastHeader, Store, StoreError};
 use tokio::sync::Mutex;
 
-use super::{Forecast, ForecastError, ForecastOf, ForecastQuery, RankBy, Ranking, Seen};
+use super::{
+    Forecast, ForecastError, ForecastOf, ForecastQuery, RankBy, Ranking, VisitedSnapshots,
+};
 use crate::clock::Clock;
 
 /// Makes forecasts, and answers with those that are made.
@@ -50,7 +52,7 @@ impl Forecasts {
         &self,
         of: &DatabaseKey,
         what: &ForecastOf,
-        seen: Seen<'_>,
+        seen: VisitedSnapshots<'_>,
         query: &ForecastQuery,
     ) -> Result<Forecast, ForecastError> {
         super::forecast(&*self.store, of, what, seen, query).await

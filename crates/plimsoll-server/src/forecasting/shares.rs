@@ -11,7 +11,7 @@ use plimsoll_store::{DatabaseKey, Store, StoreError};
 use super::reads::{Series, all_of};
 use super::room::in_use;
 use super::split::{home, split, tables, tablespaces};
-use super::{ForecastOf, Seen};
+use super::{ForecastOf, VisitedSnapshots};
 
 const PG_DEFAULT: Oid = 1663;
 const PG_GLOBAL: Oid = 1664;
@@ -38,7 +38,7 @@ pub(super) async fn shares(
     of: &DatabaseKey,
     what: &ForecastOf,
     whole: &Series,
-    seen: Seen<'_>,
+    seen: VisitedSnapshots<'_>,
 ) -> Result<Vec<Share>, StoreError> {
     let snapshot = match seen.database {
         Ok(snapshot) => snapshot,
@@ -96,7 +96,7 @@ async fn of_instance(
     store: &dyn Store,
     of: &DatabaseKey,
     whole: &Series,
-    seen: Seen<'_>,
+    seen: VisitedSnapshots<'_>,
     volumes: &Volumes<'_>,
 ) -> Result<BTreeMap<OnPool, Series>, StoreError> {
     if let Some(only) = volumes.only_pool() {

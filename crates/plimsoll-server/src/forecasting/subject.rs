@@ -58,7 +58,7 @@ impl Subject {
 }
 
 /// What was found of a subject.
-pub(super) struct Found {
+pub(super) struct FoundSubject {
     pub(super) subject: Subject,
     pub(super) series: Series,
     /// Of a part of a database: the whole and the other parts, which its forecast is made to agree with.
@@ -71,7 +71,7 @@ pub(super) async fn find(
     of: &DatabaseKey,
     what: &ForecastOf,
     snapshot: Result<&Snapshot, &str>,
-) -> Result<Found, ForecastError> {
+) -> Result<FoundSubject, ForecastError> {
     let mut subject = Subject {
         instance: Some(of.instance.clone()),
         database: Some(of.database.clone()),
@@ -111,7 +111,7 @@ pub(super) async fn find(
             let whole = reads::database(store, of).await?;
             let (own, others) =
                 shares::in_tablespace(store, of, snapshot, oid, whole.clone()).await?;
-            return Ok(Found {
+            return Ok(FoundSubject {
                 subject,
                 series: own,
                 among: Some((whole, others)),
@@ -123,7 +123,7 @@ pub(super) async fn find(
             reads::instance(&reads::databases(store, &of.instance).await?)
         }
     };
-    Ok(Found {
+    Ok(FoundSubject {
         subject,
         series,
         among: None,

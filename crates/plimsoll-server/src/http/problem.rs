@@ -14,7 +14,7 @@ use crate::ask::Refused;
 use crate::channels::TestError;
 use crate::forecasting::ForecastError;
 use crate::selection::{SelectionError, Unknown};
-use crate::watch::{Known, SelectError, WatchError};
+use crate::watch::{SelectError, VisitState, WatchError};
 
 /// An error as clients read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -63,7 +63,7 @@ impl Problem {
     }
 
     /// Nothing is known yet: why the only visit failed, or that the first one has not ended.
-    pub fn nothing_known(known: &Known) -> Self {
+    pub fn nothing_known(known: &VisitState) -> Self {
         if let Some(failure) = &known.failure {
             return failure.error.clone().into();
         }

@@ -59,7 +59,7 @@ pub struct Failure {
 
 /// What is known of a database.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct VisitState {
     /// The latest snapshot since the start.
     pub snapshot: Option<Arc<Snapshot>>,
     /// How the last visit failed, where it did.
@@ -171,9 +171,9 @@ impl WatchedDatabase {
     }
 
     /// What is known of it.
-    pub fn known(&self) -> Known {
+    pub fn known(&self) -> VisitState {
         let state = self.state();
-        Known {
+        VisitState {
             snapshot: state.latest.clone(),
             failure: state.failure.clone(),
             refreshing: state.running.is_some(),

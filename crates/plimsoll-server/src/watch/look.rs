@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
-use super::{Known, Watch, WatchedDatabase};
+use super::{VisitState, Watch, WatchedDatabase};
 
 /// So many may wait for visits at once. Who finds no place is answered at once with what is known.
 const PLACES: usize = 128;
@@ -76,7 +76,7 @@ impl Watch {
         database: &Arc<WatchedDatabase>,
         how: Look,
         before_waiting: impl FnOnce(),
-    ) -> Known {
+    ) -> VisitState {
         let known = database.known();
         let now = self.clock().now();
         let is_enough = known.snapshot.is_some() && !how.is_current;

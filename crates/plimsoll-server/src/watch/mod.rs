@@ -24,7 +24,7 @@ use crate::panics::Panicked;
 use crate::selection::{Unknown, readings};
 use crate::settings::{Databases, Settings, Watched};
 
-pub use database::{Failure, Known, WatchedDatabase, fresh_for};
+pub use database::{Failure, VisitState, WatchedDatabase, fresh_for};
 pub use last_good::fill_last_good;
 pub use look::Look;
 pub use record::{log_recorded, record, record_on_request};

@@ -12,7 +12,7 @@ use plimsoll_server::answer::forecast::{Drawn, ForecastAnswer, drawn};
 use plimsoll_server::answer::shapes::FullOnAnswer;
 use plimsoll_server::ask::Forecasts;
 use plimsoll_server::forecasting::{
-    self, ForecastOf, ForecastQuery, Seen, lies_on_several_volumes, of_points,
+    self, ForecastOf, ForecastQuery, VisitedSnapshots, lies_on_several_volumes, of_points,
 };
 use plimsoll_store::Store;
 
@@ -40,7 +40,7 @@ pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Resu
         (ForecastOf::Instance, Ok(snapshot)) => others(context, &*store, snapshot).await?,
         _ => Vec::new(),
     };
-    let seen = Seen {
+    let seen = VisitedSnapshots {
         database: snapshot.as_ref().map_err(String::as_str),
         others: &others,
     };

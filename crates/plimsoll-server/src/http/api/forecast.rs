@@ -18,8 +18,8 @@ use super::super::{App, Problem, Shared};
 use crate::answer::forecast::{ForecastAnswer, drawn};
 use crate::answer::ranking::{self, RankingAnswer};
 use crate::ask::{Forecasts, OfDatabase};
-use crate::forecasting::{ForecastOf, ForecastQuery, RankBy, Seen};
-use crate::watch::{Known, SelectError};
+use crate::forecasting::{ForecastOf, ForecastQuery, RankBy, VisitedSnapshots};
+use crate::watch::{SelectError, VisitState};
 
 /// One forecast; or, with `by`, those of what is in the database.
 #[derive(Serialize, ToSchema)]
@@ -70,13 +70,13 @@ pub(super) async fn forecast(
     };
     // What is free is as the latest visit saw it: a forecast of the history needs no new one.
     let known = asker.look(watch, &database).await;
-    let mut made = made.and_known(&known);
+    let mut made = made.and_visit_state(&known);
     let mut others = Vec::new();
     for other in alike {
         made = made.and(watch.stamp(other.key()).await?);
         if other.key() != database.key() {
             let known = other.known();
-            made = made.and_known(&known);
+            made = made.and_visit_state(&known);
             others.extend(known.snapshot);
         }
     }
@@ -110,7 +110,7 @@ async fn one(
     app: &App,
     of: &DatabaseKey,
     what: &ForecastOf,
-    known: &Known,
+    known: &VisitState,
     others: &[Arc<Snapshot>],
     query: &ForecastQuery,
 ) -> Result<ForecastBody, Problem> {
@@ -118,7 +118,7 @@ async fn one(
         Some(failure) => failure.error.to_string(),
         None => "no visit has ended yet".to_owned(),
     };
-    let seen = Seen {
+    let seen = VisitedSnapshots {
         database: known.snapshot.as_deref().ok_or(&*why),
         others,
     };

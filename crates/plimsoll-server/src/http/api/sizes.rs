@@ -34,7 +34,7 @@ pub(super) async fn sizes(
     let watch = &app.watch;
     let database = watch.select(of.instance.as_deref(), of.database.as_deref())?;
     let known = asker.look_current(watch, &database, fresh).await;
-    let made = Made::of(&asker.question).and_known(&known);
+    let made = Made::of(&asker.question).and_visit_state(&known);
     let by_growth = query.sort == Sort::Growth;
     let made = match &known.snapshot {
         Some(_) if !by_growth => made,

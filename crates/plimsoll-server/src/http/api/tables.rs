@@ -47,7 +47,7 @@ pub(super) async fn table(
     let database = watch.select(of.instance.as_deref(), of.database.as_deref())?;
     let (store, key) = (watch.store(), database.key());
     let known = asker.look_current(watch, &database, fresh).await;
-    let made = Made::of(&asker.question).and_known(&known);
+    let made = Made::of(&asker.question).and_visit_state(&known);
     // an age such as `7d` begins later each time
     let made = made.and((query.since, query.until));
     let patience = known.snapshot.is_some().then(|| {

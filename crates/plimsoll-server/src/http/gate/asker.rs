@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::super::{Problem, Shared};
 use super::guard;
 use crate::ask::Fresh;
-use crate::watch::{Known, Look, Watch, WatchedDatabase};
+use crate::watch::{Look, VisitState, Watch, WatchedDatabase};
 
 /// A request's place among those that are worked on.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl Asker {
         watch: &Watch,
         database: &Arc<WatchedDatabase>,
         fresh: Fresh,
-    ) -> Known {
+    ) -> VisitState {
         let look = Look::current(fresh.wait, fresh.max_age, self.may_visit);
         watch.look(database, look, || self.leave_place()).await
     }
@@ -63,7 +63,7 @@ impl Asker {
         &self,
         watch: &Watch,
         database: &Arc<WatchedDatabase>,
-    ) -> Known {
+    ) -> VisitState {
         let look = Look::at_once(self.may_visit);
         watch.look(database, look, || self.leave_place()).await
     }

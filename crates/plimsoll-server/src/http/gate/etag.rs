@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::super::Shared;
-use crate::watch::Known;
+use crate::watch::VisitState;
 
 /// Texts up to this long get a validator of their own; longer ones are streamed.
 const LONGEST_TEXT: u64 = 4 << 20;
@@ -39,7 +39,7 @@ impl Made {
     }
 
     /// And of what is known of a database.
-    pub(in crate::http) fn and_known(self, known: &Known) -> Self {
+    pub(in crate::http) fn and_visit_state(self, known: &VisitState) -> Self {
         self.and(known.snapshot.as_ref().map(|snapshot| snapshot.measured_at))
             .and(known.failure.as_ref().map(|failure| failure.failed_at))
             .and(known.refreshing)
