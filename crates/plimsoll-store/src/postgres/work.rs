@@ -125,9 +125,7 @@ impl<'a> Work<'a> {
         self.is_open = false;
         match self.in_time(self.client.batch_execute("commit")).await {
             Err(wrong)
-                if wrong.is_lost()
-                    || wrong.is_lost_node()
-                    || matches!(wrong, Wrong::Silent(_)) =>
+                if wrong.is_lost() || wrong.is_lost_node() || matches!(wrong, Wrong::Silent(_)) =>
             {
                 Err(Wrong::InDoubt(Box::new(wrong)))
             }

@@ -236,7 +236,7 @@ macro_rules! on_a_cluster {
 on_a_cluster! {
     what_a_store_promises_of_samples_holds_on_a_cluster: contract;
     what_a_store_promises_of_series_and_state_holds_on_a_cluster:
-        contract_series, contract_forecast, contract_jobs, contract_disk;
+        contract_series, contract_forecast, contract_jobs, contract_disk, contract_alerts;
     what_a_store_promises_of_its_size_holds_on_a_cluster: contract_footprint;
 }
 
