@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::pulse::Writer;
-use super::wal::{Holder, HolderKind, Level, Slot};
+use super::wal::{Holder, HolderKind, Slot, WalSize};
 
 /// One thing that would help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub struct Help {
 /// What would help, most bytes first. Holders that hold less than the level of WAL are no trouble, unless that is much of
 /// their volume: what comes free then is not known, since the server recycles up to the level, and neither is it where the
 /// level is not known.
-pub fn help(holders: &[Holder], writers: &[Writer], level: Level) -> Vec<Help> {
+pub fn help(holders: &[Holder], writers: &[Writer], level: WalSize) -> Vec<Help> {
     let mut all = Vec::new();
     for holder in holders.iter().filter(|holder| level.is_trouble(holder)) {
         // WAL that others hold as well is freed by none alone.
@@ -179,7 +179,7 @@ mod tests {
         })
     }
 
-    const LEVEL: Level = Level {
+    const LEVEL: WalSize = WalSize {
         max_wal_bytes: Some(GB),
         wal_bytes: Some(95 * GB),
         capacity_bytes: Some(500 * GB),
@@ -196,7 +196,7 @@ mod tests {
             since: None,
             what: HolderKind::Slot(slot),
         };
-        let level = |capacity_bytes| Level {
+        let level = |capacity_bytes| WalSize {
             capacity_bytes,
             ..LEVEL
         };
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn without_a_known_level_nothing_is_promised_and_little_is_no_trouble() {
-        let unknown = Level {
+        let unknown = WalSize {
             max_wal_bytes: None,
             ..LEVEL
         };

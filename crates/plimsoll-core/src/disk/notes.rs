@@ -4,7 +4,7 @@
 use super::layout::Place;
 use super::part::{Kind, Part, bytes_of};
 use super::pulse::{Pulse, Writer};
-use super::wal::Level;
+use super::wal::WalSize;
 use super::why::Note;
 use crate::size_text::pretty;
 
@@ -35,7 +35,7 @@ pub(super) fn notes(
 }
 
 fn wal(pulse: &Pulse, on: &[&Place], parts: &[Part], capacity_bytes: Option<u64>) -> String {
-    let level = Level {
+    let level = WalSize {
         max_wal_bytes: pulse.max_wal_bytes.known().copied(),
         wal_bytes: bytes_of(parts, Kind::Wal),
         capacity_bytes,

@@ -16,7 +16,7 @@ use super::pace::{Pace, Rewrite};
 use super::part::{Kind, Part, bytes_of};
 use super::pulse::Pulse;
 use super::volume::{NUMBER_ALONE, known_bytes};
-use super::wal::{Holder, Level, bytes_per_hour};
+use super::wal::{Holder, WalSize, bytes_per_hour};
 use super::why::{Cause, why};
 
 /// The window of changes where nothing says since when.
@@ -81,7 +81,7 @@ pub struct Volume {
     /// When its capacity became another, as far as that is still known.
     pub resizes: Vec<Resize>,
     /// Its parts; their bytes add up to `used_bytes`.
-    pub parts: Vec<Changed>,
+    pub parts: Vec<PartChange>,
     /// Since when `change_bytes` counts.
     #[serde(serialize_with = "crate::time::serialize")]
     pub since: Option<Timestamp>,
@@ -99,7 +99,7 @@ pub struct Volume {
 
 /// A part, with what it gained.
 #[derive(Debug, Clone, Serialize)]
-pub struct Changed {
+pub struct PartChange {
     /// The part.
     #[serde(flatten)]
     pub part: Part,
@@ -421,10 +421,10 @@ fn pace_of(
     pace(&looks, &pool.usual(now), available, now)
 }
 
-fn changed(part: &Part, before: Option<&[Part]>) -> Changed {
+fn changed(part: &Part, before: Option<&[Part]>) -> PartChange {
     let earlier = before.and_then(|parts| parts.iter().find(|other| other.key() == part.key()));
     let change = earlier.and_then(|earlier| Some(part.bytes? - earlier.bytes?));
-    Changed {
+    PartChange {
         part: part.clone(),
         change_bytes: change,
     }
@@ -449,7 +449,7 @@ fn would_help(
         .filter(|_| writes_here)
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let level = Level {
+    let level = WalSize {
         max_wal_bytes: pulse.max_wal_bytes.known().copied(),
         wal_bytes: bytes_of(parts, Kind::Wal),
         capacity_bytes,

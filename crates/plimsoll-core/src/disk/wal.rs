@@ -102,7 +102,7 @@ pub struct Limits {
     pub idle_seconds: Option<i64>,
 }
 
-/// What ends a hold by itself.
+/// Which setting ends a hold by itself, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldExpiry {
     /// The setting.
@@ -114,7 +114,7 @@ pub struct HoldExpiry {
 
 /// WAL below this stays as recycled segments, whatever is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Level {
+pub struct WalSize {
     /// `max_wal_size`, if it is known.
     pub max_wal_bytes: Option<u64>,
     /// The bytes in `pg_wal`, if they are known.
@@ -126,7 +126,7 @@ pub struct Level {
 /// On a small volume less than the level is trouble, too: from this share of it on.
 const TROUBLE: u64 = 20;
 
-impl Level {
+impl WalSize {
     /// Whether a holder keeps so much that it is to be named: more than the level, or much of its volume.
     pub fn is_trouble(&self, holder: &Holder) -> bool {
         let held = holder.bytes.unwrap_or(0);

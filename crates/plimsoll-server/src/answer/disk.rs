@@ -6,7 +6,7 @@ mod wal;
 use jiff::Timestamp;
 use plimsoll_core::disk::capacities::Resize;
 use plimsoll_core::disk::help::Help;
-use plimsoll_core::disk::state::{Changed, Dates, Disk, FullOn, PaceNow, Volume};
+use plimsoll_core::disk::state::{Dates, Disk, FullOn, PaceNow, PartChange, Volume};
 use plimsoll_core::disk::why::Cause;
 use plimsoll_store::{Store, StoreError};
 use serde::Serialize;
@@ -299,8 +299,8 @@ fn volume(volume: &Volume) -> VolumeAnswer {
     }
 }
 
-impl From<&Changed> for VolumePart {
-    fn from(changed: &Changed) -> Self {
+impl From<&PartChange> for VolumePart {
+    fn from(changed: &PartChange) -> Self {
         let part = changed.part.clone();
         Self {
             part: part.part,

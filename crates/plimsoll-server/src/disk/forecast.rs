@@ -8,7 +8,7 @@ use plimsoll_core::disk::outlook::{self, Course, Held, PartCourse, WalLevel, ful
 use plimsoll_core::disk::part::{Kind, Part};
 use plimsoll_core::disk::state::{Dates, Disk, Foreseen, Volume};
 use plimsoll_core::disk::volume::scale;
-use plimsoll_core::disk::wal::Level;
+use plimsoll_core::disk::wal::WalSize;
 use plimsoll_core::forecast::{KnownChange, Point, forecast};
 use plimsoll_store::{DatabaseKey, Store};
 
@@ -164,7 +164,7 @@ impl Material {
     }
 
     fn wal(&self, volume: &Volume, bytes: f64) -> WalLevel {
-        let level = Level {
+        let level = WalSize {
             max_wal_bytes: self.wal_level,
             wal_bytes: None,
             capacity_bytes: volume.capacity_bytes,

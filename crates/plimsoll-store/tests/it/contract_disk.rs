@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::disk::kept::{Look, Reader, Row, Seen, Step, Writer};
+use plimsoll_core::disk::kept::{Look, PoolContents, Reader, Row, Step, Writer};
 use plimsoll_core::disk::part::{Kind, Part, Source};
 use plimsoll_store::transfer::{TransferError, ndjson};
 use plimsoll_store::{DiskLook, DiskRange, Store};
@@ -29,7 +29,7 @@ fn look(at: Timestamp, bytes: u64) -> Look {
     Look::of(
         at,
         Some(bytes),
-        &[Seen {
+        &[PoolContents {
             pool: "/dev/sda",
             space: None,
             parts: &[part],

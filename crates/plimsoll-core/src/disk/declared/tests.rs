@@ -328,14 +328,16 @@ fn entries_that_contradict_each_other_are_not_believed_and_what_is_not_there_is_
     let mut facts = facts(&absent, &absent);
     declared.apply_to_facts(&mut facts);
     assert!(facts.capacity.reason().unwrap().contains("contradict"));
-    let mut facts = InstanceFacts::default();
-    facts.tablespaces = Figure::Known(vec![Tablespace {
-        oid: 1,
-        name: "pg_default".to_owned(),
-        location: Figure::Known(String::new()),
-        bytes: Figure::Known(1 << 40),
-        capacity: Figure::Absent(String::new()),
-    }]);
+    let mut facts = InstanceFacts {
+        tablespaces: Figure::Known(vec![Tablespace {
+            oid: 1,
+            name: "pg_default".to_owned(),
+            location: Figure::Known(String::new()),
+            bytes: Figure::Known(1 << 40),
+            capacity: Figure::Absent(String::new()),
+        }]),
+        ..InstanceFacts::default()
+    };
     Declared(vec![entry(None, None, number(1 << 30))]).apply_to_facts(&mut facts);
     let reason = facts.capacity.reason().unwrap();
     assert!(reason.contains("files alone have 1024 GB"), "{reason}");

@@ -151,8 +151,8 @@ pub struct PartShape {
 /// The numbers of a pool that come before its parts: capacity, used, and what root keeps for itself.
 const SPACE: usize = 3;
 
-/// What a look is made from.
-pub struct Seen<'a> {
+/// A pool as a look found it: what it has, and what lies on it.
+pub struct PoolContents<'a> {
     /// The pool.
     pub pool: &'a str,
     /// What it has, if that is known.
@@ -163,7 +163,7 @@ pub struct Seen<'a> {
 
 impl Look {
     /// The look that was taken at `at`.
-    pub fn of(at: Timestamp, position: Option<u64>, pools: &[Seen<'_>]) -> Self {
+    pub fn of(at: Timestamp, position: Option<u64>, pools: &[PoolContents<'_>]) -> Self {
         let mut values = vec![position.map(signed)];
         let mut shape = Shape::default();
         for seen in pools {

@@ -37,7 +37,7 @@ fn look(second: i64, sizes: &[Option<i64>], also: bool) -> Look {
     Look::of(
         at,
         Some(7),
-        &[Seen {
+        &[PoolContents {
             pool: "/dev/sda",
             space: Some(&space),
             parts: &parts,

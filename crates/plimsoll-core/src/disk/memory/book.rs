@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::pool::{Pool, hour_of};
 use super::{LOOKS, Memory, PARTS_EACH};
 use crate::disk::capacities::{KnownCapacity, Resize, resizes};
-use crate::disk::kept::{Look, Row, Seen, Step, Summary, Writer};
+use crate::disk::kept::{Look, PoolContents, Row, Step, Summary, Writer};
 use crate::disk::layout::{OnPool, Place};
 use crate::disk::part::Part;
 use crate::disk::pulse::{Pulse, Space};
@@ -239,9 +239,9 @@ impl Memory {
                 Some((name.clone(), pool.space.known().cloned(), parts.clone()))
             };
         let seen: Vec<_> = self.pools.iter().filter_map(seen).collect();
-        let pools: Vec<Seen<'_>> = seen
+        let pools: Vec<PoolContents<'_>> = seen
             .iter()
-            .map(|(pool, space, parts)| Seen {
+            .map(|(pool, space, parts)| PoolContents {
                 pool,
                 space: space.as_ref(),
                 parts,

@@ -69,7 +69,7 @@ pub(super) fn series(looks: &[Look], pool: &str) -> VolumeSeries {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use plimsoll_core::disk::kept::Seen;
+    use plimsoll_core::disk::kept::PoolContents;
     use plimsoll_core::disk::part::{Part, Source};
 
     use super::*;
@@ -81,7 +81,7 @@ mod tests {
             Part::measured(Kind::Database, Some(name), bytes, Source::Files, at(minute))
         };
         let look = |minute, parts: &[Part]| {
-            let seen = Seen {
+            let seen = PoolContents {
                 pool: "/dev/sda",
                 space: None,
                 parts,

@@ -1,7 +1,7 @@
 //! The bar of a volume: what fills it, what is free, and the lines at 85 and 95 %.
 
 use plimsoll_core::disk::part::Kind;
-use plimsoll_core::disk::state::{Changed, Volume};
+use plimsoll_core::disk::state::{PartChange, Volume};
 
 /// A stretch of the bar.
 pub(super) struct Segment {
@@ -12,7 +12,7 @@ pub(super) struct Segment {
 
 /// The largest database, other parts, what is nobody's, and WAL, in the order of the bar.
 pub(super) fn segments(volume: &Volume) -> [Segment; 4] {
-    let bytes = |wanted: &dyn Fn(&Changed) -> bool| -> u64 {
+    let bytes = |wanted: &dyn Fn(&PartChange) -> bool| -> u64 {
         let sum: i64 = volume
             .parts
             .iter()
@@ -31,7 +31,7 @@ pub(super) fn segments(volume: &Volume) -> [Segment; 4] {
         .and_then(|(_, name)| name)
         .unwrap_or("databases")
         .to_owned();
-    let is_largest = |it: &Changed| Some(it.part.key()) == key;
+    let is_largest = |it: &PartChange| Some(it.part.key()) == key;
     let segment = |mark, name: &str, bytes| Segment {
         mark,
         name: name.to_owned(),

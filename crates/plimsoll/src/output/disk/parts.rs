@@ -3,7 +3,7 @@
 use std::io;
 
 use plimsoll_core::disk::memory::label;
-use plimsoll_core::disk::state::{Changed, Volume};
+use plimsoll_core::disk::state::{PartChange, Volume};
 use plimsoll_core::disk::steps::Steps;
 use plimsoll_core::name::visible;
 use plimsoll_core::size_text::{pretty, pretty_signed};
@@ -45,14 +45,14 @@ pub(super) fn parts(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps) -> io
     let used = volume
         .used_bytes
         .unwrap_or_else(|| u64::try_from(volume.known_bytes).unwrap_or(0));
-    let is_small = |it: &&Changed| {
+    let is_small = |it: &&PartChange| {
         let bytes = it.part.bytes.map(i64::unsigned_abs);
         bytes.is_some_and(|bytes| bytes.saturating_mul(SMALL) < used)
             && it.change_bytes.unwrap_or(0) == 0
     };
-    let mut listed: Vec<&Changed> = volume.parts.iter().filter(|it| !is_small(it)).collect();
+    let mut listed: Vec<&PartChange> = volume.parts.iter().filter(|it| !is_small(it)).collect();
     listed.sort_by_key(|it| (it.part.part.is_rest(), std::cmp::Reverse(it.part.bytes)));
-    let small: Vec<&Changed> = volume.parts.iter().filter(is_small).collect();
+    let small: Vec<&PartChange> = volume.parts.iter().filter(is_small).collect();
     let total: i64 = volume.parts.iter().filter_map(|it| it.change_bytes).sum();
     let mut rows: Vec<Row> = listed
         .iter()
@@ -141,7 +141,7 @@ struct Row {
     why: String,
 }
 
-fn row(it: &Changed, volume: &Volume, (total, used): (i64, u64), steps: &Steps) -> Row {
+fn row(it: &PartChange, volume: &Volume, (total, used): (i64, u64), steps: &Steps) -> Row {
     let part = &it.part;
     let change = it.change_bytes;
     let key = (part.part, part.name.clone());
@@ -171,7 +171,7 @@ fn share(change: i64, total: i64) -> String {
 }
 
 /// Why a part is not known, or may be more, or else why it grew.
-fn why_of(it: &Changed, volume: &Volume) -> String {
+fn why_of(it: &PartChange, volume: &Volume) -> String {
     let part = &it.part;
     let cause = volume
         .why
