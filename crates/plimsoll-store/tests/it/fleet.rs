@@ -181,7 +181,13 @@ pub(crate) async fn write_everything(fresh: &Fresh) {
     let mut world = World::new("main", "app");
     world.add(1000, "public", "orders", 81920);
     world.add(1010, "public", "parent", 0).kind = plimsoll_core::snapshot::TableKind::Partitioned;
-    world.add(1020, "public", "child", 8192).parent_oid = Some(1010);
+    let child = world.add(1020, "public", "child", 8192);
+    child.parent_oid = Some(1010);
+    // several indexes are asked for in another way than one
+    let mut second = child.indexes[0].clone();
+    (second.oid, second.storage.filenode) = (1024, 1024);
+    second.index_name = "child_second".into();
+    child.indexes.push(second);
     fresh.keep(&world, hour(0)).await;
     world.table(1000).heap.size = locked();
     world.table(1020).table_name = "child_1".into();
@@ -228,6 +234,12 @@ pub(crate) async fn read_everything(store: &dyn Store) {
     let orders = TableName::new("public", "orders");
     store
         .table_series(&of, &orders, &all)
+        .await
+        .unwrap()
+        .unwrap();
+    let child = TableName::new("public", "child_1");
+    store
+        .table_series(&of, &child, &all)
         .await
         .unwrap()
         .unwrap();
