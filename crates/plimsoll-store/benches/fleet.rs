@@ -49,7 +49,7 @@ struct Watched {
 /// What the store lies on.
 enum Place {
     Alone(Server),
-    Spread(Cluster),
+    Spread(Box<Cluster>),
 }
 
 impl Place {
@@ -58,7 +58,7 @@ impl Place {
             // as many shards as Citus makes by itself
             let cluster = Cluster::start(&[("citus.shard_count", "32"), ("autovacuum", "on")])?;
             cluster.make_database("fleet").unwrap();
-            return Some(Self::Spread(cluster));
+            return Some(Self::Spread(Box::new(cluster)));
         }
         let options = Options {
             installation: Some(Installation::find(None).ok()?),
