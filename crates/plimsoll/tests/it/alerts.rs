@@ -1,5 +1,6 @@
 //! `plimsoll alerts` and `check`, beside a `serve` that judges.
 
+use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -141,4 +142,72 @@ fn what_serve_raises_is_told_explained_silenced_and_closed_on_the_command_line()
     run(&["alerts", "resolve", "999"]).failed_saying(&["no alert 999"]);
     run(&["alerts", "--database", "nope"]).failed_saying(&["nope"]);
     run(&["alerts", "--type", "growth"]).failed_saying(&["growth"]);
+}
+
+/// Programs are killed while alerts open and messages go out.
+const KILLS: u64 = 10;
+
+#[test]
+fn messages_outlive_kills_and_what_is_sent_twice_has_one_key() {
+    let Some(server) = test::shared_if_installed(18) else {
+        return;
+    };
+    let databases = [(); 4].map(|()| new_database(server, "told"));
+    let home = Home::new();
+    let told = home.path("told");
+    let limits: String = databases
+        .iter()
+        .map(|name| format!("[[capacity]]\ndatabase = \"{name}\"\nbytes = \"1MB\"\n"))
+        .collect();
+    let config = home.write(
+        "plimsoll.toml",
+        &format!(
+            "[[instance]]\nname = \"main\"\nurl = \"{}\"\ndatabases = {databases:?}\n{limits}\
+             [[channel]]\nname = \"ops\"\nkind = \"command\"\nmatch = \"main/*\"\nleast = \"critical\"\n\
+             command = [\"sh\", \"-c\", \"sleep 0.2; cat >> '{}'; echo >> '{}'\"]\n",
+            server.url(&databases[0]),
+            told.display(),
+            told.display()
+        ),
+    );
+    let serve = || {
+        let mut command = home.plimsoll();
+        command.arg("--config").arg(&config);
+        Service::start(command.args(["serve", "--listen", "127.0.0.1:0"]))
+    };
+    for kill in 0..KILLS {
+        let service = serve();
+        sleep(Duration::from_millis(kill * 211 % 1500));
+        service.stop("-KILL");
+    }
+    let service = serve();
+    let is_sent = |alert: &Value| {
+        let deliveries = alert["deliveries"].as_array().unwrap();
+        deliveries.iter().any(|one| one["state"] == "sent")
+    };
+    until(
+        &service,
+        "/api/storage/alerts?type=size_critical",
+        |answer| {
+            let alerts = answer["alerts"].as_array().unwrap();
+            alerts.len() == databases.len() && alerts.iter().all(is_sent)
+        },
+    );
+    service.stop("-TERM");
+    let text = std::fs::read_to_string(&told).unwrap();
+    let mut opened = BTreeSet::new();
+    let mut keys = BTreeSet::new();
+    // A line may be cut short by a kill; it is sent again.
+    let deliveries = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    for delivery in deliveries {
+        for message in delivery["data"]["messages"].as_array().unwrap() {
+            assert_eq!(message["event"], "opened", "{message}");
+            opened.insert(message["database"].as_str().unwrap().to_owned());
+            keys.insert(message["key"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(opened, databases.into_iter().collect(), "none is lost");
+    assert_eq!(keys.len(), opened.len(), "{keys:?}");
 }
