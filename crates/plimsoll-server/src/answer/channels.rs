@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use plimsoll_notify::Channel;
+use plimsoll_store::{KeptMessage, Store, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,6 +33,13 @@ pub struct ChannelAnswer {
     pub pattern: Option<String>,
     /// Whether the end of an alert is sent; null where no messages are.
     pub send_resolved: Option<bool>,
+    /// How many messages wait for it; null where no messages are, or where nobody looked.
+    pub waiting: Option<u64>,
+    /// Since when the oldest of them does.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
+    pub waiting_since: Option<Timestamp>,
+    /// Why they could not be sent; null while none failed.
+    pub error: Option<String>,
 }
 
 /// A channel took a message that says only that it works.
@@ -48,11 +56,33 @@ pub struct ChannelTestAnswer {
     pub sent_at: Timestamp,
 }
 
-/// The channels that are configured.
-pub fn channels(all: &[ConfiguredChannel]) -> ChannelsAnswer {
-    ChannelsAnswer {
-        channels: all.iter().map(answer).collect(),
-        count: all.len() as u64,
+/// The channels that are configured, and what waits for them.
+pub async fn channels(
+    store: &dyn Store,
+    all: &[ConfiguredChannel],
+) -> Result<ChannelsAnswer, StoreError> {
+    let mut channels = Vec::new();
+    for configured in all {
+        let answer = configured_channel(configured);
+        channels.push(if configured.channel.takes_messages() {
+            let waiting = store.waiting_messages(configured.channel.name()).await?;
+            with_waiting(answer, &waiting)
+        } else {
+            answer
+        });
+    }
+    Ok(ChannelsAnswer {
+        count: channels.len() as u64,
+        channels,
+    })
+}
+
+fn with_waiting(answer: ChannelAnswer, waiting: &[KeptMessage]) -> ChannelAnswer {
+    ChannelAnswer {
+        waiting: Some(waiting.len() as u64),
+        waiting_since: waiting.iter().map(|kept| kept.message.created_at).min(),
+        error: waiting.iter().rev().find_map(|kept| kept.error.clone()),
+        ..answer
     }
 }
 
@@ -66,7 +96,8 @@ pub fn tested(channel: &Channel, sent_at: Timestamp) -> ChannelTestAnswer {
     }
 }
 
-fn answer(configured: &ConfiguredChannel) -> ChannelAnswer {
+/// A channel as the configuration has it; what waits for it was not looked at.
+pub fn configured_channel(configured: &ConfiguredChannel) -> ChannelAnswer {
     let channel = &configured.channel;
     let of_messages = channel.takes_messages();
     ChannelAnswer {
@@ -76,5 +107,8 @@ fn answer(configured: &ConfiguredChannel) -> ChannelAnswer {
         least: of_messages.then(|| configured.least.as_str()),
         pattern: configured.pattern.as_ref().map(ToString::to_string),
         send_resolved: of_messages.then_some(configured.send_resolved),
+        waiting: None,
+        waiting_since: None,
+        error: None,
     }
 }

@@ -59,14 +59,14 @@ async fn channels_are_listed_and_tried_and_show_no_secret() {
 
     let listed = service.get("/api/channels").await;
     let target = format!("http://{at}");
-    let of = |name: &str, kind: &str| json!({"name": name, "kind": kind, "target": target, "least": "warning", "match": null, "send_resolved": true});
+    let of = |name: &str, kind: &str| json!({"name": name, "kind": kind, "target": target, "least": "warning", "match": null, "send_resolved": true, "waiting": 0, "waiting_since": null, "error": null});
     assert_eq!(
         listed.json(),
         json!({"count": 6, "channels": [
-            {"name": "pager", "kind": "webhook", "target": target, "least": "critical", "match": "prod/*", "send_resolved": false},
+            {"name": "pager", "kind": "webhook", "target": target, "least": "critical", "match": "prod/*", "send_resolved": false, "waiting": 0, "waiting_since": null, "error": null},
             of("chat", "slack"), of("bad", "slack"), of("slow", "slack"),
-            {"name": "alive", "kind": "heartbeat", "target": target, "least": null, "match": null, "send_resolved": null},
-            {"name": "script", "kind": "command", "target": "/no/such/program", "least": "warning", "match": null, "send_resolved": true},
+            {"name": "alive", "kind": "heartbeat", "target": target, "least": null, "match": null, "send_resolved": null, "waiting": null, "waiting_since": null, "error": null},
+            {"name": "script", "kind": "command", "target": "/no/such/program", "least": "warning", "match": null, "send_resolved": true, "waiting": 0, "waiting_since": null, "error": null},
         ]})
     );
     assert!(!listed.text().contains(HUSH) && !listed.text().contains("MfKQ"));

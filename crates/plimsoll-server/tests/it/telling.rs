@@ -108,6 +108,27 @@ async fn a_message_is_sent_until_it_arrives_and_then_no_more() {
         "{alert}"
     );
     assert!(delivery["error"].is_string(), "{alert}");
+    // It is seen, and Plimsoll is ready all the same.
+    let ops_now = service.json("/api/channels").await["channels"][0].clone();
+    assert_eq!(
+        (&ops_now["waiting"], &ops_now["waiting_since"]),
+        (&json!(1), &delivery["created_at"]),
+        "{ops_now}"
+    );
+    let ready = service.get("/readyz").await;
+    let checks = ready.json()["checks"].as_array().unwrap().clone();
+    let check = checks.iter().find(|check| check["name"] == "channel ops");
+    assert_eq!(
+        (ready.status.as_u16(), &check.unwrap()["ready"]),
+        (200, &json!(false))
+    );
+    assert!(
+        check.unwrap()["reason"]
+            .as_str()
+            .unwrap()
+            .contains("exit status: 1"),
+        "{check:?}"
+    );
     // Also by a process that was started meanwhile.
     let service = Service::sharing(settings(&main, ops()), Arc::clone(&service.folder)).await;
     service.clock.set(seconds(5));

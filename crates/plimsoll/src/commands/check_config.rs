@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use plimsoll_server::answer::channels::{ChannelAnswer, channels};
+use plimsoll_server::answer::channels::{ChannelAnswer, configured_channel};
 use plimsoll_server::settings::{Databases, Watched};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
@@ -70,7 +70,12 @@ fn check(config: &Config) -> Checked {
         warnings: config.warnings.clone(),
         store: Some(masked(store_url).into_owned()),
         instances: config.settings.instances.iter().map(instance).collect(),
-        channels: channels(&config.settings.channels).channels,
+        channels: config
+            .settings
+            .channels
+            .iter()
+            .map(configured_channel)
+            .collect(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::{Problem, Shared};
 use crate::answer::channels::{self as answer, ChannelTestAnswer, ChannelsAnswer};
 use crate::channels;
 
-/// Where messages about alerts go.
+/// Where messages about alerts go, and what waits to be sent there.
 #[utoipa::path(
     get, path = "/api/channels", tag = "watch", operation_id = "channels",
     responses(
@@ -20,8 +20,9 @@ use crate::channels;
 pub(super) async fn channels(
     State(app): State<Shared>,
     Query(()): Query<()>,
-) -> Json<ChannelsAnswer> {
-    Json(answer::channels(&app.settings.channels))
+) -> Result<Json<ChannelsAnswer>, Problem> {
+    let answer = answer::channels(app.watch.store(), &app.settings.channels).await?;
+    Ok(Json(answer))
 }
 
 /// Sends a message that says only that the channel works.

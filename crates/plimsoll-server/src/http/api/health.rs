@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::Shared;
+use crate::answer::channels::channels;
 
 /// How long the store may take to say that it is there.
 const LONGEST_PING: Duration = Duration::from_millis(1500);
@@ -27,14 +28,14 @@ pub(super) struct Alive {
 pub(super) struct Ready {
     /// Whether Plimsoll is: the store and the schedule.
     ready: bool,
-    /// The store, the schedule, then each watched database.
+    /// The store, the schedule, then each watched database, and each channel.
     checks: Vec<Check>,
 }
 
 /// One thing that must be ready.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Check {
-    /// `store`, `schedule`, or `instance/database`.
+    /// `store`, `schedule`, `instance/database`, or `channel NAME`.
     name: String,
     /// Whether it is.
     ready: bool,
@@ -56,8 +57,8 @@ pub(super) async fn alive() -> Json<Alive> {
 
 /// Whether Plimsoll itself is ready: the store answers, and the schedule moves.
 ///
-/// A watched server that is down, or a database that cannot be entered, is named and does not count: no
-/// restart of Plimsoll mends it.
+/// A watched server that is down, a database that cannot be entered, or a channel that takes nothing is named and does not
+/// count: no restart of Plimsoll mends it.
 #[utoipa::path(
     get, path = "/readyz", tag = "probes", operation_id = "readyz",
     responses(
@@ -84,6 +85,17 @@ pub(super) async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Ready>
         };
         let key = database.key();
         checks.push(check(&format!("{}/{}", key.instance, key.database), reason));
+    }
+    // Without the store nothing of them is known, and that is said above.
+    let channels = channels(app.watch.store(), &app.settings.channels);
+    if let Ok(Ok(answer)) = tokio::time::timeout(LONGEST_PING, channels).await {
+        for channel in answer.channels {
+            let waits = channel.waiting.unwrap_or(0);
+            let reason = channel
+                .error
+                .map(|error| format!("messages that wait: {waits}; {error}"));
+            checks.push(check(&format!("channel {}", channel.name), reason));
+        }
     }
     let status = if ready {
         StatusCode::OK
