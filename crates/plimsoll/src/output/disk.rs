@@ -259,7 +259,7 @@ fn one(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps, now: Timestamp) ->
         lines.blank()?;
     }
     clocks(lines, volume, now)?;
-    parts(lines, volume, steps)?;
+    parts(lines, volume, steps, now)?;
     reasons(lines, volume)?;
     if !volume.help.is_empty() {
         lines.blank()?;
@@ -365,9 +365,11 @@ fn moment(at: Timestamp) -> String {
         .to_string()
 }
 
-/// The day, for a heading.
-fn day(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC).strftime("%-d %b").to_string()
+/// The time of a day that is less than one ago, else the day: for a heading.
+fn day(at: Timestamp, now: Timestamp) -> String {
+    let is_recent = now.duration_since(at).as_hours() < 24;
+    let format = if is_recent { "%H:%M" } else { "%-d %b" };
+    at.to_zoned(TimeZone::UTC).strftime(format).to_string()
 }
 
 fn signed(bytes: i64) -> String {

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use jiff::Timestamp;
 use plimsoll_core::disk::memory::label;
 use plimsoll_core::disk::state::{PartChange, Volume};
 use plimsoll_core::disk::steps::Steps;
@@ -15,6 +16,8 @@ use super::{day, signed, whole};
 
 /// Parts below this share of what is used are told together.
 const SMALL: u64 = 1000;
+/// What moved by less than this share of all that moved is told without its reason, where there is little room.
+const LITTLE: u64 = 100;
 /// Below this width what share of the change is whose, and how it went, do not fit.
 const LEAST: usize = 58;
 
@@ -24,9 +27,15 @@ pub(super) fn reasons(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> 
         return Ok(());
     }
     let mut is_first = true;
-    for it in &volume.parts {
+    let moved = |it: &&PartChange| it.change_bytes.unwrap_or(0).unsigned_abs();
+    let all: u64 = volume.parts.iter().map(|it| moved(&it)).sum();
+    let mut parts: Vec<&PartChange> = volume.parts.iter().collect();
+    parts.sort_by_key(|it| std::cmp::Reverse(moved(it)));
+    for it in parts {
+        // What hardly moved needs no reason; what is not seen does.
+        let is_little = moved(&it).saturating_mul(LITTLE) < all && it.part.is_whole();
         let why = why_of(it, volume);
-        if why.is_empty() {
+        if why.is_empty() || is_little {
             continue;
         }
         if is_first {
@@ -41,7 +50,12 @@ pub(super) fn reasons(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> 
 }
 
 /// All parts: those of any weight in a row each, the others together, and the sum.
-pub(super) fn parts(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps) -> io::Result<()> {
+pub(super) fn parts(
+    lines: &mut Lines<'_>,
+    volume: &Volume,
+    steps: &Steps,
+    now: Timestamp,
+) -> io::Result<()> {
     let used = volume
         .used_bytes
         .unwrap_or_else(|| u64::try_from(volume.known_bytes).unwrap_or(0));
@@ -54,9 +68,10 @@ pub(super) fn parts(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps) -> io
     listed.sort_by_key(|it| (it.part.part.is_rest(), std::cmp::Reverse(it.part.bytes)));
     let small: Vec<&PartChange> = volume.parts.iter().filter(is_small).collect();
     let total: i64 = volume.parts.iter().filter_map(|it| it.change_bytes).sum();
+    let shared = shared(volume, total);
     let mut rows: Vec<Row> = listed
         .iter()
-        .map(|it| row(it, volume, (total, used), steps))
+        .map(|it| row(it, volume, (shared, used), steps))
         .collect();
     if !small.is_empty() {
         let bytes: i64 = small.iter().filter_map(|it| it.part.bytes).sum();
@@ -69,7 +84,7 @@ pub(super) fn parts(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps) -> io
             name,
             bytes: signed(bytes),
             change: "0 bytes".into(),
-            share: share(0, total),
+            share: share(0, shared),
             steps: String::new(),
             why: "each with --output json".into(),
         });
@@ -89,13 +104,13 @@ pub(super) fn parts(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps) -> io
         name: sum,
         bytes: pretty(used),
         change: pretty_signed(total),
-        share: share(total, total),
+        share: share(total, shared),
         steps: if has_why { String::new() } else { short },
         why: pace,
     });
     let since = volume
         .since
-        .map_or_else(String::new, |since| format!("since {}", day(since)));
+        .map_or_else(String::new, |since| format!("since {}", day(since, now)));
     // The first look knows no change.
     let has_change = volume.since.is_some();
     let has_course = has_change && lines.width.is_none_or(|width| width >= LEAST);
@@ -141,7 +156,7 @@ struct Row {
     why: String,
 }
 
-fn row(it: &PartChange, volume: &Volume, (total, used): (i64, u64), steps: &Steps) -> Row {
+fn row(it: &PartChange, volume: &Volume, (shared, used): (Option<i64>, u64), steps: &Steps) -> Row {
     let part = &it.part;
     let change = it.change_bytes;
     let key = (part.part, part.name.clone());
@@ -149,7 +164,7 @@ fn row(it: &PartChange, volume: &Volume, (total, used): (i64, u64), steps: &Step
         name: label(part.part, part.name.as_deref()),
         bytes: part.bytes.map_or_else(|| "unknown".to_owned(), signed),
         change: change.map_or_else(|| "unknown".to_owned(), pretty_signed),
-        share: change.map_or_else(String::new, |change| share(change, total)),
+        share: change.map_or_else(String::new, |change| share(change, shared)),
         steps: steps
             .get(&key)
             .map_or_else(String::new, |steps| spark(steps, used / SMALL)),
@@ -157,17 +172,19 @@ fn row(it: &PartChange, volume: &Volume, (total, used): (i64, u64), steps: &Step
     }
 }
 
-/// What share of all change that is; of no change there are no shares.
-fn share(change: i64, total: i64) -> String {
-    if total == 0 {
-        return String::new();
-    }
-    let percent = change as f64 * 100.0 / total as f64;
-    // Where much came and as much went, shares of what is left say nothing.
-    if percent.abs() >= 1000.0 {
-        return String::new();
-    }
-    format!("{percent:.1} %").replace("-0.0", "0.0")
+/// What is shared out: what the volume gained, unless so much went beside it that shares of the rest say nothing.
+fn shared(volume: &Volume, total: i64) -> Option<i64> {
+    let mut changes = volume.parts.iter().filter_map(|it| it.change_bytes);
+    let is_most = changes.all(|change| change.abs() <= total);
+    Some(total).filter(|total| *total > 0 && is_most)
+}
+
+/// What share of all change that is.
+fn share(change: i64, total: Option<i64>) -> String {
+    total.map_or_else(String::new, |total| {
+        let percent = change as f64 * 100.0 / total as f64;
+        format!("{percent:.1} %").replace("-0.0", "0.0")
+    })
 }
 
 /// Why a part is not known, or may be more, or else why it grew.
