@@ -248,10 +248,22 @@ impl SqliteReader<'_> {
                 list = serde_json::to_string(ids).unwrap_or_default();
                 ("and relation_id in (select value from json_each(?3))", vec![&list])
             }
-            Which::IndexesOf(owner) => ("and owner_id = ?3", vec![owner]),
+            Which::IndexesOf(owner) => (
+                // by itself SQLite passes over all relations of the database
+                "and relation_id in (
+                     select relation_id from relations indexed by indexes_by_owner
+                     where instance_id = ?1 and database_id = ?2 and owner_id = ?3)",
+                vec![owner],
+            ),
             Which::IndexesOfAny(owners) => {
                 list = serde_json::to_string(owners).unwrap_or_default();
-                ("and owner_id in (select value from json_each(?3))", vec![&list])
+                (
+                    "and relation_id in (
+                         select relation_id from relations indexed by indexes_by_owner
+                         where instance_id = ?1 and database_id = ?2
+                             and owner_id in (select value from json_each(?3)))",
+                    vec![&list],
+                )
             }
             Which::WithParent => (
                 "and (relation_id in (
