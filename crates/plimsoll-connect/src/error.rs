@@ -71,7 +71,9 @@ pub enum ConnectError {
 
     /// Every connection slot that the role may take is taken.
     #[error(
-        "{server} has no free connection: {reason}; one connection is enough, so free one or raise max_connections (or the role's connection limit)"
+        "{server} has no free connection: {reason}; one is enough: a running `plimsoll serve` of the same role may hold it \
+         (application_name plimsoll in pg_stat_activity), so try again in a moment or ask that one; else free another, \
+         or raise max_connections or the role's connection limit"
     )]
     TooManyConnections {
         /// `host:port`, or the socket's path.

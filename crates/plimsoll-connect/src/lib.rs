@@ -4,6 +4,7 @@
 
 mod connect;
 mod error;
+pub mod folder;
 mod socket;
 mod startup;
 mod tls;

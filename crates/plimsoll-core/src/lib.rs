@@ -7,6 +7,8 @@ pub mod alert;
 pub mod cap;
 pub mod capacity;
 pub mod change;
+pub mod counted;
+pub mod coverage;
 pub mod disk;
 pub mod events;
 pub mod footprint;

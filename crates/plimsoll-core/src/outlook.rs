@@ -16,6 +16,8 @@ pub struct OutlookQuery<'a> {
     pub limits_bytes: &'a [u64],
     /// What is known to have happened to it.
     pub known: &'a [KnownChange],
+    /// Shapes are looked for in what is measured from then on only: another tool's series may have another.
+    pub shapes_since: Option<Timestamp>,
     /// What the forecast is moved by so that it agrees with those around it.
     pub adjustment: Adjustment,
 }
@@ -50,27 +52,57 @@ pub struct Outlook {
     pub insufficient_data: Option<InsufficientData>,
 }
 
+impl Outlook {
+    /// Of a series of which nothing is forecast, for this reason.
+    pub fn unknown(points: &[Point], reason: String) -> Self {
+        let at = |point: &Point| point.at;
+        let (first, last) = (points.iter().map(at).min(), points.iter().map(at).max());
+        let span = first
+            .zip(last)
+            .map(|(first, last)| last.duration_since(first));
+        Self::insufficient(
+            points,
+            InsufficientData {
+                reason,
+                samples: points.len(),
+                history_days: span.map_or(0.0, |span| span.as_secs_f64() / 86_400.0),
+            },
+        )
+    }
+
+    fn insufficient(points: &[Point], insufficient: InsufficientData) -> Self {
+        let last = points.iter().max_by_key(|point| point.at);
+        Self {
+            now: last.map(|point| point.at),
+            level_bytes: last.map(|point| point.bytes),
+            slope_bytes_per_day: None,
+            forecast: Vec::new(),
+            limits: Vec::new(),
+            events: Vec::new(),
+            period_days: None,
+            backtest: Vec::new(),
+            samples: insufficient.samples,
+            history_days: insufficient.history_days,
+            widened: false,
+            insufficient_data: Some(insufficient),
+        }
+    }
+}
+
+/// What is measured from a time on, to the second; all where that is nothing.
+pub fn since(points: &[Point], at: Option<Timestamp>) -> &[Point] {
+    let is_older = |point: &Point| at.is_some_and(|at| point.at.as_second() < at.as_second());
+    match points.partition_point(is_older) {
+        place if place < points.len() => &points[place..],
+        _ => points,
+    }
+}
+
 /// Answers `question` about the series that `points` sample.
 pub fn outlook(points: &[Point], question: OutlookQuery<'_>) -> Outlook {
     let forecast = match forecast(points, question.known) {
         Ok(forecast) => forecast.adjusted(question.adjustment),
-        Err(insufficient) => {
-            let last = points.iter().max_by_key(|point| point.at);
-            return Outlook {
-                now: last.map(|point| point.at),
-                level_bytes: last.map(|point| point.bytes),
-                slope_bytes_per_day: None,
-                forecast: Vec::new(),
-                limits: Vec::new(),
-                events: Vec::new(),
-                period_days: None,
-                backtest: Vec::new(),
-                samples: insufficient.samples,
-                history_days: insufficient.history_days,
-                widened: false,
-                insufficient_data: Some(insufficient),
-            };
-        }
+        Err(insufficient) => return Outlook::insufficient(points, insufficient),
     };
     Outlook {
         now: Some(forecast.now()),
@@ -86,7 +118,7 @@ pub fn outlook(points: &[Point], question: OutlookQuery<'_>) -> Outlook {
             .iter()
             .map(|&limit| forecast.passage(limit))
             .collect(),
-        events: shapes(points, question.known),
+        events: shapes(since(points, question.shapes_since), question.known),
         period_days: forecast.period_days(),
         backtest: forecast.backtest(),
         samples: forecast.samples(),

@@ -43,6 +43,14 @@ pub fn serialize<S: Serializer>(time: &impl Written, serializer: S) -> Result<S:
     }
 }
 
+/// For `#[serde(serialize_with)]` of a list of times in an answer.
+///
+/// # Errors
+/// The serializer's own.
+pub fn serialize_all<S: Serializer>(times: &[Timestamp], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(times.iter().map(|time| text(*time).to_string()))
+}
+
 /// A time as an answer writes it.
 pub fn text(time: Timestamp) -> impl fmt::Display {
     // `{:.3}` cuts what is finer

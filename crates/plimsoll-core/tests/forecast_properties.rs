@@ -29,6 +29,7 @@ fn ask(points: &[Point], limits: &[u64]) -> Outlook {
     outlook(
         points,
         OutlookQuery {
+            shapes_since: None,
             horizons_days: &HORIZONS,
             limits_bytes: limits,
             known: &[],
@@ -458,6 +459,7 @@ fn an_adjusted_forecast_moves_its_dates_and_chances_with_its_points() {
     }
     let limits = [1890 + 400];
     let question = |adjustment| OutlookQuery {
+        shapes_since: None,
         horizons_days: &[10.0, 30.0],
         limits_bytes: &limits,
         known: &[],

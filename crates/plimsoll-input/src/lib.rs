@@ -25,6 +25,7 @@ mod unit;
 
 use std::io::{Read, Seek};
 
+use plimsoll_core::counted::{counted, either};
 use plimsoll_core::forecast::Point;
 
 use header::Says;
@@ -82,12 +83,11 @@ pub struct Series {
 impl Series {
     fn new(name: String, points: Vec<Point>, missing: u64, mut notes: Vec<String>) -> Self {
         if missing > 0 {
-            let values = if missing == 1 {
-                "line without a value was"
-            } else {
-                "lines without a value were"
-            };
-            notes.push(format!("{missing} {values} left out"));
+            notes.push(format!(
+                "{} without a value {} left out",
+                counted(missing, "line"),
+                either(missing, "was", "were")
+            ));
         }
         Self {
             name,

@@ -1,6 +1,7 @@
 //! A series in the order of time, of which each moment has one size.
 
 use jiff::Timestamp;
+use plimsoll_core::counted::{counted, either};
 use plimsoll_core::forecast::Point;
 
 use crate::refused::Refused;
@@ -40,7 +41,10 @@ pub(crate) fn ordered(
     check_turns(&points)?;
     if repeated > 0 {
         notes.push(format!(
-            "{repeated} lines that say again what another says were left out"
+            "{} {} again what another says, and {} left out",
+            counted(repeated, "line"),
+            either(repeated, "says", "say"),
+            either(repeated, "was", "were")
         ));
     }
     Ok(points

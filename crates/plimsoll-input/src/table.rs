@@ -5,6 +5,8 @@ use std::io::{Read, Seek};
 
 use csv::ByteRecord;
 
+use plimsoll_core::counted::{counted, either};
+
 use crate::columns::Columns;
 use crate::evidence::{Evidence, Reading};
 use crate::layout::Layout;
@@ -98,7 +100,11 @@ impl ReadOptions {
             (true, Some(capacity)) => capacity.checked_sub(bytes).ok_or_else(|| {
                 Refused::line(
                     line,
-                    format!("{bytes} bytes are free, and the capacity is {capacity}"),
+                    format!(
+                        "{} {} free, and the capacity is {capacity}",
+                        counted(bytes, "byte"),
+                        either(bytes, "is", "are")
+                    ),
                 )
             })?,
             _ => bytes,
@@ -135,8 +141,8 @@ pub(crate) fn check_width(line: u64, record: &ByteRecord, layout: &Layout) -> Re
     Err(Refused::line(
         line,
         format!(
-            "it has {} fields, and {} {}{hint}",
-            record.len(),
+            "it has {}, and {} {}{hint}",
+            counted(record.len() as u64, "field"),
             if layout.header.is_some() {
                 "the header"
             } else {

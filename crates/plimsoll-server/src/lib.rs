@@ -9,6 +9,7 @@ pub mod ask;
 pub mod capacity;
 pub mod channels;
 pub mod clock;
+pub mod coverage;
 pub mod disk;
 pub mod followers;
 pub mod forecasting;

@@ -33,13 +33,15 @@ pub enum RunError {
 }
 
 /// Serves the API and the page on `listener` and runs the schedule, until `shutdown` is cancelled;
-/// then ends what is under way, within ten seconds.
+/// then ends what is under way, within ten seconds. `ready` is called when the store is brought up to date and nothing is
+/// left to fail.
 pub async fn run(
     settings: Settings,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     listener: TcpListener,
     shutdown: CancellationToken,
+    ready: impl FnOnce(),
 ) -> Result<(), RunError> {
     settings.validate()?;
     for name in store.migrate().await? {
@@ -61,6 +63,7 @@ pub async fn run(
     app.watch.remember_identities().await?;
     scheduler.spawn(&tasks);
     telling.spawn(&tasks, &stop);
+    ready();
 
     let app = router(app);
     tracing::info!(listen, "server.started");

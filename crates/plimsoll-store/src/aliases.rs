@@ -11,8 +11,8 @@ pub trait Aliases: Send + Sync {
     /// Every alias, and the name of the database that it led to at the last visit.
     async fn aliases(&self) -> Result<Vec<(DatabaseKey, String)>, StoreError>;
 
-    /// Keeps where an alias leads. What is there under it already, from an import say, goes on under the database's own
-    /// name, unless that has a history.
+    /// Keeps where an alias leads. What was imported under it goes on under the database's own name, unless that has a
+    /// history.
     async fn keep_alias(&self, alias: &DatabaseKey, database: &str) -> Result<(), StoreError>;
 }
 
@@ -57,7 +57,9 @@ impl<S: Transactions> Aliases for S {
                     .read(sql, &[id.into(), database.clone()], |row| row.get(0))
                     .await?;
                 if own.is_empty() {
-                    let sql = "update plimsoll.databases set name = $3 where instance_id = $1 and name = $2";
+                    // what was measured under the name is of a database that has it
+                    let sql = "update plimsoll.databases set name = $3
+                               where instance_id = $1 and name = $2 and oid = 0";
                     work.execute(sql, &[id.into(), name, database]).await?;
                 }
                 Ok(())

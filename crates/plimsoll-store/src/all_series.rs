@@ -35,6 +35,8 @@ pub struct SampleTotal {
     pub sampled_at: Timestamp,
     /// `pg_database_size`, if it was known.
     pub total_bytes: Option<u64>,
+    /// Whether another tool measured it.
+    pub is_imported: bool,
 }
 
 /// The series of a table by what changed. Places are those of the samples.
@@ -126,6 +128,7 @@ impl AllSeries {
                 sample_id: tick.sample_id,
                 sampled_at: tick.sampled_at,
                 total_bytes: tick.total_bytes,
+                is_imported: tick.is_imported,
             })
             .collect()
     }

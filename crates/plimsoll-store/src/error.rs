@@ -104,12 +104,12 @@ pub enum StoreError {
         /// What was waited for.
         reason: String,
     },
-    /// The server refused the user, or one of its rights.
+    /// The server refused the user, or one of its rights; or the way to the file is closed.
     #[error("the store {store} refused: {reason}")]
     Denied {
-        /// The server.
+        /// The file, or the server.
         store: String,
-        /// What the server said.
+        /// What it said.
         reason: String,
     },
     /// Reading or writing failed in a way that has no code of its own.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use plimsoll_input::{DateOrder, Decimal, ReadOptions, Unit};
@@ -13,7 +14,7 @@ use plimsoll_server::answer::growth::GrowthQuery;
 use plimsoll_server::answer::history::HistoryQuery;
 use plimsoll_server::answer::sizes::SizesQuery;
 use plimsoll_server::ask::{DiskQuery, Forecasts, OfDatabase, OfTable};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::duration::Length;
 use crate::options::Options;
@@ -42,7 +43,13 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Configuration file (plimsoll.toml); plimsoll.example.toml explains every key
-    #[arg(long, global = true, value_name = "FILE", env = "PLIMSOLL_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "PLIMSOLL_CONFIG",
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
     pub(crate) config: Option<PathBuf>,
     /// The database to watch: postgres://user:password@host:port/database?sslmode=...
     #[arg(
@@ -87,6 +94,25 @@ fn name(text: &str) -> Result<String, &'static str> {
         Err("this is no name; a database's URL is given as --database-url, or in DATABASE_URL")
     } else {
         Ok(text.to_owned())
+    }
+}
+
+impl Global {
+    /// As if variables of the environment that are empty were not set: that is how a shell, a unit file or a compose
+    /// file leaves one out.
+    pub(crate) fn without_empty_variables(mut self) -> Self {
+        let is_empty = |name: &str| std::env::var_os(name).is_some_and(|value| value.is_empty());
+        let is_empty_url = |url: &SecretString| url.expose_secret().is_empty();
+        if is_empty("PLIMSOLL_CONFIG") {
+            self.config = self.config.filter(|path| !path.as_os_str().is_empty());
+        }
+        if is_empty("DATABASE_URL") {
+            self.database_url = self.database_url.filter(|url| !is_empty_url(url));
+        }
+        if is_empty("PLIMSOLL_STORE") {
+            self.store = self.store.filter(|url| !is_empty_url(url));
+        }
+        self
     }
 }
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use plimsoll_connect::DatabaseUrl;
+use plimsoll_core::name::shown;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_postgres::{Memory, Target, visit};
 use plimsoll_server::ask::OfDatabase;
 use plimsoll_server::clock::{Clock as _, SystemClock};
-use plimsoll_server::selection::{self, Unknown};
+use plimsoll_server::selection::{self, Named, Unknown};
 use plimsoll_server::settings::{Databases, Watched};
 use plimsoll_server::watch::fill_last_good;
 use plimsoll_store::{DatabaseKey, Store, StoreError};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{Global, OutputFormat};
 use crate::config::{self, Config};
+use crate::output;
 use crate::progress::Spinner;
 
 /// What every command works with.
@@ -60,7 +62,8 @@ impl Context {
         };
         let mut kept = Vec::new();
         for instance in &instances {
-            kept.extend(selection::database(store, instance, name, &[]).await?.ok());
+            let found = selection::database(store, instance, name, &[]).await?.ok();
+            kept.extend(found.map(|named| taken(name, named)));
         }
         if kept.is_empty() {
             let known = all
@@ -118,6 +121,20 @@ impl Context {
             });
         }
         Ok(store)
+    }
+
+    /// The store, its schema brought up to date where it has one already; a new one is left to be set up.
+    pub(crate) async fn store_to_begin(&self) -> anyhow::Result<Arc<dyn Store>> {
+        let store = self.writable_store()?;
+        let is_new = match store.pending_migrations().await {
+            Ok(pending) => pending.iter().any(|name| name.starts_with("001")),
+            Err(error) => matches!(error, StoreError::Absent { .. }),
+        };
+        if is_new {
+            Ok(store)
+        } else {
+            self.migrated_store().await
+        }
     }
 
     /// The store, its schema brought up to date.
@@ -181,14 +198,25 @@ impl Context {
         ))
     }
 
-    /// The history's key of that database: by its own name, where it is asked for by another.
+    /// The history's key of that database: by its own name, where it is asked for by another. A name that is given means
+    /// the database that has it before one that it leads to.
     pub(crate) async fn key(&self, store: &dyn Store) -> anyhow::Result<DatabaseKey> {
         let (target, watched) = self.target()?;
         let key = DatabaseKey {
             instance: watched.instance.to_string(),
             database: database_of(&target.url),
         };
-        Ok(selection::identity(store, &key).await?)
+        let led = match selection::identity(store, &key).await {
+            Err(StoreError::Absent { .. } | StoreError::NotMigrated { .. }) => return Ok(key),
+            led => led?,
+        };
+        let is_given = self.global.of.0.database.is_some();
+        if is_given && led != key && store.databases().await?.contains(&key) {
+            let given = key.database.clone();
+            let leads_to = Some(led.database);
+            return Ok(taken(&given, Named { key, leads_to }));
+        }
+        Ok(led)
     }
 
     /// The same, of a database that the history or the configuration knows.
@@ -201,7 +229,8 @@ impl Context {
         let Some(given) = &self.global.of.0.database else {
             return self.key(store).await;
         };
-        Ok(selection::database(store, &watched.instance, given, &configured).await??)
+        let named = selection::database(store, &watched.instance, given, &configured).await??;
+        Ok(taken(given, named))
     }
 
     /// Visits that database now. What could not be read gets its last good value from the history,
@@ -300,6 +329,19 @@ impl Context {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// The database that a name means; where it leads to another one, too, that is said.
+fn taken(given: &str, named: Named) -> DatabaseKey {
+    if let Some(leads_to) = &named.leads_to {
+        let (given, leads_to) = (shown(given), shown(leads_to));
+        // Standard error may be closed; the answer names the database, too.
+        let _ = output::complain(&format!(
+            "plimsoll: {given} is taken for the database of that name; as an alias it leads to {leads_to}, which \
+             --database {leads_to} names"
+        ));
+    }
+    named.key
 }
 
 /// libpq's rule: without a database the URL means the one of the role's name.

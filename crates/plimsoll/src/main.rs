@@ -59,6 +59,7 @@ fn main() -> ExitCode {
 fn parse() -> Result<Cli, ExitCode> {
     let parsed = Cli::command().try_get_matches().and_then(|matches| {
         let mut cli = Cli::from_arg_matches(&matches)?;
+        cli.global = cli.global.without_empty_variables();
         cli.global.typed_passwords = secrets::typed(&matches);
         Ok(cli)
     });
@@ -79,7 +80,30 @@ fn parse() -> Result<Cli, ExitCode> {
     })
 }
 
+/// A command that is not about one database, where one is named: whoever names one expects an answer about it.
+fn is_not_about_a_database(command: &Command) -> Option<&'static str> {
+    Some(match command {
+        Command::Backup(_) => "backup",
+        Command::CheckConfig => "check-config",
+        Command::Demo(_) => "demo",
+        Command::Disk(_) => "disk",
+        Command::Migrate => "migrate",
+        Command::Serve(_) => "serve",
+        Command::Store => "store",
+        _ => return None,
+    })
+}
+
 fn run(cli: Cli) -> anyhow::Result<Finding> {
+    if let (Some(name), Some(command)) = (
+        &cli.global.of.0.database,
+        is_not_about_a_database(&cli.command),
+    ) {
+        anyhow::bail!(
+            "`plimsoll {command}` is not about one database: leave out --database {}",
+            plimsoll_core::name::shown(name)
+        );
+    }
     // These need neither a runtime nor a configuration that can be read.
     match &cli.command {
         Command::Completions { shell } => return commands::completions::run(*shell),

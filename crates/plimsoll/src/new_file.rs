@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use plimsoll_connect::folder::of_file;
 use tempfile::NamedTempFile;
 
 /// What becomes of a file that has the name already.
@@ -41,6 +42,7 @@ impl NewFile {
             .prefix(".plimsoll-")
             .suffix(".partial")
             .tempfile_in(folder)
+            .map_err(|error| of_file(&folder.join("it"), error))
             .with_context(|| format!("cannot write into {}", folder.display()))?;
         Ok(Self {
             path: path.to_owned(),
@@ -106,7 +108,8 @@ impl Sink {
         match self {
             Self::Stream(mut writer) => writer.flush()?,
             Self::File(mut writer, file) => {
-                writer.flush()?;
+                let context = || format!("cannot write {}", file.path.display());
+                writer.flush().with_context(context)?;
                 file.keep()?;
             }
         }

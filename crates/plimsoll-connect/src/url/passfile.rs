@@ -5,6 +5,7 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use super::{Host, Place};
+use crate::folder;
 
 /// The password for a connection, if the file has one. A file that others may read is not used,
 /// as libpq does not use it.
@@ -21,7 +22,17 @@ pub(super) fn password(
         );
         return None;
     }
-    let text = std::fs::read_to_string(file).ok()?;
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) => {
+            // As libpq: one that is not there is none.
+            if error.kind() != std::io::ErrorKind::NotFound {
+                let error = folder::of_file(file, error);
+                tracing::warn!(file = %file.display(), error = %error, "password file not used");
+            }
+            return None;
+        }
+    };
     find(&text, host, database, user).map(SecretString::from)
 }
 

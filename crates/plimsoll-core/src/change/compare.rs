@@ -16,6 +16,9 @@ use crate::snapshot::{Index, Snapshot, Table, TableKind};
 /// What is said of the seam between what another tool measured and what Plimsoll does.
 pub const IMPORTED_BEFORE: &str =
     "what is older was measured by another tool, which may have covered less";
+/// What is said of the seam between what two other tools measured, or one that covered other tables.
+pub const IMPORTED_OTHERWISE: &str =
+    "what is older was imported from another tool than what is newer, or covers something else";
 
 /// What `now` adds to a history that knows `before`.
 ///

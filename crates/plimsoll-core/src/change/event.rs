@@ -54,8 +54,8 @@ pub enum EventKind {
     /// The same system on another timeline, or a standby that became a primary.
     Failover,
     /// What can be seen of it changed, and not its size: its files are missing, or are back; it could not be read
-    /// before, and so many bytes are read for the first time; of a database, Plimsoll measures what another tool
-    /// had measured.
+    /// before, and so many bytes are read for the first time; of a database, what is newer was
+    /// measured by another tool than what is older, or by Plimsoll.
     Coverage,
     /// The server's statistics began anew: row counts before and after do not compare.
     StatisticsReset,

@@ -13,7 +13,7 @@ use crate::Oid;
 use crate::size::{Size, Status};
 use crate::snapshot::{Snapshot, TableKind};
 
-pub use self::compare::{IMPORTED_BEFORE, compare};
+pub use self::compare::{IMPORTED_BEFORE, IMPORTED_OTHERWISE, compare};
 pub use self::event::{Event, EventKind};
 
 /// Names a relation within its database for as long as the history knows it, whatever its name and

@@ -35,6 +35,8 @@ mod tuning;
 
 use jiff::Timestamp;
 
+use crate::counted::either;
+
 pub use backtest::Backtest;
 pub use passage::{FullOn, Passage, Probabilities};
 pub use tuning::Tuning;
@@ -165,9 +167,10 @@ pub fn forecast_tuned(
         history_days: extent.span_days,
     };
     if extent.samples < LEAST_SAMPLES {
+        let samples = extent.samples as u64;
         return Err(insufficient(format!(
-            "a forecast needs {LEAST_SAMPLES} samples, and there are {}",
-            extent.samples
+            "a forecast needs {LEAST_SAMPLES} samples, and there {} {samples}",
+            either(samples, "is", "are")
         )));
     }
     if extent.span_days < LEAST_DAYS {

@@ -1,7 +1,8 @@
 //! How pulses and visits of one instance make do where a role gets one connection only.
 //!
 //! A pulse that is refused a connection is asked between a visit's statements, on the visit's session. A visit that is
-//! refused one has the pulse's closed and connects in its place; when it ends, the next pulse connects again.
+//! refused one has the pulse's closed and connects in its place; when it ends, the next pulse connects again. Where the
+//! role may have no other, a pulse's is closed after it: whoever else uses the role gets in between.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -76,6 +77,19 @@ impl Lending {
 
     fn wanted(&self) -> std::sync::MutexGuard<'_, Option<Question>> {
         self.0.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    /// Whether this role may have no other connection to this database: then one that stays open keeps everybody else
+    /// out. What cannot be read limits nothing.
+    pub async fn is_the_only_one(&self) -> bool {
+        let sql = include_str!("connection_limit.sql");
+        let limit = async {
+            let row = self.one(sql, &[]).await?;
+            self.read::<Option<i32>, _>(&row, "connections")
+        };
+        matches!(limit.await, Ok(Some(limit)) if limit <= 1)
     }
 }
 

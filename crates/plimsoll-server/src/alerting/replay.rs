@@ -110,6 +110,7 @@ fn as_of(
         .collect();
     let limits: Vec<u64> = limit_bytes.into_iter().collect();
     let query = OutlookQuery {
+        shapes_since: None,
         horizons_days: &[],
         limits_bytes: &limits,
         known: &known,

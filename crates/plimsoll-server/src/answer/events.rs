@@ -11,6 +11,7 @@ use plimsoll_store::{DatabaseKey, EventQuery, NamedEvent, Store, StoreError, Tab
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::gone::GoneAnswer;
 use super::schema;
 use super::shapes::ShapeAnswer;
 use crate::ask::params::{EVENT_KIND, EVENTS_LIMIT, SINCE, TABLE_AND_BELOW};
@@ -101,6 +102,8 @@ pub struct EventsAnswer {
     pub instance: Option<String>,
     /// The database; null for a file.
     pub database: Option<String>,
+    /// When the table that was asked for was last seen, and how large it was, where it is gone; else null.
+    pub gone: Option<GoneAnswer>,
     /// The events.
     pub events: Vec<HappeningAnswer>,
     /// How many are given.
@@ -180,6 +183,7 @@ pub async fn events(
     of: &DatabaseKey,
     query: &EventsQuery,
 ) -> Result<EventsAnswer, ForecastError> {
+    let mut gone = None;
     let (name, recorded, points, known) = match &query.table {
         None => {
             let (points, known) = series_of(store, of).await?;
@@ -187,6 +191,7 @@ pub async fn events(
         }
         Some(table) => {
             let (selected, points, known) = series_of_table(store, of, table).await?;
+            gone = selected.gone;
             (Some(selected.name), selected.events, points, known)
         }
     };
@@ -213,6 +218,7 @@ pub async fn events(
     Ok(EventsAnswer {
         instance: Some(of.instance.clone()),
         database: Some(of.database.clone()),
+        gone: gone.map(Into::into),
         count: found.len() as u64,
         events: found,
     })
@@ -268,6 +274,7 @@ pub fn of_points(points: &[Point]) -> EventsAnswer {
     EventsAnswer {
         instance: None,
         database: None,
+        gone: None,
         count: events.len() as u64,
         events,
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::events::{EventAnswer, event};
+use super::gone::GoneAnswer;
 use super::room::{RoomAnswer, VolumeRoomAnswer};
 use super::schema;
 use super::shapes::{
@@ -30,6 +31,8 @@ pub struct ForecastAnswer {
     pub table_name: Option<String>,
     /// The tablespace, where it is about one.
     pub tablespace: Option<String>,
+    /// When the table or the schema was last seen, and how large it was, where it is gone: then nothing is forecast.
+    pub gone: Option<GoneAnswer>,
     /// When the last sample was taken: days are counted from here. Null without samples.
     #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub now: Option<Timestamp>,
@@ -58,6 +61,10 @@ pub struct ForecastAnswer {
     pub limits: Vec<PassageAnswer>,
     /// What statistics see in the series: the shapes of the last 60 days.
     pub events: Vec<ShapeAnswer>,
+    /// Since when it is measured as it is now, where older samples (of another tool, or of something else by the same
+    /// name) do not meet these and were left out; null otherwise.
+    #[serde(serialize_with = "plimsoll_core::time::serialize")]
+    pub coverage_changed_at: Option<Timestamp>,
     /// Recorded events that are no growth and have left the trend, oldest first.
     pub not_growth: Vec<EventAnswer>,
     /// Days from one regular step to the next, where there are such: retention, monthly loads.
@@ -105,7 +112,9 @@ pub struct Drawn {
 pub fn drawn(forecast: Forecast) -> Drawn {
     let Forecast {
         subject,
+        gone,
         points,
+        coverage_changed_at,
         not_growth,
         room,
         volumes,
@@ -132,6 +141,7 @@ pub fn drawn(forecast: Forecast) -> Drawn {
         schema_name: subject.schema_name,
         table_name: subject.table_name,
         tablespace: subject.tablespace,
+        gone: gone.map(Into::into),
         now: found.now,
         level_bytes: found.level_bytes,
         level_human: found.level_bytes.map(size_text::pretty),
@@ -143,6 +153,7 @@ pub fn drawn(forecast: Forecast) -> Drawn {
         unknown,
         limits,
         events: found.events.iter().map(ShapeAnswer::from).collect(),
+        coverage_changed_at,
         not_growth: not_growth.into_iter().map(event).collect(),
         period_days: found.period_days.map(shapes::rounded),
         backtest: found.backtest.into_iter().map(Into::into).collect(),

@@ -22,12 +22,10 @@ use utoipa::ToSchema;
 use super::schema;
 use crate::ask::params::{FROM, KIND, LIST_LIMIT, LISTED_TABLE, TO};
 use crate::ask::{Ask, Given, Kinds, Param, Refused};
+use crate::coverage::{is_covered, not_compared, on_one_side};
 use crate::selection::{self, Selected, SelectionError};
 
-use covered::{
-    InSight, capitalized, is_covered, is_on_both_sides, not_compared, not_told_apart, on_one_side,
-    uncovered,
-};
+use covered::{InSight, capitalized, is_on_both_sides, not_told_apart, uncovered};
 use span::{Span, percent, rounded};
 
 pub use asked::Compares;
@@ -125,8 +123,8 @@ pub struct GrowthAnswer {
     pub indexes: Vec<IndexGrowth>,
     /// How many indexes changed without the limit.
     pub indexes_total: u64,
-    /// When Plimsoll began to measure what another tool had measured before, if that lies in the time asked for;
-    /// null otherwise. Growth is then that of one side: what the two measured is not compared.
+    /// When another tool's samples end, or begin to cover something else, if that lies in the time asked for; null
+    /// otherwise. Growth is then that of one side: what the two measured is not compared.
     #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub coverage_changed_at: Option<Timestamp>,
     /// Tables of which one sample knows no size, because nobody looked or could: they are in no list and no sum.
@@ -257,12 +255,13 @@ pub async fn growth(
     }
     let mut in_sight = InSight::of_tables(store, of, &tables).await?;
     let uncovered = uncovered(&tables, &query.kinds);
-    if let Some(seam) = in_sight.seam {
-        let Some(on_one_side) = on_one_side(store, of, &ask, seam).await? else {
+    if let Some(seam) = in_sight.seams.last() {
+        let Some(on_one_side) = on_one_side(store, of, &ask, &in_sight.seams).await? else {
+            let reason = format!("{}: each side has one sample yet", not_compared(seam.to));
             return Ok(GrowthAnswer {
                 coverage_changed_at: Some(seam.to),
                 uncovered_tables_total: uncovered,
-                ..nothing(of, &not_compared(seam.to, "each side has one sample yet"))
+                ..nothing(of, &reason)
             });
         };
         tables = on_one_side;
@@ -279,6 +278,14 @@ pub async fn growth(
     }
     let mut answer = between(of, &tables, query, &in_sight, &is_listed);
     answer.uncovered_tables_total = uncovered;
+    if let Some(gone) = selected.as_ref().and_then(|selected| selected.gone)
+        && gone
+            .last_seen_at
+            .is_none_or(|at| at < tables.from.sampled_at)
+    {
+        let notes = answer.note.into_iter().chain([capitalized(&gone.text())]);
+        answer.note = Some(notes.collect::<Vec<_>>().join(" "));
+    }
     let span = Span::between(&tables.from, &tables.to);
     let is_shown = |growth: &&Growth| {
         let is_comparable = is_on_both_sides(growth) || !tables.to.is_imported;
@@ -359,13 +366,9 @@ fn between(
     answer.asked_days = Some(rounded(asked_days, 1000.0));
     answer.compares = Some(compares);
     answer.note = note;
-    if let Some(seam) = in_sight.seam {
-        answer.coverage_changed_at = Some(seam.to);
-        let what = match all.to.is_imported {
-            true => "this is up to there, as there is one own sample yet",
-            false => "this is from there on",
-        };
-        answer.note = Some(capitalized(&not_compared(seam.to, what)));
+    if let Some((at, note)) = in_sight.note(&all.from) {
+        answer.coverage_changed_at = Some(at);
+        answer.note = Some(note);
     }
     answer.grown_bytes = span.grown_bytes;
     answer.grown_human = span.grown_bytes.map(size_text::pretty_signed);

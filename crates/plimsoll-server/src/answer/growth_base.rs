@@ -1,4 +1,4 @@
-//! What growth is counted from: the sizes of about a week ago.
+//! What growth is counted from: the sizes of about a week ago, as Plimsoll measured them.
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::sample::SampleKind;
@@ -7,7 +7,7 @@ use plimsoll_store::{DatabaseKey, SampleQuery, Step, Store, StoreError};
 use super::sizes::Growth;
 
 /// The sizes in the first daily sample of the last seven and a half days, if there is one: that of a week ago,
-/// whenever in the day it is asked for.
+/// whenever in the day it is asked for. What another tool measured does not compare with what a visit sees.
 pub async fn growth_base(
     store: &dyn Store,
     of: &DatabaseKey,
@@ -23,7 +23,8 @@ pub async fn growth_base(
         limit: 8,
     };
     let page = store.samples(&query).await?;
-    let Some(oldest) = page.samples.last() else {
+    let mut own = page.samples.iter().filter(|sample| !sample.is_imported);
+    let Some(oldest) = own.next_back() else {
         return Ok(None);
     };
     let before = store

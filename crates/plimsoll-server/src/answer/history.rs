@@ -11,9 +11,11 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use super::gone::GoneAnswer;
 use super::schema;
 use crate::ask::params::{SAMPLE_KIND, SAMPLES_LIMIT, SINCE, STEP, TABLE_AND_BELOW, TABLES};
 use crate::ask::{Ask, Given, Param, Refused, SampleKinds, step};
+use crate::coverage;
 use crate::selection::{self, SelectionError, unmeasured};
 
 /// The newest major version, whose key words are quoted in keys where nobody knows the server's.
@@ -87,6 +89,10 @@ pub struct HistoryAnswer {
     pub database: String,
     /// The table or the set that was asked for; null where none was.
     pub table: Option<OfTable>,
+    /// When what is measured changed, oldest first: another tool's samples end there, or begin to cover something else.
+    /// Sizes before and after do not compare.
+    #[serde(serialize_with = "plimsoll_core::time::serialize_all")]
+    pub coverage_changed_at: Vec<Timestamp>,
     /// The samples.
     pub samples: Vec<SampleAnswer>,
     /// How many match without the limit.
@@ -104,6 +110,8 @@ pub struct OfTable {
     pub table_key: String,
     /// Whether the newest sample no longer shows it.
     pub is_gone: bool,
+    /// When it was last seen, and how large it was, where it is gone; else null.
+    pub gone: Option<GoneAnswer>,
     /// For a parent (of partitions or of plain inheritance), how many tables with bytes belong to it now: the sizes
     /// are those of all that belonged to it at each sample. Else null.
     pub set_tables: Option<u64>,
@@ -126,6 +134,8 @@ pub struct SampleAnswer {
     pub table_count: u64,
     /// Whether the demo made it up.
     pub is_demo: bool,
+    /// Whether another tool measured it.
+    pub is_imported: bool,
     /// Bytes by table (toast and indexes included): the key is the table's name, quoted as SQL
     /// needs it, with its schema unless that is `public`.
     #[schema(value_type = std::collections::BTreeMap<String, u64>)]
@@ -157,6 +167,8 @@ pub struct HistoryPage {
     pub headers: Vec<SampleHeader>,
     /// How many match without the limit.
     pub total: u64,
+    /// When what is measured changed, oldest first.
+    pub coverage_changed_at: Vec<Timestamp>,
     table: Option<(OfTable, HashMap<i64, Point>)>,
     tables: Option<usize>,
 }
@@ -180,8 +192,16 @@ pub async fn history(
             limit: query.limit,
         })
         .await?;
+    // what is older than a seam was imported
+    let oldest = page.samples.iter().rfind(|sample| sample.is_imported);
+    let mut seams = Vec::new();
+    if let Some(oldest) = oldest.map(|sample| sample.sampled_at) {
+        seams = coverage::seams(store, of, Some(oldest)).await?;
+        seams.retain(|seam| seam.to.as_second() > oldest.as_second());
+    }
     Ok(HistoryPage {
         of: of.clone(),
+        coverage_changed_at: seams.iter().map(|seam| seam.to).collect(),
         headers: page.samples,
         total: page.total,
         table,
@@ -207,7 +227,8 @@ async fn of_table(
     let points = points.map(|point| (point.sample_id, *point)).collect();
     let table = OfTable {
         table_key: found.name.key(query.major),
-        is_gone: found.is_gone,
+        is_gone: found.is_gone(),
+        gone: found.gone.map(Into::into),
         set_tables: found.set.map(|set| {
             let members = set.members.iter().filter(|member| member.is_member);
             members.count() as u64
@@ -219,12 +240,26 @@ async fn of_table(
 }
 
 impl HistoryPage {
+    /// The samples' headers without those that do not compare with the newest one, newest first.
+    pub fn of_one_measure(&self) -> &[SampleHeader] {
+        let changed = self.coverage_changed_at.last();
+        let is_newer = |header: &&SampleHeader| {
+            changed.is_none_or(|at| header.sampled_at.as_second() >= at.as_second())
+        };
+        let newer = self.headers.iter().take_while(is_newer).count();
+        match newer {
+            0 => &self.headers,
+            newer => &self.headers[..newer],
+        }
+    }
+
     /// The answer without its samples.
     pub fn head(&self) -> HistoryAnswer {
         HistoryAnswer {
             instance: self.of.instance.clone(),
             database: self.of.database.clone(),
             table: self.table.as_ref().map(|(table, _)| table.clone()),
+            coverage_changed_at: self.coverage_changed_at.clone(),
             samples: Vec::new(),
             total: self.total,
         }
@@ -275,6 +310,7 @@ fn with_sizes(header: &SampleHeader, sizes: Vec<(String, u64)>) -> SampleAnswer 
         total_bytes: header.total_bytes,
         table_count: header.table_count,
         is_demo: header.is_demo,
+        is_imported: header.is_imported,
         table_sizes: TableSizes(sizes),
         unknown: None,
     }

@@ -10,6 +10,7 @@ pub mod databases;
 pub mod disk;
 pub mod events;
 pub mod forecast;
+pub mod gone;
 pub mod growth;
 pub mod growth_base;
 pub mod history;

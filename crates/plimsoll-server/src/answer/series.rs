@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::events::{EventAnswer, event};
+use super::gone::GoneAnswer;
 use super::schema;
 use super::state::parts;
 use crate::ask::params::{SCHEMA, TABLE_AND_BELOW};
@@ -27,6 +28,8 @@ pub struct SeriesAnswer {
     pub table_name: Option<String>,
     /// Whether the newest sample no longer shows it.
     pub is_gone: bool,
+    /// When it was last seen, and how large it was, where it is gone; else null.
+    pub gone: Option<GoneAnswer>,
     /// Its sizes, oldest first: of a table alone, or summed over the schema or the database.
     pub points: Vec<PointAnswer>,
     /// For a parent (of partitions or of plain inheritance): itself and all below it as one.
@@ -141,6 +144,7 @@ pub async fn series(
         schema_name: None,
         table_name: None,
         is_gone: false,
+        gone: None,
         points: Vec::new(),
         set_points: None,
         members: None,
@@ -150,10 +154,12 @@ pub async fn series(
     Ok(match what {
         SeriesOf::Table(name) => of_table(selection::table(store, of, name, query).await?, answer),
         SeriesOf::Schema(schema) => {
-            let (schema, sums) = selection::schema(store, of, schema, query).await?;
+            let schema = selection::schema(store, of, schema, query).await?;
             SeriesAnswer {
-                schema_name: Some(schema),
-                points: points(&sums),
+                schema_name: Some(schema.name),
+                is_gone: schema.gone.is_some(),
+                gone: schema.gone.map(Into::into),
+                points: points(&schema.points),
                 ..answer
             }
         }
@@ -175,7 +181,8 @@ fn of_table(table: Selected, answer: SeriesAnswer) -> SeriesAnswer {
     SeriesAnswer {
         schema_name: Some(table.name.schema_name),
         table_name: Some(table.name.table_name),
-        is_gone: table.is_gone,
+        is_gone: table.gone.is_some(),
+        gone: table.gone.map(Into::into),
         points: points(&table.own),
         set_points,
         members,

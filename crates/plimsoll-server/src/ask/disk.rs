@@ -21,8 +21,13 @@ impl Ask for DiskQuery {
     }
 
     fn read(given: &Given) -> Result<Self, Refused> {
+        let since = given.time(&CHANGES_SINCE)?;
+        if let Some(since) = since.filter(|since| *since > given.now()) {
+            let reason = format!("`since` is {since:.0}, which is still to come");
+            return Err(Refused::beside(&CHANGES_SINCE, reason));
+        }
         Ok(Self {
-            since: given.time(&CHANGES_SINCE)?,
+            since,
             step: given.read(&DISK_STEP, |text| {
                 Step::named(text).ok_or_else(|| AskError::new(text, "one of minute, hour, day"))
             })?,

@@ -53,7 +53,9 @@ const DATE: &str = concat!(
 /// A time of day, with its zone.
 const TIME_OF_DAY: &str =
     r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])";
-const AGE: &str = "[0-9]{1,4} ?(ms|s|min|m|h|d|w|(second|minute|hour|day|week)s?)";
+/// Whatever the unit, not before the year 1000.
+const AGE: &str =
+    "([0-9]{1,5} ?(ms|s|min|m|h|d|(second|minute|hour|day)s?)|[0-9]{1,4} ?(w|weeks?))";
 /// Above 0 and up to 3650.
 const DAYS: &str = r"(([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|36[0-4][0-9])(\.[0-9]{1,3})?|3650|0\.[0-9]{0,2}[1-9])";
 /// Above 0, and what 63 bits can count.
@@ -98,7 +100,7 @@ impl Accepts {
             Self::Table => "a table's name such as orders, sales.orders or \"Sales\".\"Orders\"",
             Self::Time => {
                 "a time such as 2026-01-31T00:00:00Z, a date such as 2026-01-31, or an age such as 7d or 12h; years \
-                 are 1000 to 2999"
+                 are 1000 to 2999, ages have up to five digits, and up to four in weeks"
             }
             Self::Days => "1 to 32 numbers of days up to 3650, such as 7,30,90",
             Self::Bytes => {

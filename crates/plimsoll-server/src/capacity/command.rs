@@ -2,10 +2,25 @@
 
 use plimsoll_call::{Program, Wanted};
 use plimsoll_core::disk::pulse::Space;
+use plimsoll_core::name::visible;
 use serde::Deserialize;
 
 use super::number;
 
+/// Whether what a program prints to its standard error is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Complaints {
+    /// To the person who looks for what is wrong.
+    Told,
+    /// Answers, logs and what is kept have none of it.
+    #[default]
+    Hidden,
+}
+
+/// So many bytes of complaints are read,
+const MOST_HEARD: u64 = 4096;
+/// and so many characters told.
+const MOST_SAID: usize = 200;
 /// More than this is not read.
 const MOST_BYTES: u64 = 64 << 10;
 
@@ -19,8 +34,19 @@ struct Printed {
     inodes_available: Option<u64>,
 }
 
-/// Runs it. What it prints to its standard error is not told: it may hold a secret.
-pub(super) async fn ask(command: &Program) -> Result<Space, String> {
+/// Runs it. What it prints to its standard error is told to whoever asks here, and to nobody else: it may hold a secret.
+pub(super) async fn ask(command: &Program, complaints: Complaints) -> Result<Space, String> {
+    let asked = ask_quietly(command).await;
+    match (asked, complaints) {
+        (Err(reason), Complaints::Told) => Err(match said(command).await {
+            Some(said) => format!("{reason}; it says: {said}"),
+            None => reason,
+        }),
+        (asked, _) => asked,
+    }
+}
+
+async fn ask_quietly(command: &Program) -> Result<Space, String> {
     let program = &command.program;
     let ran = command.run(None, Wanted::Output(MOST_BYTES)).await;
     let ran = ran.map_err(|error| error.to_string())?;
@@ -28,6 +54,18 @@ pub(super) async fn ask(command: &Program) -> Result<Space, String> {
         return Err(format!("{program} failed ({})", ran.status));
     }
     read(&ran.text).map_err(|reason| format!("{program} prints {reason}"))
+}
+
+/// What it complains of when it is run once more, on one line and for people; none where that is nothing.
+async fn said(command: &Program) -> Option<String> {
+    let ran = command
+        .run(None, Wanted::Complaint(MOST_HEARD))
+        .await
+        .ok()?;
+    let text = String::from_utf8_lossy(&ran.text).into_owned();
+    let line = text.lines().rfind(|line| !line.trim().is_empty())?;
+    let line: String = line.trim().chars().take(MOST_SAID).collect();
+    Some(visible(&line).into_owned())
 }
 
 /// A number of bytes, or JSON.

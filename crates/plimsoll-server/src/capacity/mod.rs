@@ -19,6 +19,7 @@ use plimsoll_core::disk::pulse::Space;
 use plimsoll_core::instance::Figure;
 use plimsoll_postgres::Volumes;
 
+pub use command::Complaints;
 pub use prometheus::Prometheus;
 
 /// An answer that is older is none.
@@ -64,10 +65,15 @@ impl Source {
         }
     }
 
-    async fn ask(&self, volumes: &Volumes, now: Timestamp) -> Result<Space, String> {
+    async fn ask(
+        &self,
+        volumes: &Volumes,
+        complaints: Complaints,
+        now: Timestamp,
+    ) -> Result<Space, String> {
         let space = match self {
             Self::Bytes(bytes) => Ok(number(*bytes)),
-            Self::Command(program) => command::ask(program).await,
+            Self::Command(program) => command::ask(program, complaints).await,
             Self::Prometheus(prometheus) => prometheus.ask(now).await,
             Self::Path(path) => {
                 let mut found = volumes.look(std::slice::from_ref(path), PATH_LIMIT).await;
@@ -123,6 +129,7 @@ pub struct Capacities {
     entries: Arc<Vec<ConfiguredCapacity>>,
     last: Arc<Mutex<Answers>>,
     volumes: Volumes,
+    complaints: Complaints,
 }
 
 impl Capacities {
@@ -136,7 +143,15 @@ impl Capacities {
             entries: Arc::new(entries.to_vec()),
             last: Arc::new(Mutex::new(nothing)),
             volumes: Volumes::default(),
+            complaints: Complaints::Hidden,
         }
+    }
+
+    /// The same, which tells what a command complains of.
+    #[must_use]
+    pub fn with_complaints(mut self) -> Self {
+        self.complaints = Complaints::Told;
+        self
     }
 
     /// Asks them all at once, each within its own time.
@@ -163,7 +178,7 @@ impl Capacities {
     async fn first(&self, entry: usize, sources: &[Source], now: Timestamp) -> Figure<Space> {
         let mut reasons = Vec::new();
         for (at, source) in sources.iter().enumerate() {
-            match source.ask(&self.volumes, now).await {
+            match source.ask(&self.volumes, self.complaints, now).await {
                 Ok(space) => {
                     self.last()[entry][at] = Some((now, space.clone()));
                     return Figure::Known(space);

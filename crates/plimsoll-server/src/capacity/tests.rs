@@ -17,7 +17,44 @@ fn now() -> Timestamp {
 }
 
 async fn ask(source: Source) -> Result<Space, String> {
-    source.ask(&Volumes::default(), now()).await
+    source
+        .ask(&Volumes::default(), Complaints::Hidden, now())
+        .await
+}
+
+#[tokio::test]
+async fn what_a_command_complains_of_is_told_only_to_who_looks_for_what_is_wrong() {
+    let long = Duration::from_secs(60);
+    let noise = "yes x | head -c 100000 >&2;";
+    let say = "printf 'first\\nno \\033[31mtoken\\302\\205 in s3cret\\n' >&2;";
+    for (script, heard) in [
+        (
+            format!("{say} exit 3"),
+            Some("no \\u{1b}[31mtoken\\u{85} in s3cret"),
+        ),
+        (format!("{say} echo nothing"), Some("in s3cret")),
+        (format!("{noise} {say} exit 3"), Some("it says: x")),
+        ("exit 3".to_owned(), None),
+        // one that stays behind and holds its end of the pipe holds nobody up
+        (format!("sleep 60 & {say} exit 3"), Some("in s3cret")),
+    ] {
+        let source = shell(&script, long);
+        let told = source
+            .ask(&Volumes::default(), Complaints::Told, now())
+            .await;
+        let told = told.unwrap_err();
+        let hidden = ask(source).await.unwrap_err();
+        assert!(!hidden.contains("s3cret"), "{hidden}");
+        match heard {
+            Some(heard) => assert!(told.contains("it says: ") && told.contains(heard), "{told}"),
+            None => assert_eq!(told, hidden),
+        }
+        assert!(told.len() < 400 && !told.contains('\u{1b}'), "{told:?}");
+    }
+    // what went well is heard of no more
+    let fine = shell("echo complaint >&2; echo 1000", long);
+    let space = fine.ask(&Volumes::default(), Complaints::Told, now()).await;
+    assert_eq!(space.unwrap().capacity_bytes, 1000);
 }
 
 fn shell(script: &str, timeout: Duration) -> Source {

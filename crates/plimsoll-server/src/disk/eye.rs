@@ -107,9 +107,13 @@ impl InstanceDisk {
         let mut own = self.lending.own().await;
         let mut is_kept_open = own.is_some();
         loop {
-            let mut session = match own.take() {
-                Some(session) => session,
-                None => self.open(until).await?,
+            let (mut session, is_given_back) = match own.take() {
+                Some(session) => (session, false),
+                None => {
+                    let session = self.open(until).await?;
+                    let is_the_only_one = session.is_the_only_one().await;
+                    (session, is_the_only_one)
+                }
             };
             session.until(until);
             match pulse(&session, &self.volumes, now).await {
@@ -123,8 +127,10 @@ impl InstanceDisk {
                         Some(Err(error)) => error.session_lives(),
                         _ => true,
                     };
-                    if lives {
-                        *own = Some(session);
+                    match (lives, is_given_back) {
+                        (true, false) => *own = Some(session),
+                        (true, true) => session.close().await,
+                        (false, _) => {}
                     }
                     return Ok((seen, full));
                 }

@@ -8,6 +8,7 @@ use plimsoll_core::size_text::pretty_signed;
 use plimsoll_store::{DatabaseKey, Difference, DifferenceQuery, Store, StoreError};
 
 use super::InstanceDisk;
+use crate::coverage::{Seam, is_covered, on_one_side, seams};
 
 /// Of so many databases at most, those that changed most.
 const DATABASES: usize = 3;
@@ -88,8 +89,28 @@ impl InstanceDisk {
             // What shrank most comes last.
             limit: grew.then_some(LOOKED_AT),
         };
-        let tables = store.difference(&of, &ask(false)).await?;
-        let indexes = store.difference(&of, &ask(true)).await?;
+        let mut tables = store.difference(&of, &ask(false)).await?;
+        if let Some(found) = &tables {
+            let (from, to) = (found.from.sampled_at, found.to.sampled_at);
+            let mut seams = seams(store, &of, Some(from)).await?;
+            seams.retain(|seam: &Seam| seam.is_between(from, to));
+            if !seams.is_empty() {
+                // what another tool measured before is no growth since
+                tables = on_one_side(store, &of, &ask(false), &seams).await?;
+                tables = tables.filter(|found| !found.to.is_imported);
+            }
+        }
+        let indexes = match &tables {
+            None => None,
+            Some(found) => {
+                let same = DifferenceQuery {
+                    from: found.from.sampled_at,
+                    to: found.to.sampled_at,
+                    ..ask(true)
+                };
+                store.difference(&of, &same).await?
+            }
+        };
         let text = match (tables, indexes) {
             (Some(tables), Some(indexes)) => text(&tables, &indexes, grew),
             _ => String::new(),
@@ -113,8 +134,11 @@ fn text(tables: &Difference, indexes: &Difference, grew: bool) -> String {
         return String::new();
     }
     let mut changed: Vec<(i64, String)> = Vec::new();
-    for growth in &tables.growth {
-        let name = growth.name.key(18);
+    for growth in tables.growth.iter().filter(|growth| is_covered(growth)) {
+        let mut name = growth.name.key(18);
+        if growth.after.is_none() {
+            name.push_str(" (dropped)");
+        }
         let gained = |bytes: &dyn Fn(&plimsoll_core::change::Sizes) -> Option<u64>| -> i64 {
             let of = |sizes: &Option<_>| sizes.as_ref().and_then(bytes).unwrap_or(0);
             signed(of(&growth.after)) - signed(of(&growth.before))
@@ -125,7 +149,7 @@ fn text(tables: &Difference, indexes: &Difference, grew: bool) -> String {
             format!("toast of {name}"),
         ));
     }
-    for growth in &indexes.growth {
+    for growth in indexes.growth.iter().filter(|growth| is_covered(growth)) {
         let name = growth.index_name.as_deref().unwrap_or_default();
         changed.push((growth.bytes(), format!("index {name}")));
     }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_core::coverage::begins;
 use plimsoll_core::forecast::coherent::{Estimate, HORIZONS, HORIZONS_DAYS, NodeId, Tree};
 use plimsoll_core::forecast::{Point, forecast};
 use plimsoll_store::{ForecastPart, NamedEvent, PartHorizons, PartKind, TableName};
 
-use super::gather::{Gathered, Own, Turnover, own};
+use super::gather::{Gathered, Own, Turnover, of_one_measure, own};
 use super::reads;
 use super::round::{bytes as unsigned, signed_bytes as signed};
 
@@ -69,6 +70,7 @@ impl Nodes {
 /// Makes what was gathered agree; `events` are the database's that are no growth.
 pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
     let samples = std::mem::take(&mut gathered.samples);
+    let seams = gathered.seam_times();
     let totals: Vec<Point> = samples
         .iter()
         .filter_map(|sample| {
@@ -81,11 +83,19 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
     let known = reads::known(&reads::of_whole(events.to_vec()));
     let unknown = match totals.is_empty() && !samples.is_empty() {
         true => Some("no sample knows the size of the whole database".to_owned()),
-        false => forecast(&totals, &known).err().map(|error| error.reason),
+        false => {
+            let alike = of_one_measure(&totals, &seams);
+            let insufficient = forecast(alike, &known).err();
+            let changed = begins(&totals, &seams).map(|(_, at)| at);
+            insufficient.map(|found| reads::because(found.reason, changed))
+        }
     };
     let is_unknown = unknown.is_some() && (totals.is_empty() || !gathered.moving.is_empty());
-    let history_days = totals.first().zip(totals.last()).map_or(0.0, |(a, b)| {
-        b.at.duration_since(a.at).as_secs_f64() / 86_400.0
+    // what came and went shows only where tables do
+    let since = gathered.tables.since(&samples);
+    let since = since.or(totals.first().map(|point| point.at));
+    let history_days = since.zip(samples.last()).map_or(0.0, |(since, last)| {
+        last.sampled_at.duration_since(since).as_secs_f64() / 86_400.0
     });
     let none = || TableName::new("", "");
     let mut nodes = Nodes::default();
@@ -99,7 +109,7 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
         PartKind::Database,
         none(),
         database_level,
-        own(&totals, &known),
+        own(&totals, &seams, &known),
     );
     let rest = gathered.tables.rest(&samples);
     nodes.add(
@@ -107,7 +117,7 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
         PartKind::Rest,
         none(),
         level(&rest),
-        own(&rest, &reads::known_of_rest(events)),
+        own(&rest, &seams, &reads::known_of_rest(events)),
     );
 
     let mut schemas: BTreeMap<String, (NodeId, u64)> = BTreeMap::new();
@@ -125,7 +135,7 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
             reads::is_of_all(event) || table.is_some_and(|table| table.schema_name == name)
         };
         let known: Vec<NamedEvent> = events.iter().filter(here).cloned().collect();
-        let own = own(&points, &reads::known(&known));
+        let own = own(&points, &seams, &reads::known(&known));
         let part = TableName::new(&*name, "");
         let id = nodes.add(Some(database), PartKind::Schema, part, level(&points), own);
         schemas.insert(name, (id, level(&points)));
@@ -142,7 +152,7 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
             continue;
         }
         let events = [reads::no_growth(set.events), gathered.seams.clone()].concat();
-        let own = own(&points, &reads::known(&events));
+        let own = own(&points, &seams, &reads::known(&events));
         let id = nodes.add(
             Some(schema),
             PartKind::Set,
@@ -253,6 +263,7 @@ mod tests {
             sample_id: i64::try_from(day).unwrap(),
             sampled_at: Timestamp::UNIX_EPOCH
                 + SignedDuration::from_hours(24 * i64::try_from(day).unwrap()),
+            is_imported: false,
             total_bytes: Some((day as u64 / 30 + 1) * 30 * GIGABYTE + uneven(day) + 70 * GIGABYTE),
         });
         let mut gathered = Gathered::new(samples.collect(), &[]);

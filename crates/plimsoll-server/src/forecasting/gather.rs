@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use plimsoll_core::change::EventKind;
+use plimsoll_core::coverage::begins;
 use plimsoll_core::forecast::coherent::{Estimate, HORIZONS, HORIZONS_DAYS};
 use plimsoll_core::forecast::{KnownChange, LEAST_DAYS, LEAST_SAMPLES, Point, forecast};
 use plimsoll_core::size::signed;
@@ -151,11 +153,19 @@ impl Sum {
             .collect()
     }
 
+    /// When anything was first known of it.
+    pub(super) fn since(&mut self, samples: &[SampleTotal]) -> Option<Timestamp> {
+        let place = self.at_each(samples).iter().position(Option::is_some)?;
+        Some(samples[place].sampled_at)
+    }
+
     /// What the database has beyond the sum, where its size is known.
     pub(super) fn rest(&mut self, samples: &[SampleTotal]) -> Vec<Point> {
         self.at_each(samples)
             .into_iter()
             .zip(samples)
+            // what of another tool's total is in tables, nobody says
+            .filter(|(_, sample)| !sample.is_imported)
             .filter_map(|(bytes, sample)| {
                 Some(Point {
                     at: sample.sampled_at,
@@ -284,7 +294,7 @@ impl Gathered {
             }
         }
         let events = [reads::no_growth(events), self.seams.clone()].concat();
-        let Some(own) = own(&points, &reads::known(&events)) else {
+        let Some(own) = own(&points, &self.seam_times(), &reads::known(&events)) else {
             self.young_count += 1;
             return;
         };
@@ -323,6 +333,11 @@ impl Gathered {
         }
     }
 
+    /// When what is measured changed.
+    pub(super) fn seam_times(&self) -> Vec<Timestamp> {
+        reads::seams(&self.seams)
+    }
+
     /// Whether another tool's history ends before this sample and after the one before it.
     pub(super) fn is_seam(&self, place: usize) -> bool {
         let (Some(before), Some(sample)) = (place.checked_sub(1), self.samples.get(place)) else {
@@ -341,8 +356,13 @@ impl Gathered {
     }
 }
 
+/// What of a series is of one measure to its end, by when that changed.
+pub(super) fn of_one_measure<'a>(points: &'a [Point], seams: &[Timestamp]) -> &'a [Point] {
+    begins(points, seams).map_or(points, |(place, _)| &points[place..])
+}
+
 /// A series' own forecast at each horizon, if enough is known of it.
-pub(super) fn own(points: &[Point], known: &[KnownChange]) -> Option<Own> {
-    let forecast = forecast(points, known).ok()?;
+pub(super) fn own(points: &[Point], seams: &[Timestamp], known: &[KnownChange]) -> Option<Own> {
+    let forecast = forecast(of_one_measure(points, seams), known).ok()?;
     Some(HORIZONS_DAYS.map(|days| forecast.growth(days)))
 }

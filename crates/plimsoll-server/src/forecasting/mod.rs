@@ -23,14 +23,15 @@ mod volumes;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use plimsoll_core::forecast::coherent::Adjustment;
 use plimsoll_core::forecast::{Band, KnownChange, Point};
-use plimsoll_core::outlook::{Outlook, OutlookQuery, outlook};
+use plimsoll_core::outlook::{Outlook, OutlookQuery, outlook, since};
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, NamedEvent, Store, StoreError, TableName};
 
 use crate::panics::{Panicked, message};
-use crate::selection::{Selected, SelectionError, Unknown};
+use crate::selection::{Gone, Selected, SelectionError, Unknown};
 use adjust::Adjusted;
 use reads::Series;
 use subject::FoundSubject;
@@ -83,8 +84,12 @@ impl Default for ForecastQuery {
 pub struct Forecast {
     /// What it is of.
     pub subject: Subject,
+    /// When that was last seen, where it is there no more: then nothing is forecast.
+    pub gone: Option<Gone>,
     /// The samples.
     pub points: Vec<Point>,
+    /// Since when it is measured as it is now, where older samples do not compare and were left out.
+    pub coverage_changed_at: Option<Timestamp>,
     /// Recorded events that are no growth and have left the trend, oldest first.
     pub not_growth: Vec<NamedEvent>,
     /// How far the size may grow: on the volume that is full first.
@@ -184,8 +189,9 @@ pub fn of_points(points: Vec<Point>, query: &ForecastQuery) -> Forecast {
         subject: Subject::file(),
         series: Series {
             points,
-            events: Vec::new(),
+            ..Series::default()
         },
+        gone: None,
         among: None,
     };
     let alone = Err("a file is forecast on its own".to_owned());
@@ -206,6 +212,7 @@ fn compute(
     let FoundSubject {
         subject,
         series,
+        gone,
         among,
     } = found;
     let (mut adjustment, mut reconciled) = match adjusted {
@@ -224,6 +231,9 @@ fn compute(
             );
         }
     }
+    if let Some(gone) = gone {
+        return ended(subject, series, gone, limits);
+    }
     let known = reads::known(&series.events);
     let furthest = horizons_days.iter().copied().fold(0.0, f64::max);
     let steps = (0..=PATH_STEPS).map(|step| furthest * f64::from(step) / f64::from(PATH_STEPS));
@@ -234,16 +244,23 @@ fn compute(
             horizons_days: &asked_and_drawn,
             limits_bytes: &limits.of_all(&series),
             known: &known,
+            shapes_since: series.last_seam(),
             adjustment,
         },
     );
+    if let Some(insufficient) = &mut outlook.insufficient_data {
+        let reason = std::mem::take(&mut insufficient.reason);
+        insufficient.reason = reads::because(reason, series.coverage_changed_at);
+    }
     let (room, volumes) = limits.settle(&series, adjustment, &mut outlook);
     let path = outlook
         .forecast
         .split_off(horizons_days.len().min(outlook.forecast.len()));
     Forecast {
         subject,
+        gone,
         points: series.points,
+        coverage_changed_at: series.coverage_changed_at,
         not_growth: series.events,
         room,
         volumes,
@@ -253,14 +270,33 @@ fn compute(
     }
 }
 
-/// The series of the database, and what is known to have happened to it.
+/// What was dropped does not go on: nothing is forecast of it, and the reason says when it was last seen.
+fn ended(subject: Subject, series: Series, gone: Gone, limits: Limits) -> Forecast {
+    let reason = gone.text();
+    let mut found = Outlook::unknown(&series.points, reason.clone());
+    (found.now, found.level_bytes) = (gone.last_seen_at, gone.last_bytes);
+    Forecast {
+        subject,
+        gone: Some(gone),
+        room: limits.asked(&reason),
+        volumes: Vec::new(),
+        reconciled: Err(reason),
+        found,
+        path: Vec::new(),
+        points: series.points,
+        coverage_changed_at: series.coverage_changed_at,
+        not_growth: series.events,
+    }
+}
+
+/// The series of the database as one tool measured it, the last that did, and what is known to have happened to it.
 pub(crate) async fn series_of(
     store: &dyn Store,
     of: &DatabaseKey,
 ) -> Result<(Vec<Point>, Vec<KnownChange>), StoreError> {
     let series = reads::database(store, of).await?;
     let known = reads::known(&series.events);
-    Ok((series.points, known))
+    Ok((since(&series.points, series.last_seam()).to_vec(), known))
 }
 
 /// The same of a table or a set.
@@ -271,7 +307,8 @@ pub(crate) async fn series_of_table(
 ) -> Result<(Selected, Vec<Point>, Vec<KnownChange>), ForecastError> {
     let (selected, series) = reads::table(store, of, table).await?;
     let known = reads::known(&series.events);
-    Ok((selected, series.points, known))
+    let points = since(&series.points, series.last_seam()).to_vec();
+    Ok((selected, points, known))
 }
 
 fn newest(points: &[Point]) -> Option<&Point> {

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::change::EventKind;
+use plimsoll_core::coverage::begins;
 use plimsoll_core::forecast::{KnownChange, Point};
 use plimsoll_store::{
     DatabaseKey, EventQuery, NamedEvent, SampleQuery, SeriesQuery, Step, Store, StoreError,
     TableName,
 };
 
-use crate::selection::{self, Selected, SelectionError};
+use crate::coverage::{Seam, not_compared};
+use crate::selection::{self, Selected, SelectedSchema, SelectionError};
 
 /// A series, and what is known to have happened to it.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +20,44 @@ pub(super) struct Series {
     pub(super) points: Vec<Point>,
     /// Recorded events that are no growth.
     pub(super) events: Vec<NamedEvent>,
+    /// Since when it is measured as it is now, where what is older does not compare and was left out.
+    pub(super) coverage_changed_at: Option<Timestamp>,
+}
+
+impl Series {
+    /// A series of one measure: without what another tool measured, unless the two meet.
+    pub(super) fn of_one_measure(points: Vec<Point>, events: Vec<NamedEvent>) -> Self {
+        let whole = Self {
+            points,
+            events,
+            coverage_changed_at: None,
+        };
+        whole.cut()
+    }
+
+    /// When what is measured changed last.
+    pub(super) fn last_seam(&self) -> Option<Timestamp> {
+        seams(&self.events).into_iter().max()
+    }
+
+    /// The same of one that may be of several measures.
+    pub(super) fn cut(mut self) -> Self {
+        let Some((place, at)) = begins(&self.points, &seams(&self.events)) else {
+            return self;
+        };
+        self.points.drain(..place);
+        let first = self.points.first().map(|point| point.at);
+        self.events
+            .retain(|event| first.is_none_or(|first| event.event.to > first));
+        self.coverage_changed_at = Some(at);
+        self
+    }
+}
+
+/// When what is measured changed, by the events.
+pub(super) fn seams(events: &[NamedEvent]) -> Vec<Timestamp> {
+    let seams = events.iter().filter_map(Seam::of);
+    seams.map(|seam| seam.to).collect()
 }
 
 /// Events of these kinds move bytes once and say nothing about growth.
@@ -58,11 +98,20 @@ pub(super) fn sizes(points: &[plimsoll_store::Point]) -> Vec<Point> {
     points.iter().filter_map(size).collect()
 }
 
-/// What `pg_database_size` said at each sample.
+/// What `pg_database_size` said at each sample, as far as that is one measure.
 pub(super) async fn database(store: &dyn Store, of: &DatabaseKey) -> Result<Series, StoreError> {
+    Ok(whole_database(store, of).await?.cut())
+}
+
+/// The same of all samples.
+pub(super) async fn whole_database(
+    store: &dyn Store,
+    of: &DatabaseKey,
+) -> Result<Series, StoreError> {
     Ok(Series {
         points: totals(store, of).await?,
         events: of_whole(database_events(store, of).await?),
+        coverage_changed_at: None,
     })
 }
 
@@ -98,20 +147,20 @@ async fn totals(store: &dyn Store, of: &DatabaseKey) -> Result<Vec<Point>, Store
     Ok(points)
 }
 
-/// The sum over a schema's tables, with the schema's name.
+/// The sum over a schema's tables, with what the schema's name stands for.
 pub(super) async fn schema(
     store: &dyn Store,
     of: &DatabaseKey,
     name: &str,
-) -> Result<(String, Series), SelectionError> {
-    let (name, points) = selection::schema(store, of, name, &hourly()).await?;
+) -> Result<(SelectedSchema, Series), SelectionError> {
+    let schema = selection::schema(store, of, name, &hourly()).await?;
     let mut events = database_events(store, of).await?;
     events.retain(|event| {
         let table = event.table.as_ref();
-        is_of_all(event) || table.is_some_and(|table| table.schema_name == name)
+        is_of_all(event) || table.is_some_and(|table| table.schema_name == schema.name)
     });
-    let points = sizes(&points);
-    Ok((name, Series { points, events }))
+    let series = Series::of_one_measure(sizes(&schema.points), events);
+    Ok((schema, series))
 }
 
 /// A table; a parent with everything below it.
@@ -120,7 +169,11 @@ pub(super) async fn table(
     of: &DatabaseKey,
     name: &TableName,
 ) -> Result<(Selected, Series), SelectionError> {
-    let selected = selection::table(store, of, name, &hourly()).await?;
+    let mut selected = selection::table(store, of, name, &hourly()).await?;
+    if selected.is_gone() {
+        // it may have come and gone within an hour
+        selected = selection::table(store, of, name, &SeriesQuery::default()).await?;
+    }
     let mut events = no_growth(selected.events.clone());
     events.extend(
         database_events(store, of)
@@ -128,8 +181,8 @@ pub(super) async fn table(
             .into_iter()
             .filter(is_of_all),
     );
-    let points = sizes(selected.points());
-    Ok((selected, Series { points, events }))
+    let series = Series::of_one_measure(sizes(selected.points()), events);
+    Ok((selected, series))
 }
 
 /// All databases of an instance that are sampled, each with its series.
@@ -161,15 +214,14 @@ pub(super) fn instance(databases: &[(DatabaseKey, Series)]) -> Series {
 
 /// The sum of databases' series, or of parts of them.
 pub(super) fn all_of<'a>(series: impl Iterator<Item = &'a Series>) -> Series {
-    let (mut parts, mut events) = (Vec::new(), Vec::new());
+    let (mut parts, mut all) = (Vec::new(), Series::default());
     for one in series {
         parts.push(one.points.clone());
-        events.extend(one.events.iter().cloned());
+        all.events.extend(one.events.iter().cloned());
+        all.coverage_changed_at = all.coverage_changed_at.max(one.coverage_changed_at);
     }
-    Series {
-        points: together(&parts),
-        events,
-    }
+    all.points = together(&parts);
+    all
 }
 
 /// The sum of several series, at each moment of any of them. Before its first point a part was as it is there, and
@@ -250,7 +302,14 @@ pub(super) fn known_of_rest(events: &[NamedEvent]) -> Vec<KnownChange> {
 
 /// Whether an event says of every series that it was measured otherwise before.
 pub(super) fn is_of_all(event: &NamedEvent) -> bool {
-    event.event.kind == EventKind::Coverage && event.event.relation.is_none()
+    Seam::of(event).is_some()
+}
+
+/// Why there is no forecast, with what was left out of the series.
+pub(super) fn because(reason: String, coverage_changed_at: Option<Timestamp>) -> String {
+    coverage_changed_at.map_or(reason.clone(), |at| {
+        format!("{reason}; {}", not_compared(at))
+    })
 }
 
 /// Events as the forecast takes them: half way between the samples around each.

@@ -126,7 +126,12 @@ pub(super) async fn split<G: Ord + Clone>(
         });
         !is_elsewhere
     });
-    parts.insert(rest, whole);
+    // what meets as a whole may not do so in its parts
+    let mut parts: BTreeMap<G, Series> = parts
+        .into_iter()
+        .map(|(name, part)| (name, part.cut()))
+        .collect();
+    parts.insert(rest, whole.cut());
     Ok(parts)
 }
 
@@ -149,6 +154,7 @@ async fn within(
     Ok(Series {
         points: series.points,
         events: no_growth(events),
+        coverage_changed_at: None,
     })
 }
 

@@ -12,7 +12,7 @@ pub(super) fn spread(
     adjustment: Adjustment,
     parts: &[&Series],
 ) -> Option<Vec<Adjustment>> {
-    let own_of = |series: &Series| own(&series.points, &known(&series.events));
+    let own_of = |series: &Series| own(&series.points, &[], &known(&series.events));
     let all = own_of(whole)?;
     let owns: Option<Vec<_>> = parts.iter().map(|part| own_of(part)).collect();
     let owns = owns?;
@@ -61,7 +61,7 @@ mod tests {
         });
         Series {
             points: points.collect(),
-            events: Vec::new(),
+            ..Series::default()
         }
     }
 
@@ -79,7 +79,7 @@ mod tests {
             bytes: HORIZONS_DAYS.map(|days| days * 1e6),
         };
         let moved = spread(&whole, adjustment, &[&parts[0], &parts[1]]).unwrap();
-        let grown = |series: &Series, at: usize| own(&series.points, &[]).unwrap()[at].grown;
+        let grown = |series: &Series, at: usize| own(&series.points, &[], &[]).unwrap()[at].grown;
         for at in 0..HORIZONS {
             let wanted = grown(&whole, at) + adjustment.bytes[at];
             let sum: f64 = (0..2)

@@ -6,6 +6,7 @@ use plimsoll_store::{DatabaseKey, PartKind, Store, TableName};
 
 use super::reads::{self, Series};
 use super::{ForecastError, ForecastOf, shares};
+use crate::selection::Gone;
 
 /// What a forecast turned out to be of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +62,8 @@ impl Subject {
 pub(super) struct FoundSubject {
     pub(super) subject: Subject,
     pub(super) series: Series,
+    /// When it was last seen, where it is there no more: then nothing is forecast.
+    pub(super) gone: Option<Gone>,
     /// Of a part of a database: the whole and the other parts, which its forecast is made to agree with.
     pub(super) among: Option<(Series, Vec<Series>)>,
 }
@@ -77,15 +80,17 @@ pub(super) async fn find(
         database: Some(of.database.clone()),
         ..Subject::file()
     };
+    let mut gone = None;
     let series = match what {
         ForecastOf::Database => {
             subject.kind = Kind::Database;
             reads::database(store, of).await?
         }
         ForecastOf::Schema(name) => {
-            let (name, series) = reads::schema(store, of, name).await?;
+            let (found, series) = reads::schema(store, of, name).await?;
             subject.kind = Kind::Schema;
-            subject.schema_name = Some(name);
+            subject.schema_name = Some(found.name);
+            gone = found.gone;
             series
         }
         ForecastOf::Table(name) => {
@@ -94,6 +99,7 @@ pub(super) async fn find(
                 Some(_) => Kind::Set,
                 None => Kind::Table,
             };
+            gone = found.gone;
             subject.schema_name = Some(found.name.schema_name);
             subject.table_name = Some(found.name.table_name);
             series
@@ -108,13 +114,14 @@ pub(super) async fn find(
             let oid = tablespace(snapshot, name)
                 .ok_or_else(|| ForecastError::UnknownTablespace(name.clone()))?
                 .oid;
-            let whole = reads::database(store, of).await?;
+            let whole = reads::whole_database(store, of).await?;
             let (own, others) =
                 shares::in_tablespace(store, of, snapshot, oid, whole.clone()).await?;
             return Ok(FoundSubject {
                 subject,
                 series: own,
-                among: Some((whole, others)),
+                gone,
+                among: Some((whole.cut(), others)),
             });
         }
         ForecastOf::Instance => {
@@ -126,6 +133,7 @@ pub(super) async fn find(
     Ok(FoundSubject {
         subject,
         series,
+        gone,
         among: None,
     })
 }

@@ -36,6 +36,14 @@ pub(super) enum Limits {
 }
 
 impl Limits {
+    /// The limit that is given; of what lies nowhere any more there is none.
+    pub(super) fn asked(self, reason: &str) -> Room {
+        match self {
+            Self::Asked(room) => *room,
+            Self::Volumes(_) => Room::unknown(reason),
+        }
+    }
+
     /// The limits of the size as a whole: none where it lies on several volumes.
     pub(super) fn of_all(&self, series: &Series) -> Vec<u64> {
         let room = match self {
@@ -83,6 +91,7 @@ impl Limits {
                             horizons_days: &[],
                             limits_bytes: &limits,
                             known: &known(&part.events),
+                            shapes_since: None,
                             adjustment: moved.next().unwrap_or_default(),
                         },
                     );

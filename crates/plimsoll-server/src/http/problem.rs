@@ -113,7 +113,9 @@ impl From<SelectError> for Problem {
     fn from(error: SelectError) -> Self {
         let (status, code) = match &error {
             SelectError::Unknown(unknown) => return unknown.clone().into(),
-            SelectError::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous_database"),
+            SelectError::Ambiguous { .. } | SelectError::Crossed { .. } => {
+                (StatusCode::CONFLICT, "ambiguous_database")
+            }
             SelectError::AmbiguousInstance { .. } => (StatusCode::CONFLICT, "ambiguous_instance"),
             SelectError::NoneYet(_) => (StatusCode::SERVICE_UNAVAILABLE, "no_database_yet"),
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::counted::counted;
 use plimsoll_core::disk::state::Disk;
 
 use super::{Job, Outcome, SAMPLE, Scope, Subject, WATCH, Work};
@@ -108,7 +109,10 @@ fn outcome(instance: &str, looked: &Looked) -> Outcome {
     };
     Outcome {
         word: "ok",
-        message: format!("a pulse of {} statements{totals}", looked.statements),
+        message: format!(
+            "a pulse of {}{totals}",
+            counted(looked.statements, "statement")
+        ),
     }
 }
 

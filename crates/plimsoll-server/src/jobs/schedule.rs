@@ -124,7 +124,11 @@ impl Scheduler {
         while !self.stop.is_cancelled() {
             self.progress.works(&name);
             let now = self.watch.clock().now();
-            let again_at = match caught(self.turn(&job, place)).await {
+            let turn = caught(self.turn(&job, place)).await;
+            if let Ok(turn @ (Ok(Step::Ran) | Err(_))) = &turn {
+                self.watch.note_write(&name, turn);
+            }
+            let again_at = match turn {
                 Ok(Ok(Step::Ran)) => continue,
                 Ok(Ok(Step::WaitUntil(at))) => at,
                 Ok(Ok(Step::Never)) => break,

@@ -5,6 +5,7 @@
 //! **Invariant:** the size of a set is the sum over those that belonged to it at each sample; without one of them it
 //! is not known.
 
+mod gone;
 mod identity;
 mod only;
 pub mod tree;
@@ -12,13 +13,16 @@ mod unknown;
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use plimsoll_core::name::read_quoted;
 use plimsoll_core::snapshot::TableKind;
 use plimsoll_store::{
-    DatabaseKey, IndexSeries, NamedEvent, Point, SeriesQuery, SetMember, Store, TableName,
+    DatabaseKey, IndexSeries, NamedEvent, Point, SampleQuery, SeriesQuery, SetMember, Store,
+    StoreError, TableName,
 };
 
-pub use identity::{database, identity};
+pub use gone::Gone;
+pub use identity::{Named, database, identity};
 pub use only::Only;
 pub use unknown::{SelectionError, Unknown, unmeasured};
 
@@ -29,8 +33,8 @@ pub struct Selected {
     pub name: TableName,
     /// What it is.
     pub kind: TableKind,
-    /// Whether the newest sample no longer shows it.
-    pub is_gone: bool,
+    /// When it was last seen, where the newest sample no longer shows it.
+    pub gone: Option<Gone>,
     /// The table alone, at each sample that shows it.
     pub own: Vec<Point>,
     /// Itself and all below it as one, where others are partitions of it or inherit from it.
@@ -56,6 +60,11 @@ impl Selected {
         self.set.as_ref().map_or(&self.own, |set| &set.points)
     }
 
+    /// Whether the newest sample no longer shows it.
+    pub const fn is_gone(&self) -> bool {
+        self.gone.is_some()
+    }
+
     /// The names of all that belongs to it or did, itself included.
     pub fn names(&self) -> HashSet<&TableName> {
         let members = self.set.iter().flat_map(|set| &set.members);
@@ -73,6 +82,24 @@ pub async fn table(
     name: &TableName,
     query: &SeriesQuery,
 ) -> Result<Selected, SelectionError> {
+    let (mut selected, is_gone) = matching(store, of, name, query).await?;
+    if is_gone {
+        // Of all samples, whichever were asked for: those that show it may be none of them.
+        let all = SeriesQuery::default();
+        let (whole, _) = matching(store, of, name, &all).await?;
+        let gone_at = gone::dropped_at(&whole.name, &whole.events);
+        selected.gone = Some(Gone::of(whole.points(), gone_at));
+    }
+    Ok(selected)
+}
+
+/// The same without what is known of its end, and whether it is gone.
+async fn matching(
+    store: &dyn Store,
+    of: &DatabaseKey,
+    name: &TableName,
+    query: &SeriesQuery,
+) -> Result<(Selected, bool), SelectionError> {
     let table = store.table_series(of, name, query).await?;
     let Some(table) = table else {
         return Err(Unknown::Table(name.clone()).into());
@@ -88,15 +115,27 @@ pub async fn table(
         }
         None => (None, table.events),
     };
-    Ok(Selected {
+    let selected = Selected {
         name: table.name,
         kind: table.kind,
-        is_gone: table.is_gone,
+        gone: None,
         own: table.points,
         set,
         indexes: table.indexes,
         events,
-    })
+    };
+    Ok((selected, table.is_gone))
+}
+
+/// What a schema's name stands for.
+#[derive(Debug, Clone)]
+pub struct SelectedSchema {
+    /// Its name, raw.
+    pub name: String,
+    /// The sum over its tables at the samples that match.
+    pub points: Vec<Point>,
+    /// When one of its tables was last seen, where the newest sample shows none.
+    pub gone: Option<Gone>,
 }
 
 /// The schema that a name stands for, raw or in quotes as it is shown, and the sum over its tables.
@@ -105,18 +144,29 @@ pub async fn schema(
     of: &DatabaseKey,
     name: &str,
     query: &SeriesQuery,
-) -> Result<(String, Vec<Point>), SelectionError> {
+) -> Result<SelectedSchema, SelectionError> {
+    let newest = newest(store, of).await?;
     for name in readings(name) {
         let points = store.schema_series(of, &name, query).await?;
-        let all = SeriesQuery::default();
-        // Nothing that matches is not yet nothing at all.
-        if !points.is_empty()
-            || (*query != all && !store.schema_series(of, &name, &all).await?.is_empty())
-        {
-            return Ok((name, points));
+        if points.last().map(|point| point.sampled_at) == newest && newest.is_some() {
+            let gone = None;
+            return Ok(SelectedSchema { name, points, gone });
         }
+        // Nothing that matches is not yet nothing at all.
+        let all = store
+            .schema_series(of, &name, &SeriesQuery::default())
+            .await?;
+        let Some(last) = all.last() else { continue };
+        let is_gone = newest.is_some_and(|newest| last.sampled_at < newest);
+        let gone = is_gone.then(|| Gone::of(&all, None));
+        return Ok(SelectedSchema { name, points, gone });
     }
     Err(Unknown::Schema(name.to_owned()).into())
+}
+
+async fn newest(store: &dyn Store, of: &DatabaseKey) -> Result<Option<Timestamp>, StoreError> {
+    let newest = store.samples(&SampleQuery::newest(of.clone())).await?;
+    Ok(newest.samples.first().map(|sample| sample.sampled_at))
 }
 
 /// What a name that is given raw may mean: itself; and where it stands in quotes, as it is shown, what is in them.

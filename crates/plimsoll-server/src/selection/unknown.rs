@@ -12,6 +12,17 @@ pub enum Unknown {
         shown_table(&.0.schema_name, &.0.table_name)
     )]
     Table(TableName),
+    /// The server shows it no more, and the history does.
+    #[error(
+        "{} is there no more, {text}; the history has its series",
+        shown_table(&.name.schema_name, &.name.table_name)
+    )]
+    Dropped {
+        /// The table.
+        name: TableName,
+        /// When it was last seen.
+        text: String,
+    },
     /// No instance has this name.
     #[error("no instance is named \"{name}\"; watched are: {}", .known.join(", "))]
     Instance {
@@ -40,6 +51,7 @@ impl Unknown {
             Self::Instance { .. } => "unknown_instance",
             Self::Database { .. } => "unknown_database",
             Self::Table(_) => "unknown_table",
+            Self::Dropped { .. } => "dropped_table",
             Self::Schema(_) => "unknown_schema",
         }
     }

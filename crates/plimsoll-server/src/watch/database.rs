@@ -119,6 +119,11 @@ impl WatchedDatabase {
         readings(name).any(|name| name == self.key().database || name == self.asked.database)
     }
 
+    /// Whether a name is its own; raw, or in quotes as it is shown.
+    pub(super) fn owns(&self, name: &str) -> bool {
+        readings(name).any(|name| name == self.key().database)
+    }
+
     /// Decides its own name, once.
     pub(super) fn identify(&self, database: &str) {
         let own = DatabaseKey {

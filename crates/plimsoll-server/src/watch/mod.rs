@@ -4,7 +4,9 @@ mod database;
 mod last_good;
 mod look;
 mod record;
+mod select;
 mod stamps;
+mod unwritten;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,13 +23,13 @@ use crate::disk::{InstanceDisk, Shares};
 use crate::followers::Followers;
 use crate::news::{NewPulse, News};
 use crate::panics::Panicked;
-use crate::selection::{Unknown, readings};
 use crate::settings::{Databases, Settings, Watched};
 
 pub use database::{Failure, VisitState, WatchedDatabase, fresh_for};
 pub use last_good::fill_last_good;
 pub use look::Look;
 pub use record::{log_recorded, record, record_on_request};
+pub use select::SelectError;
 pub use stamps::Stamp;
 
 /// Every watched server, with the means to visit it.
@@ -44,6 +46,7 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) waiting: look::Waiting,
     pub(crate) stamps: stamps::Stamps,
+    unwritten: unwritten::Unwritten,
     /// Told of each sample that is kept.
     pub(crate) followers: Arc<Followers>,
     pub(crate) tasks: TaskTracker,
@@ -95,36 +98,6 @@ impl From<StoreError> for WatchError {
     }
 }
 
-/// Why a request does not name one watched database.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SelectError {
-    /// Nothing has the name.
-    #[error(transparent)]
-    Unknown(#[from] Unknown),
-    /// Several fit.
-    #[error(
-        "several databases fit: {}; name one with ?instance= and &database=", .fitting.join(", ")
-    )]
-    Ambiguous {
-        /// Those that fit, as `instance/database`.
-        fitting: Vec<String>,
-    },
-    /// Several instances fit.
-    #[error("several instances are watched: {}; name one with ?instance=", .fitting.join(", "))]
-    AmbiguousInstance {
-        /// Those that fit.
-        fitting: Vec<String>,
-    },
-    /// Nothing is known of the instance's databases yet.
-    #[error("no database of \"{0}\" is known yet; /readyz says why")]
-    NoneYet(String),
-}
-
-/// A database for people.
-fn path(key: &DatabaseKey) -> String {
-    format!("{}/{}", key.instance, key.database)
-}
-
 impl Watch {
     /// Knows the databases that the settings name; the others are found by visiting.
     pub fn new(
@@ -140,6 +113,7 @@ impl Watch {
             store,
             waiting: look::Waiting::default(),
             stamps: stamps::Stamps::default(),
+            unwritten: unwritten::Unwritten::default(),
             followers,
             tasks,
             stop,
@@ -198,102 +172,6 @@ impl Watch {
             .iter()
             .flat_map(WatchedInstance::databases)
             .collect()
-    }
-
-    /// The instance of this name; without a name, the only one.
-    pub fn select_instance(&self, name: Option<&str>) -> Result<&WatchedInstance, SelectError> {
-        let known = || {
-            self.instances
-                .iter()
-                .map(|i| i.settings.instance.to_string())
-                .collect()
-        };
-        match (name, &*self.instances) {
-            (None, [only]) => Ok(only),
-            (None, _) => Err(SelectError::AmbiguousInstance { fitting: known() }),
-            (Some(name), all) => all
-                .iter()
-                .find(|instance| &*instance.settings.instance == name)
-                .ok_or_else(|| {
-                    let (name, known) = (name.to_owned(), known());
-                    Unknown::Instance { name, known }.into()
-                }),
-        }
-    }
-
-    /// The one watched database that fits.
-    pub fn select(
-        &self,
-        instance: Option<&str>,
-        database: Option<&str>,
-    ) -> Result<Arc<WatchedDatabase>, SelectError> {
-        if let Some(name) = instance {
-            self.select_instance(Some(name))?;
-        }
-        let of_instance: Vec<_> = self
-            .databases()
-            .into_iter()
-            .filter(|db| instance.is_none_or(|name| db.key().instance == name))
-            .collect();
-        let mut fitting: Vec<_> = of_instance
-            .iter()
-            .filter(|db| database.is_none_or(|name| db.is_named(name)))
-            .collect();
-        // one that is watched by its own name and by an alias is one
-        fitting.dedup_by(|a, b| a.key() == b.key());
-        let paths = |dbs: &[&Arc<WatchedDatabase>]| dbs.iter().map(|db| path(db.key())).collect();
-        match (fitting.pop(), fitting.is_empty(), database) {
-            (Some(only), true, _) => Ok(Arc::clone(only)),
-            (Some(last), false, _) => {
-                fitting.push(last);
-                Err(SelectError::Ambiguous {
-                    fitting: paths(&fitting),
-                })
-            }
-            (None, _, Some(name)) => Err(SelectError::Unknown(Unknown::Database {
-                name: name.to_owned(),
-                known: paths(&of_instance.iter().collect::<Vec<_>>()),
-            })),
-            (None, _, None) => Err(SelectError::NoneYet(
-                instance.unwrap_or("any instance").to_owned(),
-            )),
-        }
-    }
-
-    /// The one database that fits and has a history: also one that is watched no more, because it was
-    /// dropped, say.
-    pub async fn select_kept(
-        &self,
-        instance: Option<&str>,
-        database: Option<&str>,
-    ) -> Result<Result<DatabaseKey, SelectError>, StoreError> {
-        let error = match self.select(instance, database) {
-            Ok(watched) => return Ok(Ok(watched.key().clone())),
-            Err(error) => error,
-        };
-        let (SelectError::Unknown(Unknown::Database { .. }), Some(name)) = (&error, database)
-        else {
-            return Ok(Err(error));
-        };
-        let aliases = self.store().aliases().await?;
-        let mut fitting = self.store().databases().await?;
-        fitting.retain(|key| {
-            let leads_here = |(alias, own): &(DatabaseKey, String)| {
-                alias.instance == key.instance && alias.database == name && *own == key.database
-            };
-            (readings(name).any(|name| key.database == name) || aliases.iter().any(leads_here))
-                && instance.is_none_or(|name| key.instance == name)
-                && self.select_instance(Some(&key.instance)).is_ok()
-        });
-        let Some(only) = fitting.pop() else {
-            return Ok(Err(error));
-        };
-        if fitting.is_empty() {
-            return Ok(Ok(only));
-        }
-        fitting.push(only);
-        let fitting = fitting.iter().map(path).collect();
-        Ok(Err(SelectError::Ambiguous { fitting }))
     }
 
     /// A new snapshot, or that of the visit that is under way.

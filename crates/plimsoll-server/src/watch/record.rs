@@ -61,7 +61,9 @@ async fn keep(
     let recorded = watch
         .store()
         .record_sample(snapshot, kind, scheduled_for)
-        .await?;
+        .await;
+    watch.note_write("samples", &recorded);
+    let recorded = recorded?;
     watch.parts.stamps.forget(database.key());
     log_recorded(&recorded, snapshot.took_ms);
     let header = recorded.header();

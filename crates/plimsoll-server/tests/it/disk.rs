@@ -343,9 +343,25 @@ async fn pulses_and_visits_make_do_with_one_connection() {
     }
     assert_eq!(
         server.sql("postgres", held).unwrap()[0][0].as_deref(),
-        Some("1"),
-        "the pulses' own, given back"
+        Some("0"),
+        "nobody else of the role could connect beside one that stays open"
     );
+    // With room for others it stays open, and a visit that is refused takes its place.
+    server
+        .sql("postgres", "alter role single connection limit 2")
+        .unwrap();
+    look_at(&service, 5).await;
+    if is_slow(&service.json(ROUTE).await) {
+        return;
+    }
+    assert_eq!(
+        server.sql("postgres", held).unwrap()[0][0].as_deref(),
+        Some("1"),
+        "the pulses' own"
+    );
+    server
+        .sql("postgres", "alter role single connection limit 1")
+        .unwrap();
     service.post("/api/storage/samples").await;
     assert_eq!(
         server.sql("postgres", held).unwrap()[0][0].as_deref(),

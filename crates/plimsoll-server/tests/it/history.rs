@@ -93,6 +93,12 @@ on_every_major! {
         assert_eq!(set["members"].as_array().unwrap().len(), 2);
         let gone = service.json("/api/storage/series?table=vanishes").await;
         assert_eq!((&gone["is_gone"], gone["points"].as_array().unwrap().len()), (&Value::Bool(true), 1));
+        assert_eq!(gone["gone"]["last_bytes"], gone["points"][0]["size_bytes"]);
+        let detail = service.get("/api/storage/tables/public/vanishes").await.problem(404, "dropped_table");
+        assert!(detail.contains("it was dropped: last seen on 2026-03-10 12:00 UTC, with "), "{detail}");
+        let none = service.json("/api/storage/forecast?table=vanishes").await;
+        assert_eq!(none["gone"], gone["gone"]);
+        assert!(none["insufficient_data"]["reason"].as_str().unwrap().contains("was dropped"), "{none}");
         let one = service.json("/api/storage/series?table=s.grows&since=2026-03-12").await;
         assert_eq!(one["points"].as_array().unwrap().len(), 1);
         assert_eq!(one["indexes"][0]["index_name"], "grows_pkey");

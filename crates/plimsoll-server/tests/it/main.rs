@@ -5,6 +5,7 @@ mod alerts;
 mod bounds;
 mod capacity;
 mod channels;
+mod coverage;
 mod databases;
 mod disk;
 mod disk_events;

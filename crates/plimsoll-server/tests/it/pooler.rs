@@ -90,3 +90,62 @@ async fn an_alias_and_the_databases_own_name_are_one() {
         assert_eq!(other.json("/api/storage/history").await["total"], 2);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alias_that_is_another_databases_own_name_is_told_from_it() {
+    let Some(installation) = test::installed(18) else {
+        return;
+    };
+    let server = Server::start(&Options {
+        tcp: true,
+        ..test::options(&installation)
+    })
+    .unwrap();
+    for name in ["shop", "other"] {
+        server
+            .sql("postgres", &format!("create database {name}"))
+            .unwrap();
+    }
+    let aliases = [("other", Some("shop"))];
+    let Some(pooler) = Pooler::start_for(&server, "transaction", 2, &aliases).unwrap() else {
+        return;
+    };
+    let direct = Service::of(vec![watched("main", &server.url("other"))]).await;
+    assert_eq!(direct.post("/api/storage/samples").await.status, 201);
+    let settings = Settings::new(
+        "127.0.0.1:8000".parse().unwrap(),
+        vec![watched("main", &pooler.url("other"))],
+    );
+    let pooled = Service::sharing(settings, std::sync::Arc::clone(&direct.folder)).await;
+    pooled.clock.set(at("2026-03-10T13:00:00Z"));
+    assert_eq!(pooled.post("/api/storage/samples").await.status, 201);
+    for (of, database) in [
+        ("", "shop"),
+        ("?database=shop", "shop"),
+        ("?database=other", "other"),
+    ] {
+        for route in ["history", "growth", "events", "series", "state"] {
+            let answer = pooled.json(&format!("/api/storage/{route}{of}")).await;
+            assert_eq!(answer["database"], database, "{route}{of}: {answer}");
+        }
+    }
+    // what is looked at now is the one that the name leads to, and no name means two
+    for route in ["sizes", "forecast", "tables/public/t"] {
+        let refused = pooled
+            .get(&format!("/api/storage/{route}?database=other"))
+            .await;
+        let detail = refused.problem(409, "ambiguous_database");
+        assert!(
+            detail.contains("leads to the database \"shop\""),
+            "{detail}"
+        );
+        let answer = pooled
+            .get(&format!("/api/storage/{route}?database=shop"))
+            .await;
+        assert!(
+            answer.status == 200 || route.starts_with("tables"),
+            "{}",
+            answer.text()
+        );
+    }
+}

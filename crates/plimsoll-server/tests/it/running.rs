@@ -30,6 +30,7 @@ async fn it_stops_in_time_while_a_watched_server_hangs() {
         Arc::new(SystemClock),
         listener,
         shutdown.clone(),
+        || (),
     ));
     // The schedule's first visit has begun once the watched server's socket has a caller.
     let (_caller, _) = hanging.accept().await.unwrap();
@@ -72,6 +73,7 @@ async fn connections_beyond_the_limit_wait_their_turn() {
         clock,
         listener,
         shutdown.clone(),
+        || (),
     ));
     let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
     let mut first = TcpStream::connect(address).await.unwrap();

@@ -3,6 +3,7 @@
 pub(crate) mod kinds;
 pub(crate) mod line;
 pub mod row;
+pub(crate) mod seam;
 pub(crate) mod splice;
 
 use self::row::DatabaseRow;

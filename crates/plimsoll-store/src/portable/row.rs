@@ -169,7 +169,7 @@ pub struct SampleRow {
     pub scheduled_for: Option<Timestamp>,
     /// How long the visit took.
     pub took_ms: i64,
-    /// How sizes were measured; `import` where another tool did.
+    /// How sizes were measured; `import` where another tool did, and after it what that was.
     pub method: String,
     /// When everything was last measured.
     pub full_sweep_at: Option<Timestamp>,
@@ -299,6 +299,11 @@ impl Row {
         }
     }
 }
+
+/// What the method of a sample begins with that another tool measured.
+pub(crate) const IMPORT: &str = "import";
+/// The method of what PgHero measured.
+pub(crate) const PGHERO: &str = "import pghero";
 
 impl RelationRow {
     fn check(&self) -> Result<(), String> {

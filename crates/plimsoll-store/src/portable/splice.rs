@@ -6,19 +6,19 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
-use plimsoll_core::change::{EventKind, IMPORTED_BEFORE};
-
 use super::line::{AtTick, Destination, FormerLine, Line, Placed, Write};
 use super::row::{
     DatabaseRow, EventRow, IndexValueRow, RelationRow, Row, SizesRow, TableValueRow, UnreadRow,
 };
+use super::seam::{End, Meeting};
 
 /// What the store knows of the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Existing {
     pub(crate) database: DatabaseRow,
     pub(crate) relations: Vec<RelationRow>,
+    /// Its first sample and its last one.
+    pub(crate) ends: Vec<End>,
 }
 
 /// Which part of a history fits into the store.
@@ -50,9 +50,10 @@ pub(crate) struct Splice {
     /// Of relations that go on after the store's last sample: their sizes there, if it had them.
     goes_on: HashMap<i32, Option<SizesRow>>,
     carried: Option<Carried>,
-    /// The last sample that was taken, where another tool's go before the store's own.
-    seam: Option<(i64, Timestamp, Option<i64>)>,
-    is_foreign: bool,
+    /// Where the samples that are taken meet the store's.
+    meeting: Option<Meeting>,
+    /// The ticks of the file's first sample and of its last one.
+    file_ticks: (i64, i64),
     are_relations_placed: bool,
     pub(crate) samples: u64,
     pub(crate) left_out: u64,
@@ -77,8 +78,8 @@ impl Splice {
             ids: HashMap::new(),
             goes_on: HashMap::new(),
             carried: None,
-            seam: None,
-            is_foreign: false,
+            meeting: None,
+            file_ticks: (file.first_tick, file.last_tick),
             are_relations_placed: false,
             samples: 0,
             left_out: 0,
@@ -96,11 +97,12 @@ impl Splice {
         let may_follow = file.oid != 0 || store.oid == 0;
         if file.first_tick < store.first_tick {
             splice.fit = Fit::Before;
-            splice.is_foreign = file.oid == 0 && store.oid != 0;
+            splice.meeting = Meeting::before(existing.ends);
             splice.before = Some(store.first_tick);
             splice.target = store;
         } else if file.last_tick > store.last_tick && may_follow {
             splice.fit = Fit::After;
+            splice.meeting = Meeting::after(existing.ends);
             splice.after = Some(store.last_tick);
             splice.target.next_relation = store.next_relation;
             splice.target.first_tick = store.first_tick;
@@ -151,6 +153,11 @@ impl Splice {
         // an index is found by its table, which so comes first
         relations.sort_by_key(RelationRow::is_index);
         let links = self.link(&relations);
+        if let (Some((ours, theirs)), Some(meeting)) = (self.border(), &mut self.meeting) {
+            let known = self.existing.values().filter(|it| is_there(it, theirs));
+            let read = relations.iter().filter(|it| is_there(it, ours));
+            meeting.compare_tables(read, known, &links);
+        }
         for relation in &relations {
             let id = match (self.fit, links.get(&relation.relation)) {
                 (Fit::New, _) => relation.relation,
@@ -279,15 +286,20 @@ impl Splice {
         }
     }
 
+    /// Where the two meet: a tick of the file, and one of the store.
+    fn border(&self) -> Option<(i64, i64)> {
+        let (first, last) = self.file_ticks;
+        match (self.after, self.before) {
+            (Some(after), _) => Some((after.max(first), after)),
+            (None, Some(before)) => Some((last.min(before - 1), before)),
+            (None, None) => None,
+        }
+    }
+
     /// Which relations of the file are which ones of the store, at the seam.
     fn link(&self, relations: &[RelationRow]) -> HashMap<i32, i32> {
-        let is_there = |relation: &RelationRow, seam: i64| {
-            relation.first_tick <= seam && relation.gone_tick.is_none_or(|gone| gone > seam)
-        };
-        let (ours, theirs) = match (self.after, self.before) {
-            (Some(after), _) => (after, after),
-            (None, Some(before)) => (before - 1, before),
-            (None, None) => return HashMap::new(),
+        let Some((ours, theirs)) = self.border() else {
+            return HashMap::new();
         };
         let known: Vec<&RelationRow> = self
             .existing
@@ -353,7 +365,9 @@ impl Splice {
         match row {
             Row::Sample(row) if self.takes(row.tick) => {
                 self.samples += 1;
-                self.seam = Some((row.tick, row.sampled_at, row.total_bytes));
+                if let Some(meeting) = &mut self.meeting {
+                    meeting.take(&row);
+                }
                 writes.push((Destination::Samples, Line::Sample(Box::new(row))));
             }
             Row::Sample(_) => self.left_out += 1,
@@ -395,34 +409,11 @@ impl Splice {
             | Row::DiskState(_) => {}
             Row::End(_) => {
                 self.let_go(None, writes);
-                self.tell_seam(writes);
+                if let Some(event) = self.meeting.take().and_then(Meeting::seam) {
+                    writes.push((Destination::Events, Line::Event(event)));
+                }
             }
         }
-    }
-
-    /// That Plimsoll measures from here on what another tool measured before is no growth.
-    fn tell_seam(&mut self, writes: &mut Vec<(Destination, Line)>) {
-        let (Some(before), Some((tick, from_at, bytes_before)), true) =
-            (self.before, self.seam.take(), self.is_foreign)
-        else {
-            return;
-        };
-        let Ok(to_at) = Timestamp::from_second(before) else {
-            return;
-        };
-        writes.push((
-            Destination::Events,
-            Line::Event(EventRow {
-                relation: None,
-                kind: EventKind::Coverage.as_str().to_owned(),
-                tick,
-                from_at,
-                to_at: to_at.max(from_at),
-                bytes_before,
-                bytes_after: None,
-                detail: Some(IMPORTED_BEFORE.to_owned()),
-            }),
-        ));
     }
 
     /// Remembers a value that began before the store's last sample and may go on after it.
@@ -492,6 +483,11 @@ impl Splice {
         }
         writes.push((Destination::Unread, Line::Unread(row)));
     }
+}
+
+/// Whether a sample shows a relation.
+fn is_there(relation: &RelationRow, tick: i64) -> bool {
+    relation.first_tick <= tick && relation.gone_tick.is_none_or(|gone| gone > tick)
 }
 
 impl Carried {

@@ -44,7 +44,7 @@ pub(super) async fn read(
         let mut rows = pin!(work.stream(sql, &[&keys.0, &keys.1]).await?);
         let mut batch = Vec::with_capacity(BATCH);
         while let Some(row) = rows.try_next().await? {
-            let mut row = parsed(row.try_get(0)?)?;
+            let mut row: Row = parsed(row.try_get(0)?)?;
             if let Row::Relation(relation) = &mut row {
                 formers.give(relation);
             }
@@ -65,7 +65,7 @@ pub(super) async fn read(
     Ok(())
 }
 
-fn parsed(json: &str) -> Result<Row, Wrong> {
+fn parsed<T: serde::de::DeserializeOwned>(json: &str) -> Result<T, Wrong> {
     serde_json::from_str(json).map_err(|error| Wrong::Row(error.to_string()))
 }
 
@@ -125,9 +125,17 @@ async fn existing(work: &Work<'_>, keys: (i32, i32)) -> Result<Option<Existing>,
             relations.push(relation);
         }
     }
+    let rows = work
+        .query(
+            include_str!("transfer/end_samples.sql"),
+            &[&keys.0, &keys.1],
+        )
+        .await?;
+    let ends: Result<_, Wrong> = rows.iter().map(|row| parsed(row.try_get(0)?)).collect();
     Ok(Some(Existing {
         database,
         relations,
+        ends: ends?,
     }))
 }
 

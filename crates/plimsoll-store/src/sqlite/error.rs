@@ -23,6 +23,10 @@ pub(super) enum Wrong {
     Waited,
     /// The file or its folder could not be made.
     Create(std::io::Error),
+    /// It may not be looked at.
+    Closed(std::io::Error),
+    /// There is something of the name, and it is no file: what.
+    NoFile(&'static str),
     /// There is no file, and no folder for one.
     NoFolder,
     /// The file holds something else: what.
@@ -80,6 +84,14 @@ impl Wrong {
                 reason: "it was written while it was read".to_owned(),
             },
             Self::Absent => StoreError::Absent { store },
+            Self::Closed(error) => StoreError::Denied {
+                store,
+                reason: error.to_string(),
+            },
+            Self::NoFile(what) => StoreError::Corrupt {
+                store,
+                reason: format!("it is {what}, and no file"),
+            },
             Self::NoFolder => StoreError::NoFolder { store },
             Self::Foreign(holds) => StoreError::Foreign { store, holds },
             Self::Create(error) => {

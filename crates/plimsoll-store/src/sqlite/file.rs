@@ -3,12 +3,13 @@
 //! What a file holds is looked at before anything is written, also by SQLite itself (`journal_mode`).
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use percent_encoding::{AsciiSet, CONTROLS, PercentEncode, percent_encode};
+use plimsoll_connect::folder::of_file;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::Wrong;
@@ -195,7 +196,7 @@ impl File {
 
 /// A connection of its own, which may write.
 fn connect(path: &Path, access: Access) -> Result<Connection, Wrong> {
-    if path.exists() {
+    if is_file(path)? {
         // whatever follows, another's file is not touched
         drop(connect_to_read(path)?);
     } else if access == Access::Create {
@@ -221,7 +222,7 @@ fn connect(path: &Path, access: Access) -> Result<Connection, Wrong> {
 /// A connection that only reads a file of ours; and how the file was, where nothing but that tells whether it
 /// was written meanwhile.
 pub(super) fn connect_to_read(path: &Path) -> Result<(Connection, Option<Written>), Wrong> {
-    if !path.exists() {
+    if !is_file(path)? {
         return Err(Wrong::Absent);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -256,6 +257,32 @@ pub(super) fn connect_to_read(path: &Path) -> Result<(Connection, Option<Written
         }
         result => Ok((result?, None)),
     }
+}
+
+/// Whether something has the name.
+fn is_there(path: &Path) -> Result<bool, Wrong> {
+    path.try_exists()
+        .map_err(|error| Wrong::Closed(of_file(path, error)))
+}
+
+/// Whether there is a file; what is something else is refused, as reading a pipe may never end.
+fn is_file(path: &Path) -> Result<bool, Wrong> {
+    if !is_there(path)? {
+        return Ok(false);
+    }
+    let kind = fs::metadata(path).map_err(Wrong::Create)?.file_type();
+    let other = if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a named pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else if kind.is_char_device() || kind.is_block_device() {
+        "a device"
+    } else {
+        return Ok(true);
+    };
+    Err(Wrong::NoFile(other))
 }
 
 fn may_write(path: &Path) -> std::io::Result<()> {
@@ -320,7 +347,9 @@ fn use_wal(connection: &Connection) -> Result<(), Wrong> {
 
 /// Makes an empty file that only its owner may read; SQLite gives its other files the same mode.
 fn create(path: &Path) -> Result<(), Wrong> {
-    if folder(path).is_some_and(|folder| !folder.exists()) {
+    if let Some(folder) = folder(path)
+        && !is_there(folder)?
+    {
         return Err(Wrong::NoFolder);
     }
     fs::OpenOptions::new()
@@ -329,7 +358,7 @@ fn create(path: &Path) -> Result<(), Wrong> {
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(Wrong::Create)?;
+        .map_err(|error| Wrong::Create(of_file(path, error)))?;
     Ok(())
 }
 
@@ -342,7 +371,7 @@ pub(super) fn create_folder(path: &Path) -> Result<(), Wrong> {
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(Wrong::Create)
+        .map_err(|error| Wrong::Create(of_file(folder, error)))
 }
 
 fn folder(path: &Path) -> Option<&Path> {

@@ -14,7 +14,7 @@ use crate::{DatabaseKey, TableName};
 /// The columns that [`header`] reads.
 pub(super) const HEADER: &str = "\
     select s.id, i.name, d.name, s.sampled_at, s.kind, s.total_bytes, s.table_count, s.is_demo,
-        s.method = 'import', s.unread_count
+        s.method like 'import%', s.unread_count
     from samples as s
     join databases as d on d.instance_id = s.instance_id and d.database_id = s.database_id
     join instances as i on i.instance_id = s.instance_id";

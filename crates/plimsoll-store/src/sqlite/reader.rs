@@ -161,7 +161,7 @@ impl SqliteReader<'_> {
         let since = query.since.map_or(i64::MIN, millis);
         let until = query.until.map_or(i64::MAX, millis);
         self.select(
-            "select tick, id, sampled_at, kind, total_bytes, method = 'import' from (
+            "select tick, id, sampled_at, kind, total_bytes, method like 'import%' from (
                  select tick, id, sampled_at, kind, total_bytes, method, row_number() over (
                      partition by iif(?6 = 1, id, sampled_at / ?6) order by tick desc) as place
                  from samples

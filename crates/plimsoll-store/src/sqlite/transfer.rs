@@ -125,9 +125,18 @@ fn existing(work: &SqliteTransaction, of: &DatabaseKey) -> Result<Option<Existin
             relations.push(relation);
         }
     }
+    let mut statement = connection.prepare(include_str!("transfer/end_samples.sql"))?;
+    let mut rows = statement.query(keys)?;
+    let mut ends = Vec::new();
+    while let Some(row) = rows.next()? {
+        ends.push(parsed(
+            row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
+        )?);
+    }
     Ok(Some(Existing {
         database,
         relations,
+        ends,
     }))
 }
 

@@ -5,13 +5,14 @@ use std::io::{Read, Seek};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use plimsoll_core::counted::counted;
 use plimsoll_input::{Kind, ReadOptions, Refused};
 
 pub use super::staging::Relations;
 use super::staging::{Added, Seen, Staging};
-use super::{ImportProgress, ImportedHistory, TransferError, take};
-use crate::sample::signed;
-use crate::{DatabaseKey, Row, Store, TableName};
+use super::{ImportProgress, ImportedHistory, TransferError, begin, take};
+use crate::sample::{signed, unsigned};
+use crate::{DatabaseKey, Row, Store, StoreError, TableName};
 
 /// How bad lines and several databases are dealt with, and how the file is to be read.
 #[derive(Debug, Clone, Default)]
@@ -94,6 +95,8 @@ pub async fn keep(
         ..
     } = staged;
     let known = told.unwrap_or(known);
+    staging.check()?;
+    begin(store).await?;
     let history = take(store, async |to| {
         let emitting =
             tokio::task::spawn_blocking(move || staging.emit(&of, &known, &progress, &to));
@@ -132,8 +135,14 @@ async fn known(
         relations
     };
     let (read, relations) = tokio::join!(store.read_history(of, to), collecting);
-    read?;
-    Ok(relations)
+    match read {
+        // one that is yet to be set up knows nothing
+        Err(StoreError::Absent { .. } | StoreError::NotMigrated { .. }) => Ok(Vec::new()),
+        read => {
+            read?;
+            Ok(relations)
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -168,9 +177,10 @@ fn stage(
     known: Relations,
 ) -> Result<Staged, TransferError> {
     let kind = plimsoll_input::kind(&mut input)?;
-    let staging = Staging::new(kind)?;
+    let mut staging = Staging::new(kind)?;
     let (bad, notes) = if kind == Kind::Series {
         let series = plimsoll_input::read(&mut input, &options.reading)?;
+        staging.call(&series.name);
         options.progress.has_read(series.points.len() as u64)?;
         for point in &series.points {
             options.progress.check_time(point.at)?;
@@ -245,7 +255,10 @@ fn stage_relations(
                 Added::Otherwise(bytes) => spoil(
                     line,
                     Some(size.at),
-                    &format!("it says {} bytes, and another line {bytes}", seen.bytes),
+                    &format!(
+                        "it says {}, and another line {bytes}",
+                        counted(unsigned(seen.bytes), "byte")
+                    ),
                 ),
             }
         },

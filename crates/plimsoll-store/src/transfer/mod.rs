@@ -9,6 +9,7 @@ pub mod ndjson;
 pub mod pghero;
 mod staging;
 
+use plimsoll_core::counted::{counted, either};
 use tokio::sync::mpsc;
 
 pub use self::import_progress::ImportProgress;
@@ -39,8 +40,10 @@ pub enum TransferError {
     Refused(plimsoll_input::Refused),
     /// Several lines are not what they must be.
     #[error(
-        "{count} lines cannot be used: {listed}; mend them, or leave out every sample that has one with \
-         --skip-bad-samples"
+        "{} cannot be used: {listed}; mend {}, or leave out every sample that has one with \
+         --skip-bad-samples",
+        counted(*.count, "line"),
+        either(*.count, "it", "them")
     )]
     Lines {
         /// How many.
@@ -91,6 +94,14 @@ pub enum TransferError {
         /// What it said.
         reason: String,
     },
+}
+
+/// Sets a new store up, once what is to go into it was checked: what is refused leaves none behind.
+pub(crate) async fn begin(store: &dyn Store) -> Result<(), StoreError> {
+    for name in store.migrate().await? {
+        tracing::info!(migration = name, "store.migrated");
+    }
+    Ok(())
 }
 
 /// Has the store take one database's rows while `feed` sends them.

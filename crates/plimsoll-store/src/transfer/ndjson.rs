@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use plimsoll_core::counted::{counted, either};
 use plimsoll_core::disk::kept::Step;
 
 use super::row::{DiskLookRow, DiskRow, DiskStateRow, EndRow, FORMAT, Row};
-use super::{BATCH, ImportProgress, ImportedHistory, TransferError, WAITING, take};
+use super::{BATCH, ImportProgress, ImportedHistory, TransferError, WAITING, begin, take};
 use crate::{DatabaseKey, DiskRange, DiskState, Store, on_this_thread};
 
 /// No row is longer: names have 63 bytes, and few relations were ever renamed often.
@@ -135,6 +136,7 @@ pub async fn import(
         Ok::<_, TransferError>(input)
     });
     let input = checking.await.map_err(std::io::Error::other)??;
+    begin(store).await?;
     let (to, mut from) = mpsc::channel(WAITING);
     let progress = Arc::clone(progress);
     let reading = tokio::task::spawn_blocking(move || {
@@ -338,8 +340,10 @@ impl<'a, R: BufRead> Reader<'a, R> {
             (Row::End(end), Some((_, rows))) => {
                 if end.rows != *rows {
                     let reason = format!(
-                        "{} rows were exported, and {rows} are here: lines are missing",
-                        end.rows
+                        "{} {} exported, and {rows} {} here: lines are missing",
+                        counted(end.rows, "row"),
+                        either(end.rows, "was", "were"),
+                        either(*rows, "is", "are")
                     );
                     return Err(self.wrong(reason));
                 }

@@ -3,13 +3,12 @@
 mod indexes;
 mod out;
 mod owners;
+mod relation;
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::PermissionsExt as _;
 
-use plimsoll_core::change::RelationKind;
 use plimsoll_core::sample::SampleKind;
-use plimsoll_core::snapshot::TableKind;
 use plimsoll_input::Kind;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
@@ -18,13 +17,14 @@ use tokio::sync::mpsc::Sender;
 use self::out::Out;
 pub use self::owners::Relations;
 use self::owners::owners;
-use super::row::{DatabaseRow, FORMAT, RelationRow, Row, SampleRow, SizesRow, TableValueRow};
+use self::relation::{NO_SIZES, Relation};
+use super::row::{DatabaseRow, FORMAT, IMPORT, PGHERO, Row, SampleRow, SizesRow, TableValueRow};
 use super::{ImportProgress, TransferError};
 use crate::DatabaseKey;
-use crate::sample::{from_millis, odd_key};
+use crate::sample::from_millis;
 
-/// Keys are quoted as by this major: whose sizes they were, nobody wrote down.
-const MAJOR: u32 = 18;
+/// So much of a series' name tells it from others.
+const NAME_LENGTH: usize = 100;
 
 /// One size.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,18 +51,9 @@ pub(super) enum Added {
 pub(super) struct Staging {
     sorted: Connection,
     kind: Kind,
+    /// Of one size over time, what the file calls it.
+    name: Option<String>,
     _folder: TempDir,
-}
-
-/// A relation of the input.
-#[derive(Debug)]
-struct Relation {
-    schema: String,
-    name: String,
-    owner: Option<i32>,
-    first_tick: i64,
-    gone_tick: Option<i64>,
-    sizes: SizesRow,
 }
 
 impl Staging {
@@ -91,6 +82,7 @@ impl Staging {
         Ok(Self {
             sorted,
             kind,
+            name: None,
             _folder: folder,
         })
     }
@@ -132,6 +124,25 @@ impl Staging {
         Ok(())
     }
 
+    /// Notes what the file calls the size of all.
+    pub(super) fn call(&mut self, name: &str) {
+        self.name = Some(
+            name.chars()
+                .filter(|c| *c != '\0')
+                .take(NAME_LENGTH)
+                .collect(),
+        );
+    }
+
+    /// What measured, as far as a file says: where that changes, so may what is covered.
+    fn method(&self) -> String {
+        match (self.kind, &self.name) {
+            (Kind::PgHero, _) => PGHERO.to_owned(),
+            (Kind::Tables, _) => format!("{IMPORT} tables"),
+            (Kind::Series, name) => format!("{IMPORT} {}", name.as_deref().unwrap_or("series")),
+        }
+    }
+
     /// Tables and indexes mixed, and every sample whole.
     fn is_pghero(&self) -> bool {
         self.kind == Kind::PgHero
@@ -142,6 +153,18 @@ impl Staging {
         self.sorted
             .execute("insert or ignore into spoiled (at) values (?1)", [at])?;
         Ok(())
+    }
+
+    /// Whether there is anything to make a history of.
+    pub(super) fn check(&self) -> Result<(), TransferError> {
+        let sql = "select exists (select 1 from seen where at not in (select at from spoiled))
+                       or exists (select 1 from totals)";
+        if self.sorted.query_row(sql, [], |row| row.get(0))? {
+            return Ok(());
+        }
+        Err(TransferError::Nothing(
+            "no line has a size that can be used".to_owned(),
+        ))
     }
 
     /// Sends the history as rows of database `of`; `known` is what is known of its relations.
@@ -157,9 +180,7 @@ impl Staging {
         progress.check()?;
         let times = self.times()?;
         let (Some(&(_, first_tick)), Some(&(_, last_tick))) = (times.first(), times.last()) else {
-            return Err(TransferError::Nothing(
-                "no line has a size that can be used".to_owned(),
-            ));
+            return self.check();
         };
         if self.is_pghero() {
             self.drop_sizes_of_vanished_tables()?;
@@ -390,7 +411,7 @@ impl Staging {
                 sampled_at: from_millis(at),
                 scheduled_for: None,
                 took_ms: 0,
-                method: "import".to_owned(),
+                method: self.method(),
                 full_sweep_at: None,
                 total_bytes,
                 attributed_bytes,
@@ -425,46 +446,6 @@ impl Staging {
     }
 }
 
-const NO_SIZES: SizesRow = SizesRow {
-    heap_bytes: None,
-    toast_bytes: None,
-    toast_index_bytes: None,
-    index_bytes: 0,
-    row_count: None,
-};
-
-impl Relation {
-    fn row(&self, id: i32) -> RelationRow {
-        let kind = match self.owner {
-            Some(_) => RelationKind::Index,
-            None => RelationKind::Table(TableKind::Table),
-        };
-        RelationRow {
-            relation: id,
-            oid: 0,
-            kind: kind.letter().to_owned(),
-            owner: self.owner,
-            schema: if self.owner.is_some() {
-                String::new()
-            } else {
-                self.schema.clone()
-            },
-            name: self.name.clone(),
-            table_key: odd_key(kind, &self.schema, &self.name, MAJOR),
-            parent: None,
-            filenode: 0,
-            toast_oid: None,
-            toast_filenode: None,
-            toast_index_oid: None,
-            toast_index_filenode: None,
-            first_tick: self.first_tick,
-            gone_tick: self.gone_tick,
-            sizes: self.sizes,
-            former: Vec::new(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -480,15 +461,5 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o700);
-    }
-
-    #[test]
-    fn keys_are_those_of_the_newest_server() {
-        let kind = RelationKind::Table(TableKind::Table);
-        assert_eq!(
-            odd_key(kind, "public", "Order", MAJOR).as_deref(),
-            Some("\"Order\"")
-        );
-        assert_eq!(odd_key(kind, "public", "orders", MAJOR), None);
     }
 }

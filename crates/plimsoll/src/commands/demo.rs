@@ -116,7 +116,8 @@ async fn show(context: &Context, args: &args::Demo) -> anyhow::Result<()> {
         let stop = stop.clone();
         async move { keep_inserting(&url, BEAT, DAYS_A_BEAT, &stop).await }
     });
-    let served = super::serve::until_signal(Stop::listen()?, settings, store, listener).await;
+    let served =
+        super::serve::until_signal(Stop::listen()?, settings, store, listener, || ()).await;
     stop.cancel();
     // The inserts end with the demo; that their connection broke is no news then.
     let _ = life.await;

@@ -28,7 +28,7 @@ use super::Finding;
 use crate::args;
 use crate::context::Context;
 use crate::output;
-use crate::output::disk::{Looked, STEPS, Shown, screen, width};
+use crate::output::disk::{Looked, STEPS, Shown, screen, series, width};
 
 /// How long the looks may take: somebody waits for them.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -78,11 +78,11 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
         if let Some(store) = &store {
             kept.tell_tables(&**store, &mut disk, now).await?;
         }
+        let mut answer = answer::disk::answer(&watched.instance, &disk);
+        if let Some(store) = &store {
+            answer::disk::add_series(&mut answer, &kept, &**store, query, now).await?;
+        }
         if context.wants_json() {
-            let mut answer = answer::disk::answer(&watched.instance, &disk);
-            if let Some(store) = &store {
-                answer::disk::add_series(&mut answer, &kept, &**store, query, now).await?;
-            }
             output::json(&answer)?;
         } else {
             let mut steps = BTreeMap::new();
@@ -104,6 +104,9 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
                     write!(out, "\u{1b}[H\u{1b}[2J")?;
                 }
                 screen(out, &shown, width())?;
+                if query.step.is_some() {
+                    series::print(out, &answer)?;
+                }
                 if args.watch && !clears {
                     writeln!(out)
                 } else {

@@ -56,6 +56,9 @@ pub(crate) fn run_on_file(
 }
 
 fn print(out: &mut dyn Write, answer: &EventsAnswer) -> io::Result<()> {
+    if let Some(gone) = answer.gone.as_ref().filter(|_| answer.events.is_empty()) {
+        return writeln!(out, "Nothing is known of that time: {}.", gone.text);
+    }
     if answer.events.is_empty() {
         return writeln!(out, "Nothing but ordinary growth is known of that time.");
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use plimsoll_core::name::visible;
 use plimsoll_server::selection;
 use plimsoll_store::transfer::ndjson;
@@ -58,6 +58,10 @@ pub(crate) async fn run(context: &Context, args: args::Export) -> anyhow::Result
             let found = selection::table(&*store, of, table, &SeriesQuery::default()).await?;
             write_series(out, &found.name, found.points()).map_err(anyhow::Error::from)
         }
+    };
+    let result = match &args.file {
+        Some(file) => result.with_context(|| format!("exporting to {}", file.display())),
+        None => result,
     };
     match result.and_then(|()| sink.keep()) {
         // a reader that went away (`plimsoll export | head`) has what it wanted

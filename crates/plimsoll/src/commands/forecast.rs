@@ -14,7 +14,7 @@ use plimsoll_server::ask::Forecasts;
 use plimsoll_server::forecasting::{
     self, ForecastOf, ForecastQuery, VisitedSnapshots, lies_on_several_volumes, of_points,
 };
-use plimsoll_store::Store;
+use plimsoll_store::{DatabaseKey, Store};
 
 use super::{Finding, input};
 use crate::args::{self, OutputFormat};
@@ -32,7 +32,8 @@ pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Resu
     // Only the server can say what is free; with a limit given, nobody needs to ask it.
     let is_visited = query.capacity_bytes.is_none() || matches!(what, ForecastOf::Tablespace(_));
     let snapshot = if is_visited {
-        context.visit().await.map_err(|error| output::chain(&error))
+        let seen = context.visit().await.map_err(|error| output::chain(&error));
+        seen.and_then(|snapshot| of_database(snapshot, &key))
     } else {
         Err("the server was not asked".to_owned())
     };
@@ -46,6 +47,18 @@ pub(crate) async fn run(context: &Context, args: args::Forecast) -> anyhow::Resu
     };
     let forecast = forecasting::forecast(&*store, &key, &what, seen, &query).await?;
     show(context.wants_json(), &drawn(forecast))
+}
+
+/// A snapshot, unless the name that was asked for led to another database than the history's of that name.
+fn of_database(snapshot: Snapshot, key: &DatabaseKey) -> Result<Snapshot, String> {
+    if *snapshot.database == *key.database {
+        return Ok(snapshot);
+    }
+    Err(format!(
+        "the name {} leads to another database now, {}",
+        shown(&key.database),
+        shown(&snapshot.database)
+    ))
 }
 
 /// The instance's other databases that have a history: where their bytes lie matters if there is more than one volume.
@@ -115,7 +128,7 @@ fn print(out: &mut dyn Write, drawn: &Drawn) -> io::Result<()> {
             .as_ref()
             .map_or("there are no samples yet", |known| &*known.reason);
         writeln!(out, "How {name} will go on is not known: {reason}.")?;
-        if answer.of != "file" {
+        if answer.of != "file" && answer.gone.is_none() {
             writeln!(
                 out,
                 "`plimsoll serve` takes a sample a day, `plimsoll sample` one now."
@@ -132,7 +145,8 @@ fn print(out: &mut dyn Write, drawn: &Drawn) -> io::Result<()> {
     if let Some(days) = answer.period_days {
         writeln!(
             out,
-            "It has a pattern that comes back every {days:.0} days."
+            "It has a pattern that comes back every {}.",
+            self::days(days.round())
         )?;
     }
     writeln!(out)?;
@@ -224,7 +238,7 @@ fn bands(out: &mut dyn Write, answer: &ForecastAnswer, now: Timestamp) -> io::Re
         answer.forecast.iter().map(|band| {
             let record = record(band.h);
             vec![
-                format!("{} days", band.h),
+                days(band.h),
                 date(after(now, band.h)),
                 pretty(band.point),
                 format!("{} - {}", pretty(band.lo80), pretty(band.hi80)),
@@ -317,11 +331,19 @@ fn notes(out: &mut dyn Write, answer: &ForecastAnswer) -> io::Result<()> {
             reconciled.as_of.strftime("%Y-%m-%d %H:%M UTC")
         )?;
     }
+    if let Some(at) = answer.coverage_changed_at {
+        writeln!(
+            out,
+            "Samples older than {} do not meet these, and are left out: another tool took them, or they cover something \
+             else.",
+            at.strftime("%Y-%m-%d %H:%M UTC")
+        )?;
+    }
     if answer.widened {
         writeln!(
             out,
-            "The history is only {:.0} days long, so the bounds are wider.",
-            answer.history_days
+            "The history is only {} long, so the bounds are wider.",
+            days(answer.history_days.round())
         )?;
     }
     if !answer.events.is_empty() || !answer.not_growth.is_empty() {
@@ -361,6 +383,11 @@ fn after(now: Timestamp, days: f64) -> Timestamp {
         .ok()
         .and_then(|ahead| now.checked_add(ahead).ok())
         .unwrap_or(now)
+}
+
+fn days(number: f64) -> String {
+    let s = if number == 1.0 { "" } else { "s" };
+    format!("{number} day{s}")
 }
 
 fn date(at: Timestamp) -> String {

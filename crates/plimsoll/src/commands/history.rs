@@ -58,7 +58,7 @@ fn print_samples(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> 
                 sample
                     .total_bytes
                     .map_or_else(|| "unknown".to_owned(), size_text::pretty),
-                older.map_or_else(String::new, |older| change(sample, older)),
+                older.map_or_else(String::new, |older| change(answer, sample, older)),
                 thousands(sample.table_count),
             ]
         }),
@@ -74,7 +74,13 @@ fn print_samples(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> 
     Ok(())
 }
 
-fn change(sample: &SampleAnswer, older: &SampleAnswer) -> String {
+/// What a sample grew by; nothing where the older one was measured otherwise.
+fn change(answer: &HistoryAnswer, sample: &SampleAnswer, older: &SampleAnswer) -> String {
+    let (from, to) = (older.sampled_at, sample.sampled_at);
+    let mut seams = answer.coverage_changed_at.iter();
+    if seams.any(|at| at.as_second() > from.as_second() && at.as_second() <= to.as_second()) {
+        return String::new();
+    }
     let both = sample.total_bytes.zip(older.total_bytes);
     both.map_or_else(String::new, |(now, before)| {
         size_text::pretty_signed(signed(now) - signed(before))
@@ -84,10 +90,20 @@ fn change(sample: &SampleAnswer, older: &SampleAnswer) -> String {
 /// The curve of a table or a set.
 fn print_table(out: &mut dyn Write, answer: &HistoryAnswer, table: &OfTable) -> io::Result<()> {
     let bytes = |sample: &SampleAnswer| sample.table_sizes.0.first().map(|(_, bytes)| *bytes);
+    // no line leads from what another tool measured to what Plimsoll does
+    let changed = answer.coverage_changed_at.last();
     let samples = answer.samples.iter().rev();
-    let points: Vec<(Timestamp, u64)> = samples
+    let mut points: Vec<(Timestamp, u64)> = samples
         .filter_map(|sample| Some((sample.sampled_at, bytes(sample)?)))
         .collect();
+    let all = points.len();
+    if let Some(changed) = changed {
+        let is_older = |at: Timestamp| at.as_second() < changed.as_second();
+        if points.last().is_some_and(|last| !is_older(last.0)) {
+            points.retain(|(at, _)| !is_older(*at));
+        }
+    }
+    let left_out = all - points.len();
     let unknown: Vec<&SampleAnswer> = answer
         .samples
         .iter()
@@ -104,13 +120,23 @@ fn print_table(out: &mut dyn Write, answer: &HistoryAnswer, table: &OfTable) -> 
             minute(first.0),
             output::count(points.len() as u64, "sample"),
         )?;
-    } else if unknown.is_empty() {
-        return nothing(out, answer);
-    } else {
+    } else if !unknown.is_empty() {
         writeln!(out, "{name}: its size is not known")?;
+    } else if let Some(gone) = &table.gone {
+        // the samples that match are all of a later time
+        return writeln!(out, "{name}: {}.", gone.text);
+    } else {
+        return nothing(out, answer);
     }
-    if table.is_gone {
-        writeln!(out, "It is there no more: these are its last sizes.")?;
+    if let Some(gone) = &table.gone {
+        writeln!(out, "These are its last sizes: {}.", gone.text)?;
+    }
+    if left_out > 0 {
+        writeln!(
+            out,
+            "{} not shown: another tool took them, or they cover something else.",
+            output::count(left_out as u64, "older sample")
+        )?;
     }
     // newest first
     if let (Some(last), Some(first)) = (unknown.first(), unknown.last()) {

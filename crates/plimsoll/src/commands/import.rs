@@ -57,7 +57,8 @@ struct Disk {
 }
 
 pub(crate) async fn run(context: &Context, args: args::Import) -> anyhow::Result<Finding> {
-    let store = context.migrated_store().await?;
+    // What is refused leaves no new store behind: one is set up once all was read.
+    let store = context.store_to_begin().await?;
     let progress = Arc::new(ImportProgress::at(Timestamp::now()));
     let options = Options {
         progress: Arc::clone(&progress),

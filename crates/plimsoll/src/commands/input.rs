@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
+use plimsoll_connect::folder::of_file;
 use plimsoll_input::{ReadOptions, Series};
 use serde::Serialize;
 
@@ -45,7 +46,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut piped: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
-        let file = File::open(path)?;
+        let file = File::open(path).map_err(|error| of_file(path, error))?;
         if file.metadata()?.is_file() {
             return Ok(file);
         }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use plimsoll_core::counted::either;
 use plimsoll_core::name::{shown, shown_table};
 use plimsoll_core::size_text;
 use plimsoll_server::answer::ranking::{RankingAnswer, RankingRow, ranking};
@@ -76,9 +77,12 @@ fn print(out: &mut dyn Write, answer: &RankingAnswer) -> io::Result<()> {
     if answer.young_tables > 0 {
         writeln!(
             out,
-            "\n{} of {} tables are too young for a forecast, and count as they are.",
+            "\nOf {}, {} {} too young for a forecast, and {} as {}.",
+            output::count(answer.tables, "table"),
             thousands(answer.young_tables),
-            thousands(answer.tables)
+            either(answer.young_tables, "is", "are"),
+            either(answer.young_tables, "counts", "count"),
+            either(answer.young_tables, "it is", "they are"),
         )?;
     }
     Ok(())

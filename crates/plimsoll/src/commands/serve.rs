@@ -26,11 +26,10 @@ pub(crate) async fn run(context: Context, args: &args::Serve) -> anyhow::Result<
     let listener = listen(settings.listen).await?;
     // Before anybody learns that it runs, and may end it.
     let stop = Stop::listen()?;
-    output::complain(&format!(
-        "Plimsoll answers at http://{}/",
-        listener.local_addr()?
-    ))?;
-    until_signal(stop, settings, store, listener).await?;
+    let text = format!("Plimsoll answers at http://{}/", listener.local_addr()?);
+    // Standard error may be closed.
+    let ready = move || drop(output::complain(&text));
+    until_signal(stop, settings, store, listener, ready).await?;
     Ok(Finding::None)
 }
 
@@ -60,6 +59,7 @@ pub(crate) async fn until_signal(
     settings: Settings,
     store: Arc<dyn Store>,
     listener: TcpListener,
+    ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     let on_signal = shutdown.clone();
@@ -68,6 +68,14 @@ pub(crate) async fn until_signal(
         tracing::info!(signal = name, "server.stopping");
         on_signal.cancel();
     });
-    plimsoll_server::run(settings, store, Arc::new(SystemClock), listener, shutdown).await?;
+    plimsoll_server::run(
+        settings,
+        store,
+        Arc::new(SystemClock),
+        listener,
+        shutdown,
+        ready,
+    )
+    .await?;
     Ok(())
 }

@@ -11,18 +11,22 @@ use plimsoll_server::answer::growth_base::growth_base;
 use plimsoll_server::answer::sizes::{SizesAnswer, SizesQuery, TableAnswer, sizes};
 use plimsoll_server::ask::Sort;
 use plimsoll_server::clock::{Clock as _, SystemClock};
-use plimsoll_store::StoreError;
+use plimsoll_store::{DatabaseKey, StoreError};
 
 use super::Finding;
 use crate::context::Context;
 use crate::output::{self, Column, thousands};
 
 pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<Finding> {
+    let snapshot = Arc::new(context.visit().await?);
     let growth = match query.sort {
         Sort::Growth => {
             let base = async {
                 let store = context.store()?;
-                let key = context.known_key(&*store).await?;
+                let key = DatabaseKey {
+                    instance: snapshot.instance.to_string(),
+                    database: snapshot.database.to_string(),
+                };
                 anyhow::Ok(growth_base(&*store, &key, SystemClock.now()).await?)
             };
             match base.await {
@@ -35,7 +39,6 @@ pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<
         _ => None,
     };
     let growth_is_unknown = query.sort == Sort::Growth && growth.is_none();
-    let snapshot = Arc::new(context.visit().await?);
     let page = sizes(&snapshot, &query, growth)?;
     if context.wants_json() {
         let pieces = page.into_json()?;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use plimsoll_connect::DatabaseUrl;
+use plimsoll_connect::folder::of_file;
+use plimsoll_core::counted::counted;
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::thinning::Retention;
 use plimsoll_postgres::{MethodChoice, VisitOptions};
@@ -89,6 +91,12 @@ pub(crate) fn resolve(global: &Global) -> anyhow::Result<Config> {
         Some(url) => (url, false),
         None => (default_store()?, true),
     };
+    if is_in_memory(store_url.expose_secret()) {
+        bail!(
+            "a store in memory is lost with each command: name a file with --store sqlite:PATH (one in /dev/shm lies in \
+             memory)"
+        );
+    }
     Ok(Config {
         settings,
         store_url,
@@ -97,8 +105,18 @@ pub(crate) fn resolve(global: &Global) -> anyhow::Result<Config> {
     })
 }
 
+/// Whether nothing of a store outlives the process.
+fn is_in_memory(url: &str) -> bool {
+    let path = url.strip_prefix("sqlite:");
+    path.is_some_and(|path| path.trim_start_matches('/') == ":memory:" && !path.starts_with("/:"))
+}
+
 fn read(path: &Path) -> anyhow::Result<file::File> {
+    if path.as_os_str().is_empty() {
+        bail!("--config names no file");
+    }
     let text = std::fs::read_to_string(path)
+        .map_err(|error| of_file(path, error))
         .with_context(|| format!("reading the configuration {}", path.display()))?;
     file::parse(&text, path).map_err(|error| anyhow!(error))
 }
@@ -127,6 +145,7 @@ fn watched(instance: &file::Instance, visit: &VisitOptions) -> anyhow::Result<Wa
             )
         }
         (None, Some(path)) => std::fs::read_to_string(path)
+            .map_err(|error| of_file(path, error))
             .with_context(|| format!("reading {}", path.display()))
             .with_context(context)?
             .trim()
@@ -274,8 +293,8 @@ fn max_bytes(history: &file::History) -> anyhow::Result<Option<u64>> {
     match history.max_bytes {
         Some(file_size) if file_size.0 < LEAST_BYTES => {
             bail!(
-                "history.max_bytes is {} bytes: a history needs 1MB at least",
-                file_size.0
+                "history.max_bytes is {}: a history needs 1MB at least",
+                counted(file_size.0, "byte")
             )
         }
         other => Ok(other.map(|bytes| bytes.0)),

@@ -4,6 +4,7 @@ mod bar;
 mod clocks;
 mod lines;
 mod parts;
+pub(crate) mod series;
 mod spark;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use plimsoll_core::counted::counted;
 use plimsoll_core::disk::memory::label;
 use plimsoll_core::disk::state::{Dates, Disk, Volume};
 use plimsoll_core::disk::steps::Steps;
@@ -172,8 +174,8 @@ fn footer(lines: &mut Lines<'_>, disk: &Disk, looked: Option<&Looked>) -> io::Re
         Some(looked) => {
             let took = looked.took.as_millis();
             let text = format!(
-                "Looked in {took} ms: {} statements, no lock. {seen} Nothing was changed.",
-                looked.statements
+                "Looked in {took} ms: {}, no lock. {seen} Nothing was changed.",
+                counted(looked.statements, "statement")
             );
             lines.say(&text, 0)?;
         }

@@ -206,24 +206,7 @@ fn blocks(out: &mut dyn Write, columns: &[Column<'_>], rows: &[Vec<String>]) -> 
     Ok(())
 }
 
-/// A number with commas between thousands.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 sample`, `1,234 samples`.
-pub(crate) fn count(number: u64, one: &str) -> String {
-    let s = if number == 1 { "" } else { "s" };
-    format!("{} {one}{s}", thousands(number))
-}
+pub(crate) use plimsoll_core::counted::{counted as count, thousands};
 
 #[cfg(test)]
 mod tests {

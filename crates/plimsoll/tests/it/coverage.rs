@@ -2,9 +2,111 @@
 
 use throwaway_postgres::on_every_major;
 
+use crate::days_ago::date_back;
 use crate::support::{Home, Ran, new_database};
 
+/// What `growth`, `events` and `forecast` say of a history in which nothing grew but what was looked at changed.
+fn nothing_grew(json: &dyn Fn(&[&str]) -> serde_json::Value, of: &[&str], context: &str) {
+    let growth = json(&[of, &["growth", "--since", "5d"]].concat());
+    // catalogs and the like may gain some pages
+    let grown = growth["grown_bytes"].as_i64().unwrap();
+    assert!(grown.abs() < 200_000, "{context}: {growth}");
+    for list in [
+        "tables_total",
+        "new_tables_total",
+        "vanished_tables_total",
+        "indexes_total",
+    ] {
+        assert_eq!(growth[list], 0, "{context}: {growth}");
+    }
+    assert!(
+        growth["rest_grown_bytes"].as_i64().unwrap().abs() < 200_000,
+        "{context}: {growth}"
+    );
+    let events = json(&[of, &["events"]].concat());
+    assert_eq!(events["count"], 0, "{context}: {events}");
+    let forecast = json(&[of, &["forecast", "--capacity", "500GB"]].concat());
+    assert!(
+        forecast["slope_bytes_per_day"].as_i64().unwrap().abs() < 20_000,
+        "{context}: {forecast}"
+    );
+    let ranked = json(&[of, &["forecast", "--by", "table"]].concat());
+    assert_eq!(ranked["rows"], serde_json::json!([]), "{context}: {ranked}");
+}
+
+const TABLES: &str = "
+    create table orders (id int primary key, line text);
+    insert into orders select g, repeat(md5(g::text), 100) from generate_series(1, 20000) g;
+    create table wide as select repeat(md5(g::text), 200) as body from generate_series(1, 2000) g;
+    create unlogged table notes (n int);
+    create materialized view seen as select count(*) from orders;
+    vacuum analyze";
+
 on_every_major! {
+    fn trap_58_another_method_is_no_growth(server: &Server) {
+        let database = new_database(server, "methods");
+        for sql in TABLES.split(';') {
+            server.sql(&database, sql).unwrap();
+        }
+        let (home, url) = (Home::new(), server.url(&database));
+        let run = |method: &str, args: &[&str]| {
+            let config = home.write("plimsoll.toml", &format!(
+                "[[instance]]\nname = \"i\"\nurl = \"{url}\"\nmethod = \"{method}\"\n"
+            ));
+            Ran::of(home.plimsoll().arg("--config").arg(config).args(args))
+        };
+        for method in ["files", "functions", "files", "changes", "files", "functions", "functions"] {
+            assert_eq!(run(method, &["sample"]).code, Some(0), "{method}");
+        }
+        date_back(&home, &url);
+        let json = |args: &[&str]| run("auto", &[&["--output", "json"], args].concat()).json();
+        nothing_grew(&json, &[], "methods");
+        let history = json(&["history"]);
+        let sizes: Vec<_> = history["samples"].as_array().unwrap().iter().map(|sample| &sample["table_sizes"]).collect();
+        assert!(sizes.len() == 7 && sizes.iter().all(|one| *one == sizes[0]), "{history}");
+    }
+
+    fn trap_58_a_database_that_is_excluded_no_more_is_no_growth(server: &Server) {
+        let (one, other) = (new_database(server, "watched"), new_database(server, "excluded"));
+        for database in [&one, &other] {
+            for sql in TABLES.split(';') {
+                server.sql(database, sql).unwrap();
+            }
+        }
+        let home = Home::new();
+        let run = |exclude: &str, args: &[&str]| {
+            let config = home.write("plimsoll.toml", &format!(
+                "[[instance]]\nname = \"i\"\nurl = \"{}\"\ndatabases = [\"{one}\", \"{other}\"]\nexclude = [{exclude}]\n",
+                server.url(&one)
+            ));
+            Ran::of(home.plimsoll().arg("--config").arg(config).args(args))
+        };
+        let excluded = format!("\"{other}\"");
+        let json = |args: &[&str]| run("", &[&["--output", "json"], args].concat()).json();
+        // six days of the one, and one of both; then both days back
+        for _ in 0..6 {
+            assert_eq!(run(&excluded, &["--database", &one, "sample"]).code, Some(0));
+        }
+        date_back(&home, &server.url(&one));
+        assert_eq!(run("", &["--database", &other, "sample"]).code, Some(0));
+        nothing_grew(&json, &["--database", &one], "excluded no more");
+        let whole = json(&["--database", &one, "forecast", "--whole-instance", "--capacity", "500GB"]);
+        assert!(whole["slope_bytes_per_day"].as_i64().unwrap().abs() < 20_000, "{whole}");
+        let both = server.sql("postgres", &format!("select pg_database_size('{one}') + pg_database_size('{other}')")).unwrap();
+        let both: i64 = both[0][0].as_deref().unwrap().parse().unwrap();
+        assert!((whole["level_bytes"].as_i64().unwrap() - both).abs() < 500_000, "{whole}");
+        assert_eq!(whole["events"], serde_json::json!([]), "{whole}");
+        let of_other = json(&["--database", &other, "growth"]);
+        assert!(of_other["insufficient_data"].as_str().unwrap().contains("only one sample"), "{of_other}");
+        let events = json(&["--database", &other, "events"]);
+        assert_eq!(events["count"], 0, "{events}");
+        // and the other way round: what is excluded from now on has not shrunk
+        assert_eq!(run(&excluded, &["--database", &one, "sample"]).code, Some(0));
+        let whole = json(&["--database", &one, "forecast", "--whole-instance", "--capacity", "500GB"]);
+        assert!(whole["slope_bytes_per_day"].as_i64().unwrap().abs() < 20_000, "{whole}");
+        nothing_grew(&json, &["--database", &one], "excluded again");
+    }
+
     fn trap_58_the_first_own_sample_after_an_import_of_some_tables_is_no_growth(server: &Server) {
         let database = new_database(server, "covered");
         server.sql(&database, "

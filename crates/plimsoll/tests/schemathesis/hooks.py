@@ -25,6 +25,9 @@ def filter_case(ctx, case):
         if "by" in names:
             return not names & (SUBJECTS | {"horizons", "capacity"})
         return len(names & SUBJECTS) <= 1 and "limit" not in names
+    if path == "/api/storage/disk" and "since" in names:
+        # what is still to come changed nothing yet
+        return str(given["since"])[:4] < "2020" or not A_DAY.match(str(given["since"]))
     if {"table", "schema"} <= names:
         return False
     if {"since", "until"} <= names:

@@ -2,38 +2,21 @@
 
 use std::collections::HashMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use plimsoll_core::change::{Event, EventKind, RelationId, RelationKind, Sizes};
+use plimsoll_core::counted::counted;
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::size::signed;
-use plimsoll_store::{
-    DatabaseKey, Difference, DifferenceQuery, EventQuery, Growth, Store, StoreError, TableName,
-};
+use plimsoll_store::{DatabaseKey, Difference, EventQuery, Growth, Store, StoreError, TableName};
 
 use crate::ask::Kinds;
-
-/// Where another tool's history ends, and Plimsoll's begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seam {
-    /// The last sample of the other tool.
-    from: Timestamp,
-    /// The first of Plimsoll, to the second.
-    pub(super) to: Timestamp,
-}
-
-impl Seam {
-    /// Any time from the first own sample on, and before the second.
-    fn after(self) -> Timestamp {
-        let second = SignedDuration::from_secs(1);
-        self.to.checked_add(second).unwrap_or(self.to)
-    }
-}
+use crate::coverage::{Seam, is_covered, not_compared};
 
 /// What came into sight between the samples, and is no growth.
 #[derive(Debug, Default)]
 pub(super) struct InSight {
-    /// The last seam between them.
-    pub(super) seam: Option<Seam>,
+    /// The seams between them, oldest first.
+    pub(super) seams: Vec<Seam>,
     /// Toast tables that could not be read before, by their tables.
     toast: HashMap<RelationId, u64>,
     /// Indexes that could not be read before, by their tables.
@@ -58,23 +41,33 @@ impl InSight {
             let Event {
                 relation, from, to, ..
             } = named.event;
-            // to the second, which is what a seam is known to
-            let is_between = to.as_second() > between.from.sampled_at.as_second()
-                && to.as_second() <= between.to.sampled_at.as_second();
-            if !is_between {
+            if !(Seam { from, to }).is_between(between.from.sampled_at, between.to.sampled_at) {
                 continue;
             }
             match (relation, named.event.bytes_before, named.event.bytes_after) {
-                (None, ..) if seen.seam.is_none_or(|seam| seam.to < to) => {
-                    seen.seam = Some(Seam { from, to });
-                }
+                (None, ..) => seen.seams.extend(Seam::of(&named)),
                 (Some(id), None, Some(bytes)) if named.index_name.is_none() => {
                     *seen.toast.entry(id).or_default() += bytes;
                 }
                 _ => {}
             }
         }
+        seen.seams.sort_by_key(|seam| seam.to);
         Ok(seen)
+    }
+
+    /// The seam that growth from a sample on goes up to, or else begins at, and that in words.
+    pub(super) fn note(&self, from: &SampleHeader) -> Option<(Timestamp, String)> {
+        let is_newer = |seam: &&Seam| seam.to.as_second() > from.sampled_at.as_second();
+        let (seam, what) = match self.seams.iter().find(is_newer) {
+            Some(seam) => (
+                seam,
+                "this is up to there, as there is one newer sample yet",
+            ),
+            None => (self.seams.last()?, "this is from there on"),
+        };
+        let note = capitalized(&format!("{}: {what}", not_compared(seam.to)));
+        Some((seam.to, note))
     }
 
     #[cfg(test)]
@@ -114,44 +107,6 @@ impl InSight {
     }
 }
 
-/// The difference on one side of a seam: what Plimsoll measured where that is two samples, or else what the other
-/// tool did. None where neither has two.
-pub(super) async fn on_one_side(
-    store: &dyn Store,
-    of: &DatabaseKey,
-    ask: &DifferenceQuery,
-    seam: Seam,
-) -> Result<Option<Difference>, StoreError> {
-    // where the seam is known to the second only, its time is before the sample's
-    let own = [seam.to, seam.after()].map(|from| DifferenceQuery {
-        from,
-        ..ask.clone()
-    });
-    let others = DifferenceQuery {
-        to: seam.from,
-        ..ask.clone()
-    };
-    for ask in own.into_iter().chain([others]) {
-        let found = store.difference(of, &ask).await?;
-        let is_one_measure = |found: &Difference| {
-            found.from.id != found.to.id && found.from.is_imported == found.to.is_imported
-        };
-        if let Some(found) = found.filter(is_one_measure) {
-            return Ok(Some(found));
-        }
-    }
-    Ok(None)
-}
-
-/// Whether both samples know a size, or know that there was none.
-pub(super) fn is_covered(growth: &Growth) -> bool {
-    let never_measured = |sizes: Option<Sizes>| sizes.map(|sizes| sizes.total_bytes().is_none());
-    match (never_measured(growth.before), never_measured(growth.after)) {
-        (Some(before), Some(after)) => before == after,
-        _ => true,
-    }
-}
-
 /// Tables of some kinds of which only one sample knows a size; where another tool measured, also those that only one
 /// sample shows.
 pub(super) fn uncovered(all: &Difference, kinds: &Kinds) -> u64 {
@@ -168,14 +123,6 @@ pub(super) const fn is_on_both_sides(growth: &Growth) -> bool {
     growth.before.is_some() && growth.after.is_some()
 }
 
-/// Why growth does not go across a seam.
-pub(super) fn not_compared(seam: Timestamp, what: &str) -> String {
-    format!(
-        "what is older than {} UTC was measured by another tool and is not compared with what Plimsoll measures: {what}",
-        seam.strftime("%Y-%m-%d %H:%M")
-    )
-}
-
 /// Why nobody can tell what belongs to no relation, where that is so.
 pub(super) fn not_told_apart(from: &SampleHeader, to: &SampleHeader) -> Option<String> {
     if from.is_imported || to.is_imported {
@@ -186,7 +133,10 @@ pub(super) fn not_told_apart(from: &SampleHeader, to: &SampleHeader) -> Option<S
     }
     let unread = from.unread_count.max(to.unread_count);
     (unread > 0).then(|| {
-        format!("{unread} relations or parts of them could not be read, and may have grown instead")
+        format!(
+            "{} could not be read, and may have grown instead",
+            counted(unread, "relation or part")
+        )
     })
 }
 

@@ -64,7 +64,9 @@ pub(super) async fn forecast(
             (any.ok_or_else(none)?, instance.databases())
         }
         _ => {
-            let one = watch.select(of.instance.as_deref(), of.database.as_deref())?;
+            let one = watch
+                .select_uncrossed(of.instance.as_deref(), of.database.as_deref())
+                .await?;
             (Arc::clone(&one), vec![one])
         }
     };

@@ -55,7 +55,7 @@ pub(super) async fn alive() -> Json<Alive> {
     })
 }
 
-/// Whether Plimsoll itself is ready: the store answers, and the schedule moves.
+/// Whether Plimsoll itself is ready: the store answers and takes what is measured, and the schedule moves.
 ///
 /// A watched server that is down, a database that cannot be entered, or a channel that takes nothing is named and does not
 /// count: no restart of Plimsoll mends it.
@@ -69,7 +69,11 @@ pub(super) async fn alive() -> Json<Alive> {
 pub(super) async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Ready>) {
     let ping = app.watch.store().ping();
     let store = match tokio::time::timeout(LONGEST_PING, ping).await {
-        Ok(answer) => answer.err().map(|error| error.to_string()),
+        // What it cannot take is lost, though it answers.
+        Ok(answer) => match answer {
+            Ok(()) => app.watch.unwritten(),
+            Err(error) => Some(error.to_string()),
+        },
         Err(_) => Some(format!("no answer within {} s", LONGEST_PING.as_secs_f32())),
     };
     let stalled = app.progress.stalled(app.watch.clock().now());

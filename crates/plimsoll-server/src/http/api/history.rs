@@ -110,7 +110,8 @@ pub(super) async fn take_sample(
 ) -> Result<(StatusCode, Json<SampleAnswer>), Problem> {
     let database = app
         .watch
-        .select(of.instance.as_deref(), of.database.as_deref())?;
+        .select_uncrossed(of.instance.as_deref(), of.database.as_deref())
+        .await?;
     let header = record_on_request(&app.watch, &database).await?;
     let sample = history::sample(app.watch.store(), &header).await?;
     Ok((StatusCode::CREATED, Json(sample)))

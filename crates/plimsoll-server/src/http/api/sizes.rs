@@ -32,7 +32,9 @@ pub(super) async fn sizes(
     Query(((of, fresh), query)): Query<((OfDatabase, Fresh), SizesQuery)>,
 ) -> Result<Response, Problem> {
     let watch = &app.watch;
-    let database = watch.select(of.instance.as_deref(), of.database.as_deref())?;
+    let database = watch
+        .select_uncrossed(of.instance.as_deref(), of.database.as_deref())
+        .await?;
     let known = asker.look_current(watch, &database, fresh).await;
     let made = Made::of(&asker.question).and_visit_state(&known);
     let by_growth = query.sort == Sort::Growth;

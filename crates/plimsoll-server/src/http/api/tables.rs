@@ -44,7 +44,9 @@ pub(super) async fn table(
     Query(((of, fresh), query)): Query<((OfDatabase, Fresh), SeriesQuery)>,
 ) -> Result<Response, Problem> {
     let watch = &app.watch;
-    let database = watch.select(of.instance.as_deref(), of.database.as_deref())?;
+    let database = watch
+        .select_uncrossed(of.instance.as_deref(), of.database.as_deref())
+        .await?;
     let (store, key) = (watch.store(), database.key());
     let known = asker.look_current(watch, &database, fresh).await;
     let made = Made::of(&asker.question).and_visit_state(&known);
@@ -75,6 +77,10 @@ pub(super) async fn table(
         Ok(Err(SelectionError::Store(error))) => Err(error.into()),
         Err(late) => Err(late),
     };
+    let gone = match &history {
+        Ok(Some(history)) => history.gone.as_ref().map(|gone| gone.text.clone()),
+        _ => None,
+    };
     let name = (&*table.schema_name, &*table.table_name);
     let currency = Currency::from(&known);
     let answer = if let Some(snapshot) = &known.snapshot {
@@ -91,7 +97,10 @@ pub(super) async fn table(
         let state = state.ok_or_else(|| Problem::nothing_known(&known))?;
         kept::breakdown(key, &state, name, history?, currency)
     };
-    let answer = answer.ok_or(Unknown::Table(table))?;
+    let answer = answer.ok_or(match gone {
+        Some(text) => Unknown::Dropped { name: table, text },
+        None => Unknown::Table(table),
+    })?;
     let answer = Json(answer).into_response();
     Ok(match tag {
         Some(tag) => etag::with(answer, &tag),

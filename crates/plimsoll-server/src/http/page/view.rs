@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use plimsoll_core::counted::counted;
 use plimsoll_core::name::shown;
 use plimsoll_core::size::{SizeSource, Status};
 use plimsoll_core::size_text;
@@ -147,7 +148,7 @@ fn totals(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
                 }
             }
             div { dt { "Measured" } dd { (time(sizes.measured_at)) small { " " (age) " s ago" } } }
-            div title=(format!("{} statements, {} ms of the server's time", statements, server_ms)) {
+            div title=(format!("{}, {} ms of the server's time", counted(statements, "statement"), server_ms)) {
                 dt { "Visit" } dd { (took_ms) " ms" small { " by " (method) } }
             }
         }
@@ -156,7 +157,9 @@ fn totals(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
 
 fn past(page: &Page<'_>) -> Markup {
     let headers = &page.history.headers;
-    let points: Vec<_> = headers
+    // no line leads from what another tool measured to what Plimsoll does
+    let alike = page.history.of_one_measure();
+    let points: Vec<_> = alike
         .iter()
         .rev()
         .filter_map(|h| Some((h.sampled_at, h.total_bytes?)))
@@ -170,6 +173,9 @@ fn past(page: &Page<'_>) -> Markup {
             @if let Some(curve) = chart::curve(&points) {
                 (curve)
                 p.axis { span { (chart::day(points[0].0)) " · " (size_text::pretty(points[0].1)) } span { (chart::day(points[points.len() - 1].0)) " · " (size_text::pretty(points[points.len() - 1].1)) } }
+            }
+            @if alike.len() < headers.len() {
+                p.note { "Older samples are not drawn: another tool took them, or they cover something else." }
             }
             @if headers.iter().any(|header| header.is_demo) {
                 p.note { "Samples marked “demo” are made up." }

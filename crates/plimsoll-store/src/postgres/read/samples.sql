@@ -1,7 +1,7 @@
 -- reading a page of samples, the last of each step: reads one database's samples by key; no locks that
 -- block anybody
 select s.id, d.name, s.sampled_at, s.kind, s.total_bytes, s.table_count, s.is_demo,
-    s.method = 'import', s.unread_count
+    s.method like 'import%', s.unread_count
 from (
     select
         *,

@@ -1,7 +1,7 @@
 -- the first sample after a time: one database's samples by key; no locks that block anybody
 select
     s.id, d.name, s.sampled_at, s.kind, s.total_bytes, s.table_count, s.is_demo,
-    s.method = 'import', s.unread_count, s.tick,
+    s.method like 'import%', s.unread_count, s.tick,
     s.tick = d.last_tick
 from plimsoll.samples as s
 join plimsoll.databases as d on d.instance_id = $1 and d.database_id = $2

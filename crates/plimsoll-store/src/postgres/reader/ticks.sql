@@ -1,6 +1,6 @@
 -- the samples that a series is read at, the last of each step of $6 seconds: one database's samples by key; no
 -- locks that block anybody
-select tick, id, sampled_at, kind, total_bytes, method = 'import'
+select tick, id, sampled_at, kind, total_bytes, method like 'import%'
 from (
     select
         tick, id, sampled_at, kind, total_bytes, method,

@@ -1,5 +1,5 @@
 -- the samples that a series is read at: one database's samples by key; no locks that block anybody
-select tick, id, sampled_at, kind, total_bytes, method = 'import'
+select tick, id, sampled_at, kind, total_bytes, method like 'import%'
 from plimsoll.samples
 where instance_id = $1
     and database_id = $2

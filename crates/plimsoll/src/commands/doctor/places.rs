@@ -48,7 +48,12 @@ pub(super) async fn places(watched: &Watched) -> anyhow::Result<Places> {
     let mut seen = pulse(&session, &Volumes::default(), now).await?;
     let rest = rest_of_disk(&session, now).await?;
     session.close().await;
-    watched.capacities().ask(now).await.apply(&mut seen);
+    watched
+        .capacities()
+        .with_complaints()
+        .ask(now)
+        .await
+        .apply(&mut seen);
     let mut memory = Memory::default();
     memory.observe(seen, Some(&rest));
     let disk = memory.disk(None, now);
