@@ -408,7 +408,7 @@ fn what_was_assumed_is_said() {
         "--unit 1024",
         "1,073,741,824",
         "taken as UTC",
-        "1 lines that say again",
+        "1 line says again",
     ] {
         assert!(notes.contains(part), "no {part:?} in {notes}");
     }

@@ -158,7 +158,7 @@ fn what_is_not_certain_is_refused_with_what_was_seen_and_what_to_say() {
             "a field too few",
             series("date,bytes", &[",9000", ""]),
             "input_line",
-            &["line 3", "1 fields"],
+            &["line 3", "1 field,"],
         ),
         (
             "mixed decimal separators",

@@ -3,6 +3,7 @@
 //! What a file holds is looked at before anything is written, also by SQLite itself (`journal_mode`).
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -261,8 +262,13 @@ pub(super) fn connect_to_read(path: &Path) -> Result<(Connection, Option<Written
 
 /// Whether something has the name.
 fn is_there(path: &Path) -> Result<bool, Wrong> {
-    path.try_exists()
-        .map_err(|error| Wrong::Closed(of_file(path, error)))
+    match path.try_exists() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(Wrong::Closed(of_file(path, error)))
+        }
+        // below a file, say, there is nothing
+        found => Ok(found.unwrap_or(false)),
+    }
 }
 
 /// Whether there is a file; what is something else is refused, as reading a pipe may never end.

@@ -18,6 +18,13 @@ use crate::context::Context;
 use crate::output::{self, Column, thousands};
 
 pub(crate) async fn run(context: &Context, query: SizesQuery) -> anyhow::Result<Finding> {
+    if query.sort == Sort::Growth {
+        // One that cannot be read is better noticed before the server is visited.
+        match context.store()?.pending_migrations().await {
+            Err(StoreError::Absent { .. }) => {}
+            pending => drop(pending?),
+        }
+    }
     let snapshot = Arc::new(context.visit().await?);
     let growth = match query.sort {
         Sort::Growth => {

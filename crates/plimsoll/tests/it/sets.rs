@@ -194,6 +194,6 @@ on_every_major! {
         server.sql(&database, "drop table alone").unwrap();
         home.run(&url, &["sample"]);
         let gone = home.run(&url, &["history", "--table", "alone"]);
-        assert!(gone.out.contains("there no more") && !gone.out.contains(" now"), "{gone:?}");
+        assert!(gone.out.contains("it was dropped: last seen on") && !gone.out.contains(" now"), "{gone:?}");
     }
 }
