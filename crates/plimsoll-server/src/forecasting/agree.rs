@@ -87,7 +87,7 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
             let alike = of_one_measure(&totals, &seams);
             let insufficient = forecast(alike, &known).err();
             let changed = begins(&totals, &seams).map(|(_, at)| at);
-            insufficient.map(|found| reads::because(found.reason, changed))
+            insufficient.map(|found| reads::because(&found.reason, changed))
         }
     };
     let is_unknown = unknown.is_some() && (totals.is_empty() || !gathered.moving.is_empty());

@@ -249,8 +249,7 @@ fn compute(
         },
     );
     if let Some(insufficient) = &mut outlook.insufficient_data {
-        let reason = std::mem::take(&mut insufficient.reason);
-        insufficient.reason = reads::because(reason, series.coverage_changed_at);
+        insufficient.reason = reads::because(&insufficient.reason, series.coverage_changed_at);
     }
     let (room, volumes) = limits.settle(&series, adjustment, &mut outlook);
     let path = outlook

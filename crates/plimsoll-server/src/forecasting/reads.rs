@@ -306,10 +306,11 @@ pub(super) fn is_of_all(event: &NamedEvent) -> bool {
 }
 
 /// Why there is no forecast, with what was left out of the series.
-pub(super) fn because(reason: String, coverage_changed_at: Option<Timestamp>) -> String {
-    coverage_changed_at.map_or(reason.clone(), |at| {
-        format!("{reason}; {}", not_compared(at))
-    })
+pub(super) fn because(reason: &str, coverage_changed_at: Option<Timestamp>) -> String {
+    match coverage_changed_at {
+        Some(at) => format!("{reason}; {}", not_compared(at)),
+        None => reason.to_owned(),
+    }
 }
 
 /// Events as the forecast takes them: half way between the samples around each.

@@ -91,8 +91,8 @@ impl Watch {
             .collect();
         // its own name goes before one by which another is asked for
         let has_it = |db: &&Arc<WatchedDatabase>| database.is_some_and(|name| db.owns(name));
-        if fitting.iter().any(|db| has_it(db)) {
-            fitting.retain(|db| has_it(db));
+        if fitting.iter().any(&has_it) {
+            fitting.retain(has_it);
         }
         // one that is watched by its own name and by an alias is one
         fitting.dedup_by(|a, b| a.key() == b.key());
