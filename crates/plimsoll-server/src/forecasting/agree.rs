@@ -112,13 +112,16 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
         own(&totals, &seams, &known),
     );
     let rest = gathered.tables.rest(&samples);
-    nodes.add(
-        Some(database),
-        PartKind::Rest,
-        none(),
-        level(&rest),
-        own(&rest, &seams, &reads::known_of_rest(events)),
-    );
+    // where nobody said what is in tables, the database is no sum of parts
+    if !rest.is_empty() || !gathered.schemas.is_empty() {
+        nodes.add(
+            Some(database),
+            PartKind::Rest,
+            none(),
+            level(&rest),
+            own(&rest, &seams, &reads::known_of_rest(events)),
+        );
+    }
 
     let mut schemas: BTreeMap<String, (NodeId, u64)> = BTreeMap::new();
     for (name, mut group) in gathered.schemas {
