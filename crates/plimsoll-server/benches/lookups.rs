@@ -25,7 +25,7 @@ use plimsoll_core::instance::{Figure, Tablespace};
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_server::clock::ManualClock;
-use plimsoll_server::forecasting::{ForecastOf, ForecastQuery, Seen, forecast};
+use plimsoll_server::forecasting::{ForecastOf, ForecastQuery, VisitedSnapshots, forecast};
 use plimsoll_server::http::router;
 use plimsoll_server::settings::{Settings, Watched};
 use plimsoll_store::{DatabaseKey, Store};
@@ -141,7 +141,7 @@ async fn of_tablespace(store: &Arc<dyn Store>, mut seen: Snapshot, factor: f64) 
     let what = ForecastOf::Tablespace("other".to_owned());
     let mut took = Vec::new();
     for _ in 0..ROUNDS {
-        let saw = Seen {
+        let saw = VisitedSnapshots {
             database: Ok(&seen),
             others: &[],
         };

@@ -48,7 +48,7 @@ struct Watched {
 
 /// What the store lies on.
 enum Place {
-    Alone(Server),
+    Alone(Box<Server>),
     Spread(Box<Cluster>),
 }
 
@@ -66,10 +66,10 @@ impl Place {
         };
         let server = Server::start(&options).unwrap();
         server.sql("postgres", "create database fleet").unwrap();
-        Some(Self::Alone(server))
+        Some(Self::Alone(Box::new(server)))
     }
 
-    const fn server(&self) -> &Server {
+    fn server(&self) -> &Server {
         match self {
             Self::Alone(server) => server,
             Self::Spread(cluster) => &cluster.coordinator,

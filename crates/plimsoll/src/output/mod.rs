@@ -23,7 +23,7 @@ pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io:
     }
 }
 
-/// As [`print`], for sentences: on a terminal lines that are too long for it are broken between words.
+/// As [`print()`], for sentences: on a terminal lines that are too long for it are broken between words.
 pub(crate) fn prose(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let width = io::stdout().is_terminal().then(disk::width).flatten();
     print(|out| match width {
