@@ -9,22 +9,35 @@ use crate::support::{Home, Ran};
 
 /// The commands that only read the history, and the ones that write it. The rest does not open it, or only to
 /// add what it knows.
-const READ: [&str; 7] = [
-    "history", "growth", "forecast", "events", "store", "export", "backup",
+const READ: [&str; 9] = [
+    "history", "growth", "forecast", "events", "store", "export", "backup", "alerts", "check",
 ];
 const WRITE: [&str; 4] = ["sample", "import", "migrate", "serve"];
-const NEITHER: [&str; 7] = [
+const NEITHER: [&str; 8] = [
     "demo",
     "sizes",
     "disk",
     "doctor",
     "check-config",
     "completions",
+    "test",
     "help",
 ];
 
 /// Nothing listens there: what visits a server before it looks at the store says that.
 const NOWHERE: &str = "postgres://nobody@127.0.0.1:1/app";
+
+/// What `check` cannot judge it tells as a plugin of Nagios does.
+fn refused(command: &str, ran: &Ran, words: &[&str]) {
+    if command != "check" {
+        return ran.failed_saying(words);
+    }
+    assert_eq!((ran.code, &*ran.err), (Some(3), ""), "{ran:?}");
+    assert!(ran.out.starts_with("PLIMSOLL UNKNOWN - "), "{ran:?}");
+    for word in words {
+        assert!(ran.out.contains(word), "no {word:?} in {ran:?}");
+    }
+}
 
 fn run(home: &Home, store: &Path, command: &str, more: &[&str]) -> Ran {
     let store = format!("sqlite:{}", store.display());
@@ -84,11 +97,8 @@ fn commands_that_read_make_no_store_and_migrate_none() {
     std::fs::create_dir(&folder).unwrap();
     let store = folder.join("history.db");
     for command in READ {
-        run(&home, &store, command, &[]).failed_saying(&[
-            "there is no store",
-            "history.db",
-            "plimsoll sample",
-        ]);
+        let words = ["there is no store", "history.db", "plimsoll sample"];
+        refused(command, &run(&home, &store, command, &[]), &words);
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{command}");
     }
     // one that an earlier version made
@@ -107,7 +117,8 @@ fn commands_that_read_make_no_store_and_migrate_none() {
     drop(sqlite);
     let before = files(&folder);
     for command in READ {
-        run(&home, &store, command, &[]).failed_saying(&["plimsoll migrate", "history.db"]);
+        let words = ["plimsoll migrate", "history.db"];
+        refused(command, &run(&home, &store, command, &[]), &words);
         assert_eq!(files(&folder), before, "{command}");
     }
     let migrated = run(&home, &store, "migrate", &[]);
@@ -128,7 +139,7 @@ fn a_named_folder_that_is_not_there_is_made_when_that_is_asked_for() {
     }
     for command in READ {
         let ran = run(&home, &store, command, &["--create"]);
-        ran.failed_saying(&["there is no store"]);
+        refused(command, &ran, &["there is no store"]);
         assert!(!home.path("not").exists(), "{command}");
     }
     let made = run(&home, &store, "import", &["--create"]);
@@ -167,7 +178,7 @@ fn a_store_of_a_newer_program_or_of_another_is_refused_by_every_command_and_left
             .unwrap();
         let before = files(&folder);
         for command in READ.into_iter().chain(WRITE) {
-            run(&home, &store, command, &[]).failed_saying(&words);
+            refused(command, &run(&home, &store, command, &[]), &words);
             assert_eq!(files(&folder), before, "{command}");
         }
         run(&home, &store, "sizes", &["--sort", "growth"]).failed_saying(&words);
