@@ -83,7 +83,7 @@ pub fn headline(alert_type: AlertType, subject: &Subject, reading: &Reading) -> 
         AlertType::FillingFast => format!("{subject_text} is full in {value} at the present pace"),
         AlertType::AbnormalGrowth => {
             format!(
-                "{subject_text} grows as it did not use to: {value} a day (usual is up to {threshold})"
+                "{subject_text} grows as it did not use to: {value} a day in the last three days"
             )
         }
         AlertType::WalRetention => format!("{subject_text} holds {value} of WAL"),

@@ -42,6 +42,13 @@ pub struct Onset {
     pub excess: f64,
 }
 
+impl Onset {
+    /// Half way back to the rate before.
+    fn usual_up_to(&self) -> f64 {
+        self.rate_before + self.excess / 2.0
+    }
+}
+
 /// Reads a database's shapes, and how many bytes a day it grew in the last three days (none where that is not known).
 pub fn read(
     shapes: &[Shape],
@@ -50,26 +57,16 @@ pub fn read(
     now: Timestamp,
 ) -> (Reading, Memory) {
     if let Some(open) = &memory.open {
-        let age = now.duration_since(open.t);
-        let half = open.rate_before + open.excess / 2.0;
-        let is_usual = match recent_rate {
-            _ if age >= OVER_AFTER => true,
-            _ if age < USUAL_FOR => false,
-            Some(rate) => rate <= half,
-            None => {
-                return (
-                    Reading::unknown(Unit::BytesPerDay, "how fast it grows is not known"),
-                    memory,
-                );
-            }
+        let Some(is_over) = is_over(open, recent_rate, now) else {
+            return (unknown_rate(), memory);
         };
-        let verdict = if is_usual {
+        let verdict = if is_over {
             Verdict::Clear
         } else {
             Verdict::Holds(Severity::Warning)
         };
         let reading = reading(verdict, recent_rate, open);
-        if is_usual {
+        if is_over {
             memory.open = None;
         }
         return (reading, memory);
@@ -100,16 +97,35 @@ pub fn read(
                 after - shape.rate_before
             }),
     };
+    // what was over before it was found would close with the next sample
+    match is_over(&onset, recent_rate, now) {
+        Some(false) => {}
+        Some(true) => return (reading(Verdict::Clear, recent_rate, &onset), memory),
+        None => return (unknown_rate(), memory),
+    }
     let reading = reading(Verdict::Holds(Severity::Warning), recent_rate, &onset);
     memory.told = Some(onset.t);
     memory.open = Some(onset);
     (reading, memory)
 }
 
+/// Whether growth that began then is over; none where that cannot be told.
+fn is_over(onset: &Onset, recent_rate: Option<f64>, now: Timestamp) -> Option<bool> {
+    let age = now.duration_since(onset.t);
+    if age >= OVER_AFTER || age < USUAL_FOR {
+        return Some(age >= OVER_AFTER);
+    }
+    recent_rate.map(|rate| rate <= onset.usual_up_to())
+}
+
+fn unknown_rate() -> Reading {
+    Reading::unknown(Unit::BytesPerDay, "how fast it grows is not known")
+}
+
 fn reading(verdict: Verdict, recent_rate: Option<f64>, onset: &Onset) -> Reading {
     Reading {
         value: recent_rate,
-        threshold: Some(onset.rate_before + onset.excess / 2.0),
+        threshold: Some(onset.usual_up_to()),
         ..Reading::new(verdict, 0.0, 0.0, Unit::BytesPerDay)
     }
 }
@@ -205,13 +221,19 @@ mod tests {
     }
 
     #[test]
-    fn history_and_shrinking_are_no_news() {
-        for (shapes, expected) in [
-            ([shape(ShapeKind::SlopeUp, -10, -4)], "."),
-            ([shape(ShapeKind::LevelDown, 0, 0)], "."),
-            ([shape(ShapeKind::SlopeUp, -10, -3)], "w"),
+    fn history_and_shrinking_and_what_is_over_already_are_no_news() {
+        let (fast, usual) = (Some(110.0), Some(10.0));
+        for (shapes, rate, expected) in [
+            ([shape(ShapeKind::SlopeUp, -10, -4)], fast, "."),
+            ([shape(ShapeKind::LevelDown, 0, 0)], fast, "."),
+            ([shape(ShapeKind::SlopeUp, -10, -3)], fast, "w"),
+            ([shape(ShapeKind::SlopeUp, -10, -3)], usual, "."),
+            ([shape(ShapeKind::SlopeUp, -10, -3)], None, "?"),
+            // found within its first days: nothing is over yet
+            ([shape(ShapeKind::Burst, -2, 0)], usual, "w"),
         ] {
-            assert_eq!(play(&[(&shapes, Some(10.0))]), expected, "{shapes:?}");
+            let told = play(&[(&shapes, rate)]);
+            assert_eq!(told, expected, "{shapes:?} {rate:?}");
         }
     }
 }
