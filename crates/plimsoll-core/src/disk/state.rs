@@ -97,6 +97,19 @@ pub struct Volume {
     pub help: Vec<Help>,
 }
 
+impl Volume {
+    /// What it may still gain.
+    pub fn room_bytes(&self) -> Option<u64> {
+        room_bytes(self.capacity_bytes?, self.available_bytes, self.known_bytes)
+    }
+}
+
+/// What is available. Of a number alone what is known is taken off: what else is there makes the dates late.
+fn room_bytes(capacity: u64, available: Option<u64>, known: i64) -> Option<u64> {
+    let known = u64::try_from(known).ok();
+    available.or_else(|| Some(capacity.saturating_sub(known?)))
+}
+
 /// A part, with what it gained.
 #[derive(Debug, Clone, Serialize)]
 pub struct PartChange {
@@ -320,13 +333,9 @@ impl Memory {
             .back()
             .map(|(_, parts)| parts.as_slice())
             .unwrap_or_default();
-        // Of a number alone what is known is taken off: what else is there makes the dates late.
         let known = known_bytes(parts);
-        let available = space.map(|space| {
-            let known = u64::try_from(known).unwrap_or(0);
-            let left = space.capacity_bytes.saturating_sub(known);
-            space.available_bytes.unwrap_or(left)
-        });
+        let available =
+            space.and_then(|space| room_bytes(space.capacity_bytes, space.available_bytes, known));
         let late = space.filter(|space| space.available_bytes.is_none());
         let pace = match available {
             Some(available) => {

@@ -310,6 +310,8 @@ mod tests {
             // through the function that completes them
             "functions/sizes.sql",
             "changes/stamps.sql",
+            // the pulse's, and done without where the role may not
+            "session/connection_limit.sql",
             // done without where the role may not
             "functions/folders.sql",
             "functions/may_look.sql",

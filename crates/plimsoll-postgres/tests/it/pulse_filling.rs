@@ -22,6 +22,7 @@ throwaway_postgres::on_own_server! {
 
 /// What is told of the server's volume, look by look.
 struct Told<'a> {
+    server: &'a Server,
     session: &'a Session,
     memory: Memory,
     /// A volume of the server's own, where one may be mounted: elsewhere others write, too, and what is told first of a
@@ -30,12 +31,26 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// Looks at everything.
+    /// Looks at everything, at a moment at which the server makes no new segment: one that is half made is of no round
+    /// size, and what is made between two statements of a look is in one of them only.
     async fn look(&mut self) -> Pulse {
-        let seen = look(self.session).await;
-        let rest = rest_of_disk(self.session, seen.at).await.unwrap();
-        self.memory.observe(seen.clone(), Some(&rest));
-        seen
+        loop {
+            let before = self.wal_files();
+            let seen = look(self.session).await;
+            let rest = rest_of_disk(self.session, seen.at).await.unwrap();
+            if before.contains("xlogtemp") || before != self.wal_files() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+            self.memory.observe(seen.clone(), Some(&rest));
+            return seen;
+        }
+    }
+
+    fn wal_files(&self) -> String {
+        let listing = "select string_agg(f, ' ' order by f) from pg_ls_dir('pg_wal') f";
+        let rows = self.server.sql("postgres", listing).unwrap();
+        rows[0][0].clone().unwrap()
     }
 
     /// What a part gained between two looks: it is told first, and the parts add up.
@@ -88,6 +103,7 @@ async fn filling(installation: &Installation) {
     );
     let session = open(&server.url("postgres")).await.unwrap();
     let mut told = Told {
+        server: &server,
         session: &session,
         memory: Memory::default(),
         volume: made.ok(),

@@ -7,7 +7,7 @@ use plimsoll_core::disk::kept::{Look, Step};
 use plimsoll_core::disk::outlook::{self, Course, Held, PartCourse, WalLevel, full};
 use plimsoll_core::disk::part::{Kind, Part};
 use plimsoll_core::disk::state::{Dates, Disk, Foreseen, Volume};
-use plimsoll_core::disk::volume::scale;
+use plimsoll_core::disk::volume::{known_bytes, scale};
 use plimsoll_core::disk::wal::WalSize;
 use plimsoll_core::forecast::{KnownChange, Point, forecast};
 use plimsoll_store::{DatabaseKey, Store};
@@ -115,8 +115,9 @@ impl Material {
     }
 
     fn of_volume(&self, volume: &Volume) -> Result<Dates, String> {
-        let Some(available) = volume.available_bytes else {
-            return Err(volume.unknown.clone().unwrap_or_default());
+        let Some(available) = volume.room_bytes() else {
+            let unknown = volume.unknown.clone();
+            return Err(unknown.unwrap_or_else(|| "how much is free is not known".to_owned()));
         };
         let parts: Vec<Part> = volume.parts.iter().map(|it| it.part.clone()).collect();
         let files = parts
@@ -214,8 +215,12 @@ impl Material {
 
     fn used(&self, volume: &Volume) -> Vec<Point> {
         let of = |look: &Look| {
-            let [_, used, _] = look.space(&volume.pool)?;
-            Some((look.at, i64::try_from(used).ok()?))
+            // of a number alone only what is known is seen
+            let used = match volume.used_bytes {
+                Some(_) => i64::try_from(look.space(&volume.pool)?[1]).ok()?,
+                None => known_bytes(&look.parts(&volume.pool)?),
+            };
+            Some((look.at, used))
         };
         self.series(of).filter_map(point).collect()
     }

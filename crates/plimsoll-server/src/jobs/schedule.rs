@@ -125,7 +125,7 @@ impl Scheduler {
             self.progress.works(&name);
             let now = self.watch.clock().now();
             let turn = caught(self.turn(&job, place)).await;
-            if let Ok(turn @ (Ok(Step::Ran) | Err(_))) = &turn {
+            if let Ok(turn) = &turn {
                 self.watch.note_write(&name, turn);
             }
             let again_at = match turn {

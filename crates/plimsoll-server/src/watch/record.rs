@@ -7,6 +7,7 @@ use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::Recorded;
 
+use super::unwritten::SAMPLES;
 use super::{Watch, WatchError, WatchedDatabase};
 use crate::news::{NewSample, News};
 
@@ -62,7 +63,7 @@ async fn keep(
         .store()
         .record_sample(snapshot, kind, scheduled_for)
         .await;
-    watch.note_write("samples", &recorded);
+    watch.note_write(SAMPLES, &recorded);
     let recorded = recorded?;
     watch.parts.stamps.forget(database.key());
     log_recorded(&recorded, snapshot.took_ms);

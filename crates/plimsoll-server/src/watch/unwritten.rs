@@ -8,6 +8,9 @@ use plimsoll_store::StoreError;
 
 use super::Watch;
 
+/// What is written of each visit.
+pub(super) const SAMPLES: &str = "samples";
+
 /// By what was to be written: why it was not.
 #[derive(Debug, Default)]
 pub(super) struct Unwritten(Mutex<BTreeMap<String, String>>);
@@ -23,6 +26,8 @@ impl Watch {
     pub(crate) fn note_write<T>(&self, what: &str, result: &Result<T, StoreError>) {
         let mut all = self.parts.unwritten.all();
         match result {
+            // the largest of all that is written, so there is room for the others
+            Ok(_) if what == SAMPLES => all.clear(),
             Ok(_) => drop(all.remove(what)),
             Err(error @ (StoreError::Full { .. } | StoreError::ReadOnly { .. })) => {
                 all.insert(what.to_owned(), error.to_string());

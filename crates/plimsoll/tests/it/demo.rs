@@ -5,6 +5,7 @@ use std::process::Command;
 use throwaway_postgres::{Installation, StartError};
 
 use crate::serve::Service;
+use crate::server_faults::wait_until;
 use crate::support::{Home, Ran};
 
 /// Whether a demo can be had here at all; CI requires every major.
@@ -87,6 +88,12 @@ fn it_serves_months_of_marked_history_lives_and_removes_everything() {
         let (_, forecast) = service.get("/api/storage/forecast");
         assert_eq!(forecast["capacity"]["source"], "config", "{forecast}");
         assert!(forecast["full_on"]["mid"].is_string(), "{forecast}");
+        // of its volume only a number is known: what is known is taken off that, and it says so
+        wait_until("the volume is not forecast", || {
+            let (_, disk) = service.get("/api/storage/disk");
+            let volume = &disk["volumes"][0];
+            volume["late"].is_string() && volume["full"]["forecast"]["mid"].is_string()
+        });
         // It lives: rows come and go, too slowly for its size to follow.
         let rows = || {
             let (_, sizes) = service.get("/api/storage/sizes?wait=30");
