@@ -1,8 +1,9 @@
 //! Makes the message about an alert.
 
 use plimsoll_core::alert::contributors::Contributor;
-use plimsoll_core::alert::message::runbook;
+use plimsoll_core::alert::message::{runbook, subject_text};
 use plimsoll_core::alert::{Severity, Unit};
+use plimsoll_core::name::visible;
 use plimsoll_notify::{Event, Message, Share};
 use plimsoll_store::Alert;
 
@@ -16,8 +17,10 @@ pub(super) fn compose(
 ) -> Message {
     let told = &alert.told;
     let resolved_at = alert.resolved_at.filter(|_| event == Event::Resolved);
-    let mut lines = told.message.lines();
-    let headline = lines.next().unwrap_or_default().to_owned();
+    let (headline, text) = match resolved_at {
+        Some(over_at) => ending(alert, over_at),
+        None => (headline(alert).to_owned(), told.message.clone()),
+    };
     Message {
         key: key(alert, event, number),
         thread: key(alert, Event::Opened, 1),
@@ -38,7 +41,7 @@ pub(super) fn compose(
         volume: alert.subject.volume.clone(),
         name: alert.subject.name.clone(),
         headline,
-        text: told.message.clone(),
+        text,
         runbook: Some(runbook(alert.alert_type)),
         value: told.reading.value,
         threshold: told.reading.threshold,
@@ -48,6 +51,31 @@ pub(super) fn compose(
         growth_percent: told.reading.growth_percent(),
         contributors: told.contributors.iter().map(share).collect(),
     }
+}
+
+fn headline(alert: &Alert) -> &str {
+    alert.told.message.lines().next().unwrap_or_default()
+}
+
+/// An end is told in the past: the alert's own text is of when it fired.
+fn ending(alert: &Alert, over_at: jiff::Timestamp) -> (String, String) {
+    let over = format!(
+        "{} of {} is over",
+        alert.alert_type,
+        subject_text(&alert.subject)
+    );
+    let by_hand = alert.resolved_by.as_deref() == Some("hand");
+    let how = match &alert.comment {
+        Some(comment) if by_hand => format!(" It was closed by hand: {}", visible(comment)),
+        None if by_hand => " It was closed by hand.".to_owned(),
+        _ => String::new(),
+    };
+    let text = format!(
+        "{over}\nIt fired from {:.0} to {over_at:.0}.{how}\nIt had been told as: {}",
+        alert.created_at,
+        headline(alert)
+    );
+    (over, text)
 }
 
 /// What tells the message from every other, and is the same however often it is sent: ids are one store's, times tell

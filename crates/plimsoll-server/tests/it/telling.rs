@@ -160,6 +160,17 @@ async fn a_message_is_sent_until_it_arrives_and_then_no_more() {
     tell(&service, 6 * 3600).await;
     let all = told(folder.path());
     assert_eq!(events(folder.path()), ["opened", "reminder", "resolved"]);
+    // an end is told in the past
+    let text = std::fs::read_to_string(folder.path().join("told")).unwrap();
+    let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap();
+    for words in [
+        "\"size_critical of ",
+        " is over\"",
+        "It was closed by hand.",
+        "It had been told as: ",
+    ] {
+        assert!(last.contains(words), "no {words} in {last}");
+    }
     assert!(
         all.iter().all(|(_, _, thread)| *thread == all[0].1),
         "{all:?}"

@@ -182,7 +182,10 @@ impl Seen {
             more => words.push(format!("and {more} more")),
         }
         if words.is_empty() {
-            words.push("nothing fires".to_owned());
+            words.push(match self.silenced {
+                0 => "nothing fires".to_owned(),
+                _ => "nothing fires that is not silenced".to_owned(),
+            });
         }
         let text = plain(&words.join("; "));
         (

@@ -1,6 +1,7 @@
 //! `plimsoll alerts silence`: holds back messages, says what is held back, ends that.
 
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
 
 use anyhow::bail;
 use plimsoll_core::name::visible;
@@ -51,10 +52,19 @@ pub(super) async fn run(context: &Context, args: args::Silence) -> anyhow::Resul
     Ok(Finding::None)
 }
 
-/// Whoever runs this, as far as the environment says.
+/// Whoever runs this, as far as the environment says; else the process' user.
 fn user() -> Option<String> {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    set("SUDO_USER").or_else(|| set("USER"))
+    let uid = || {
+        Some(format!(
+            "user {}",
+            std::fs::metadata("/proc/self").ok()?.uid()
+        ))
+    };
+    set("SUDO_USER")
+        .or_else(|| set("USER"))
+        .or_else(|| set("LOGNAME"))
+        .or_else(uid)
 }
 
 fn print(out: &mut dyn Write, answer: &SilencesAnswer) -> io::Result<()> {
