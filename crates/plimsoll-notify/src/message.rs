@@ -102,7 +102,7 @@ pub struct Message {
     pub value: Option<f64>,
     /// With what.
     pub threshold: Option<f64>,
-    /// In what: `bytes`, `percent`, `seconds`, `bytes_per_day`.
+    /// In what: `bytes`, `percent`, `percent_of_inodes`, `seconds`, `bytes_per_day`.
     pub unit: Option<String>,
     /// Bytes now, where the rule is about bytes.
     pub current_bytes: Option<u64>,

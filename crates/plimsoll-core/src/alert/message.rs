@@ -78,6 +78,9 @@ pub fn headline(alert_type: AlertType, subject: &Subject, reading: &Reading) -> 
         AlertType::SizeCritical => {
             format!("{subject_text} is {value}, above its limit of {threshold}")
         }
+        AlertType::VolumeFull if reading.unit == Unit::PercentOfInodes => {
+            format!("{subject_text} has used {value} (limit {threshold})")
+        }
         AlertType::VolumeFull => format!("{subject_text} is {value} full (limit {threshold})"),
         AlertType::TimeToFull => format!("{subject_text} may reach its limit in {value}"),
         AlertType::FillingFast => format!("{subject_text} is full in {value} at the present pace"),
@@ -177,6 +180,7 @@ pub fn amount(value: f64, unit: Unit) -> String {
             format!("{sign}{}", pretty(size))
         }
         Unit::Percent => format!("{value:.1} %"),
+        Unit::PercentOfInodes => format!("{value:.1} % of its inodes"),
         Unit::Seconds if value < 2.0 * 3600.0 => format!("{:.0} minutes", value / 60.0),
         Unit::Seconds if value < 48.0 * 3600.0 => format!("{:.0} hours", value / 3600.0),
         Unit::Seconds => format!("{:.0} days", value / 86_400.0),
@@ -253,6 +257,7 @@ mod tests {
         for (value, unit, text) in [
             (1_048_576.0, Unit::Bytes, "1024 kB"),
             (85.04, Unit::Percent, "85.0 %"),
+            (98.0, Unit::PercentOfInodes, "98.0 % of its inodes"),
             (3600.0, Unit::Seconds, "60 minutes"),
             (86_400.0, Unit::Seconds, "24 hours"),
             (14.0 * 86_400.0, Unit::Seconds, "14 days"),

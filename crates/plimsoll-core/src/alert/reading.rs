@@ -12,6 +12,8 @@ pub enum Unit {
     Bytes,
     /// Per cent.
     Percent,
+    /// Per cent of a file system's inodes.
+    PercentOfInodes,
     /// Seconds.
     Seconds,
     /// Bytes a day.

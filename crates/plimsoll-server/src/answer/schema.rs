@@ -67,7 +67,13 @@ pub(crate) fn severity() -> Object {
 pub(crate) fn alert_unit() -> Object {
     words(
         "The unit of `value` and `threshold`",
-        &["bytes", "percent", "seconds", "bytes_per_day"],
+        &[
+            "bytes",
+            "percent",
+            "percent_of_inodes",
+            "seconds",
+            "bytes_per_day",
+        ],
     )
 }
 

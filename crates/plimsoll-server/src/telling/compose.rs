@@ -105,6 +105,7 @@ const fn unit(unit: Unit) -> &'static str {
     match unit {
         Unit::Bytes => "bytes",
         Unit::Percent => "percent",
+        Unit::PercentOfInodes => "percent_of_inodes",
         Unit::Seconds => "seconds",
         Unit::BytesPerDay => "bytes_per_day",
     }

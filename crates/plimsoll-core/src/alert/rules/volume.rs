@@ -57,6 +57,11 @@ impl VolumeFull {
         let Some((used, whole)) = fullest(shares) else {
             return Reading::unknown(Unit::Percent, "how full the volume is is not known");
         };
+        let unit = if shares[0] == Some((used, whole)) {
+            Unit::Percent
+        } else {
+            Unit::PercentOfInodes
+        };
         // Inodes alone cannot say that there is room for bytes.
         let verdict = self.judge(used, whole);
         if verdict == Verdict::Clear && bytes.is_none() {
@@ -67,7 +72,7 @@ impl VolumeFull {
             _ => self.warning_per_mille,
         };
         let percent = used as f64 / whole as f64 * 100.0;
-        Reading::new(verdict, percent, f64::from(threshold) / 10.0, Unit::Percent)
+        Reading::new(verdict, percent, f64::from(threshold) / 10.0, unit)
             .with_bytes(fullness.used_bytes, None)
     }
 
@@ -127,6 +132,13 @@ mod tests {
                 inodes_available: inodes.map(|(_, left)| left),
             });
             assert_eq!(letter(&reading), expected, "{used} {available} {inodes:?}");
+            let of_inodes = inodes.is_some_and(|(total, _)| total > 0);
+            let unit = if of_inodes {
+                Unit::PercentOfInodes
+            } else {
+                Unit::Percent
+            };
+            assert_eq!(reading.unit, unit, "{used} {available} {inodes:?}");
         }
     }
 
