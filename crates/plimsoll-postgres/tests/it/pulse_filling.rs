@@ -47,6 +47,12 @@ impl Told<'_> {
         }
     }
 
+    /// Looks at everything before something is made to grow: no new segment is due meanwhile, which is larger than that.
+    async fn look_first(&mut self) -> Pulse {
+        run(self.server, &["checkpoint"]);
+        self.look().await
+    }
+
     fn wal_files(&self) -> String {
         let listing = "select string_agg(f, ' ' order by f) from pg_ls_dir('pg_wal') f";
         let rows = self.server.sql("postgres", listing).unwrap();
@@ -127,7 +133,7 @@ async fn neighbour(told: &mut Told<'_>) {
     else {
         return;
     };
-    let before = told.look().await;
+    let before = told.look_first().await;
     std::fs::write(path, vec![1; 20 << 20]).unwrap();
     let after = told.look().await;
     let cause = told.moved(Kind::Elsewhere, &before, &after);
@@ -274,7 +280,7 @@ async fn rewrites(server: &Server, session: &Session) {
 }
 
 async fn log(server: &Server, session: &Session, told: &mut Told<'_>) {
-    let first = told.look().await;
+    let first = told.look_first().await;
     let before = part(&first, Kind::Log).bytes.unwrap();
     run(
         server,
@@ -301,7 +307,7 @@ async fn log(server: &Server, session: &Session, told: &mut Told<'_>) {
 }
 
 async fn sorts(server: &Server, told: &mut Told<'_>) {
-    let before = told.look().await;
+    let before = told.look_first().await;
     assert_eq!(part(&before, Kind::Temporary).bytes, Some(0));
     // A cursor holds the sort's tapes as they are.
     let mut serial = server.session("postgres").unwrap();
@@ -341,7 +347,7 @@ async fn sorts(server: &Server, told: &mut Told<'_>) {
         "only on request: {query:?}"
     );
     serial.run("commit").unwrap();
-    let before = told.look().await;
+    let before = told.look_first().await;
     assert_eq!(part(&before, Kind::Temporary).bytes, Some(0));
 
     // What parallel workers share: the leader waits for a lock with all of it written.
@@ -391,7 +397,7 @@ async fn decoding(server: &Server, told: &mut Told<'_>) {
         server,
         &["insert into big select a, repeat('y', 100) from generate_series(1, 200000) a"],
     );
-    let before = told.look().await;
+    let before = told.look_first().await;
     assert_eq!(
         part(&before, Kind::Replication).bytes,
         i64::try_from(on_disk(server, "pg_replslot") + on_disk(server, "pg_logical")).ok()
