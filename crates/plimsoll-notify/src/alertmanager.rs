@@ -11,11 +11,12 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_call::http::{Answer, Request, StatusCode, call};
 use plimsoll_call::{Address, Login};
+use plimsoll_core::alert::Severity;
 use serde::Serialize;
 
 use crate::answered::taken;
 use crate::error::{SendError, SendErrorCode};
-use crate::message::{Event, Message, Severity, to_the_millisecond};
+use crate::message::{Event, Message, to_the_millisecond};
 use crate::text::{beginning, line, lines};
 use crate::webhook::MOST_BYTES;
 

@@ -29,5 +29,6 @@ pub use crate::body::schema;
 pub use crate::channel::Channel;
 pub use crate::error::{SendError, SendErrorCode, SettingsError};
 pub use crate::kind::{Kind, Tls};
-pub use crate::message::{Event, Message, Severity, Share, delivery_key};
+pub use crate::message::{Event, Message, Share, delivery_key};
 pub use crate::settings::{OneOrMore, Settings};
+pub use plimsoll_core::alert::Severity;

@@ -1,9 +1,14 @@
 //! What is told: one message about one alert.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::alert::Severity;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// What happened to the alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -34,25 +39,22 @@ impl Event {
     }
 }
 
-/// How serious an alert is.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Look at it in working hours.
-    Warning,
-    /// Look at it now.
-    Critical,
+/// How a severity stands in a schema: the core, whose it is, knows nothing of schemas.
+struct SeveritySchema;
+
+impl PartialSchema for SeveritySchema {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("How serious an alert is."))
+            .enum_values(Some(Severity::ALL.map(Severity::as_str)))
+            .into()
+    }
 }
 
-impl Severity {
-    /// The name that messages carry.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
+impl ToSchema for SeveritySchema {
+    fn name() -> Cow<'static, str> {
+        "Severity".into()
     }
 }
 
@@ -73,8 +75,10 @@ pub struct Message {
     /// Which rule opened it, such as `growth_warning`.
     pub alert_type: String,
     /// How serious it is.
+    #[schema(value_type = SeveritySchema)]
     pub severity: Severity,
     /// How serious it was before it became worse; null where it did not.
+    #[schema(value_type = Option<SeveritySchema>)]
     pub previous_severity: Option<Severity>,
     /// When the alert opened (UTC).
     pub created_at: Timestamp,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use plimsoll_call::{Address, Login, Program};
+use plimsoll_core::alert::Severity;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
@@ -15,7 +16,6 @@ use crate::command::Command;
 use crate::error::SettingsError;
 use crate::heartbeat::Heartbeat;
 use crate::kind::{Kind, Tls};
-use crate::message::Severity;
 use crate::signature::Secrets;
 use crate::slack::Slack;
 use crate::smtp::Smtp;

@@ -6,11 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use plimsoll_call::http::{Request, call};
 use plimsoll_call::{Address, Login};
+use plimsoll_core::alert::Severity;
 use serde::Serialize;
 
 use crate::answered::taken;
 use crate::error::SendError;
-use crate::message::{Event, Message, Severity};
+use crate::message::{Event, Message};
 use crate::text::{beginning, lines};
 use crate::webhook::MOST_BYTES;
 

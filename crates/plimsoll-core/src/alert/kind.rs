@@ -16,6 +16,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// Each, the milder first.
+    pub const ALL: [Self; 2] = [Self::Warning, Self::Critical];
+
     /// The name that answers and stores carry.
     pub const fn as_str(self) -> &'static str {
         match self {

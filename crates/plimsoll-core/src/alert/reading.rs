@@ -20,6 +20,28 @@ pub enum Unit {
     BytesPerDay,
 }
 
+impl Unit {
+    /// Every unit.
+    pub const ALL: [Self; 5] = [
+        Self::Bytes,
+        Self::Percent,
+        Self::PercentOfInodes,
+        Self::Seconds,
+        Self::BytesPerDay,
+    ];
+
+    /// The name that answers and messages carry.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Percent => "percent",
+            Self::PercentOfInodes => "percent_of_inodes",
+            Self::Seconds => "seconds",
+            Self::BytesPerDay => "bytes_per_day",
+        }
+    }
+}
+
 /// Whether the condition holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message as Mail};
+use plimsoll_core::alert::Severity;
 use sha2::{Digest as _, Sha256};
 
-use crate::message::{Event, Message, Severity, delivery_key};
+use crate::message::{Event, Message, delivery_key};
 use crate::text::{beginning, line, lines};
 
 /// A subject of more characters is shortened.

@@ -24,3 +24,4 @@ mod traps_meanwhile;
 mod traps_names;
 mod traps_parts;
 mod traps_scale;
+mod volume_looks;

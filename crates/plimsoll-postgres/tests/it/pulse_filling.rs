@@ -2,87 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use plimsoll_core::disk::layout::Place;
-use plimsoll_core::disk::memory::Memory;
 use plimsoll_core::disk::part::Kind;
 use plimsoll_core::disk::pulse::Pulse;
 use plimsoll_core::disk::wal::HolderKind;
-use plimsoll_core::disk::why::Cause;
 use plimsoll_core::instance::Figure;
-use plimsoll_postgres::{Session, rest_of_disk};
+use plimsoll_postgres::Session;
 use throwaway_postgres::{Installation, Server, Volume, say_volumes, test};
 
 use crate::pulse::{look, on_disk, part, run, slot};
 use crate::session::{as_role, open};
+use crate::volume_looks::VolumeLooks;
 
 throwaway_postgres::on_own_server! {
     what_fills_a_disk_moves_its_own_part => filling,
     a_standby_says_that_replay_is_paused => paused,
-}
-
-/// What is told of the server's volume, look by look.
-struct Told<'a> {
-    server: &'a Server,
-    session: &'a Session,
-    memory: Memory,
-    /// A volume of the server's own, where one may be mounted: elsewhere others write, too, and what is told first of a
-    /// change may be theirs.
-    volume: Option<Volume>,
-}
-
-impl Told<'_> {
-    /// Looks at everything, at a moment at which the server makes no new segment: one that is half made is of no round
-    /// size, and what is made between two statements of a look is in one of them only.
-    async fn look(&mut self) -> Pulse {
-        loop {
-            let before = self.wal_files();
-            let seen = look(self.session).await;
-            let rest = rest_of_disk(self.session, seen.at).await.unwrap();
-            if before.contains("xlogtemp") || before != self.wal_files() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
-            self.memory.observe(seen.clone(), Some(&rest));
-            return seen;
-        }
-    }
-
-    /// Looks at everything before something is made to grow: no new segment is due meanwhile, which is larger than that.
-    async fn look_first(&mut self) -> Pulse {
-        run(self.server, &["checkpoint"]);
-        self.look().await
-    }
-
-    fn wal_files(&self) -> String {
-        let listing = "select string_agg(f, ' ' order by f) from pg_ls_dir('pg_wal') f";
-        let rows = self.server.sql("postgres", listing).unwrap();
-        rows[0][0].clone().unwrap()
-    }
-
-    /// What a part gained between two looks: it is told first, and the parts add up.
-    fn moved(&self, kind: Kind, before: &Pulse, after: &Pulse) -> Cause {
-        let disk = self.memory.disk(Some(before.at), after.at);
-        let is_here = |volume: &&plimsoll_core::disk::state::Volume| {
-            volume.places.contains(&Place::Data.to_string())
-        };
-        let volume = disk.volumes.iter().find(is_here).unwrap();
-        let sum: i64 = volume.parts.iter().filter_map(|it| it.part.bytes).sum();
-        assert_eq!(
-            Some(sum),
-            volume.used_bytes.and_then(|it| i64::try_from(it).ok())
-        );
-        let cause = volume.why.iter().find(|cause| cause.part == kind);
-        let cause = cause.unwrap_or_else(|| panic!("{kind:?} is not in {:#?}", volume.why));
-        assert!(!cause.text.is_empty(), "{cause:?}");
-        if self.volume.is_some() {
-            assert_eq!(volume.why[0].part, kind, "{:#?}", volume.why);
-            let moved: i64 = volume.why.iter().map(|cause| cause.change_bytes).sum();
-            let used = |pulse: &Pulse| pulse.volumes[&volume.pool].known().unwrap().used_bytes;
-            let gained = used(after).unwrap().abs_diff(used(before).unwrap());
-            assert_eq!(moved.unsigned_abs(), gained, "{:#?}", volume.why);
-        }
-        cause.clone()
-    }
 }
 
 /// Slots without a consumer, an archive command that fails, a log, sorts, decoding that spills, and a neighbour.
@@ -108,12 +41,7 @@ async fn filling(installation: &Installation) {
         ],
     );
     let session = open(&server.url("postgres")).await.unwrap();
-    let mut told = Told {
-        server: &server,
-        session: &session,
-        memory: Memory::default(),
-        volume: made.ok(),
-    };
+    let mut told = VolumeLooks::of(&server, &session, made.ok());
     slots_and_archiving(&server, &mut told).await;
     a_base_backups_slot(&server, &session).await;
     log(&server, &session, &mut told).await;
@@ -125,7 +53,7 @@ async fn filling(installation: &Installation) {
 }
 
 /// A file that is not PostgreSQL's.
-async fn neighbour(told: &mut Told<'_>) {
+async fn neighbour(told: &mut VolumeLooks<'_>) {
     let Some(path) = told
         .volume
         .as_ref()
@@ -141,7 +69,7 @@ async fn neighbour(told: &mut Told<'_>) {
     assert!(cause.change_bytes.abs_diff(20 << 20) <= 8192, "{cause:?}");
 }
 
-async fn slots_and_archiving(server: &Server, told: &mut Told<'_>) {
+async fn slots_and_archiving(server: &Server, told: &mut VolumeLooks<'_>) {
     let before = told.look().await;
     run(
         server,
@@ -279,7 +207,7 @@ async fn rewrites(server: &Server, session: &Session) {
     });
 }
 
-async fn log(server: &Server, session: &Session, told: &mut Told<'_>) {
+async fn log(server: &Server, session: &Session, told: &mut VolumeLooks<'_>) {
     let first = told.look_first().await;
     let before = part(&first, Kind::Log).bytes.unwrap();
     run(
@@ -306,7 +234,7 @@ async fn log(server: &Server, session: &Session, told: &mut Told<'_>) {
     );
 }
 
-async fn sorts(server: &Server, told: &mut Told<'_>) {
+async fn sorts(server: &Server, told: &mut VolumeLooks<'_>) {
     let before = told.look_first().await;
     assert_eq!(part(&before, Kind::Temporary).bytes, Some(0));
     // A cursor holds the sort's tapes as they are.
@@ -392,7 +320,7 @@ async fn sorts(server: &Server, told: &mut Told<'_>) {
     });
 }
 
-async fn decoding(server: &Server, told: &mut Told<'_>) {
+async fn decoding(server: &Server, told: &mut VolumeLooks<'_>) {
     run(
         server,
         &["insert into big select a, repeat('y', 100) from generate_series(1, 200000) a"],

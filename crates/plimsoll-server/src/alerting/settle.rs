@@ -8,7 +8,7 @@ use plimsoll_core::alert::evaluate::{Evaluated, Facts, Standing, evaluate};
 use plimsoll_core::alert::life::{Change, State};
 use plimsoll_core::alert::message::{Facts as Words, message};
 use plimsoll_core::alert::settings::Rule;
-use plimsoll_core::alert::{AlertType, Reading, Subject, Verdict};
+use plimsoll_core::alert::{AlertType, Reading, Severity, Subject, Verdict};
 use plimsoll_store::{EpisodeChange, KeptState, NewAlert, ReplacedState, StoreError, Told};
 
 use super::Alerting;
@@ -199,27 +199,21 @@ fn episode(
 fn log(rule: &Rule, subject: &Subject, evaluated: &Evaluated, id: Option<i64>) {
     let alert_type = rule.alert_type().as_str();
     let (instance, database) = (&subject.instance, &subject.database);
+    let told = |severity: Severity, event: &str| {
+        tracing::warn!(
+            alert_id = id,
+            alert_type,
+            severity = severity.as_str(),
+            instance,
+            database,
+            value = evaluated.reading.value,
+            threshold = evaluated.reading.threshold,
+            "{event}"
+        );
+    };
     match evaluated.change {
-        Some(Change::Opened(severity)) => tracing::warn!(
-            alert_id = id,
-            alert_type,
-            severity = severity.as_str(),
-            instance,
-            database,
-            value = evaluated.reading.value,
-            threshold = evaluated.reading.threshold,
-            "alert.opened"
-        ),
-        Some(Change::Raised(severity)) => tracing::warn!(
-            alert_id = id,
-            alert_type,
-            severity = severity.as_str(),
-            instance,
-            database,
-            value = evaluated.reading.value,
-            threshold = evaluated.reading.threshold,
-            "alert.raised"
-        ),
+        Some(Change::Opened(severity)) => told(severity, "alert.opened"),
+        Some(Change::Raised(severity)) => told(severity, "alert.raised"),
         Some(Change::Resolved) => {
             tracing::info!(
                 alert_id = id,

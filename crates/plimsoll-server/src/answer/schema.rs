@@ -1,6 +1,6 @@
 //! How the domain's own words appear in the specification: strings with their allowed values.
 
-use plimsoll_core::alert::AlertType;
+use plimsoll_core::alert::{AlertType, Severity, Unit};
 use plimsoll_core::capacity::CapacitySource;
 use plimsoll_core::snapshot::{Method, TableKind};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
@@ -61,19 +61,16 @@ pub(crate) fn alert_type_or_null() -> Object {
 }
 
 pub(crate) fn severity() -> Object {
-    words("The highest that it had", &["warning", "critical"])
+    words(
+        "The highest that it had",
+        &Severity::ALL.map(Severity::as_str),
+    )
 }
 
 pub(crate) fn alert_unit() -> Object {
     words(
         "The unit of `value` and `threshold`",
-        &[
-            "bytes",
-            "percent",
-            "percent_of_inodes",
-            "seconds",
-            "bytes_per_day",
-        ],
+        &Unit::ALL.map(Unit::as_str),
     )
 }
 

@@ -1,8 +1,8 @@
 //! Makes the message about an alert.
 
+use plimsoll_core::alert::Severity;
 use plimsoll_core::alert::contributors::Contributor;
 use plimsoll_core::alert::message::{runbook, subject_text};
-use plimsoll_core::alert::{Severity, Unit};
 use plimsoll_core::name::visible;
 use plimsoll_notify::{Event, Message, Share};
 use plimsoll_store::Alert;
@@ -28,10 +28,8 @@ pub(super) fn compose(
         at: resolved_at.unwrap_or(at),
         alert_id: Some(alert.id),
         alert_type: alert.alert_type.as_str().to_owned(),
-        severity: of_notify(told.severity),
-        previous_severity: previous
-            .filter(|_| event == Event::Escalated)
-            .map(of_notify),
+        severity: told.severity,
+        previous_severity: previous.filter(|_| event == Event::Escalated),
         created_at: alert.created_at,
         resolved_at,
         instance: Some(alert.subject.instance.clone()).filter(|instance| !instance.is_empty()),
@@ -45,7 +43,7 @@ pub(super) fn compose(
         runbook: Some(runbook(alert.alert_type)),
         value: told.reading.value,
         threshold: told.reading.threshold,
-        unit: Some(unit(told.reading.unit).to_owned()),
+        unit: Some(told.reading.unit.as_str().to_owned()),
         current_bytes: told.reading.current_bytes,
         previous_bytes: told.reading.previous_bytes,
         growth_percent: told.reading.growth_percent(),
@@ -83,32 +81,6 @@ fn ending(alert: &Alert, over_at: jiff::Timestamp) -> (String, String) {
 fn key(alert: &Alert, event: Event, number: i64) -> String {
     let (id, opened) = (alert.id, alert.created_at.as_millisecond());
     format!("alert_{id}_{opened}_{}_{number}", event.as_str())
-}
-
-/// As the sender has it.
-pub(super) const fn of_notify(severity: Severity) -> plimsoll_notify::Severity {
-    match severity {
-        Severity::Warning => plimsoll_notify::Severity::Warning,
-        Severity::Critical => plimsoll_notify::Severity::Critical,
-    }
-}
-
-/// As the core has it.
-pub(super) const fn of_core(severity: plimsoll_notify::Severity) -> Severity {
-    match severity {
-        plimsoll_notify::Severity::Warning => Severity::Warning,
-        plimsoll_notify::Severity::Critical => Severity::Critical,
-    }
-}
-
-const fn unit(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Bytes => "bytes",
-        Unit::Percent => "percent",
-        Unit::PercentOfInodes => "percent_of_inodes",
-        Unit::Seconds => "seconds",
-        Unit::BytesPerDay => "bytes_per_day",
-    }
 }
 
 fn share(share: &Contributor) -> Share {

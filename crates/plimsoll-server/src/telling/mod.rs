@@ -21,7 +21,7 @@ use crate::alerting::Alerting;
 use crate::alerting::silences::in_force;
 use crate::channels::ConfiguredChannel;
 use crate::clock::Clock;
-use compose::{compose, of_core};
+use compose::compose;
 use due::{Told, Wanted, due};
 use post::Sending;
 
@@ -61,7 +61,7 @@ impl Telling {
         let receiver = |configured: &ConfiguredChannel| Receiver {
             channel: configured.channel.clone(),
             wanted: Wanted {
-                least: of_core(configured.least),
+                least: configured.least,
                 pattern: configured.pattern.clone(),
                 send_resolved: configured.send_resolved,
             },
