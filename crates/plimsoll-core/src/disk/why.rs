@@ -102,21 +102,12 @@ pub fn why(before: &[Part], after: &[Part], since: Timestamp, notes: &[Note]) ->
 }
 
 /// The parts of others that only these parts name.
-fn named_in<'a>(parts: &'a [Part], other: &[Part]) -> impl Iterator<Item = &'a Part> {
-    let keys: Vec<(Kind, Option<String>)> = other
-        .iter()
-        .map(|part| (part.part, part.name.clone()))
-        .collect();
-    let is_named = move |part: &&Part| {
-        let key = part.key();
-        !keys
-            .iter()
-            .any(|(kind, name)| (*kind, name.as_deref()) == key)
-    };
+fn named_in<'a>(parts: &'a [Part], other: &'a [Part]) -> impl Iterator<Item = &'a Part> {
+    let is_new = |part: &&Part| other.iter().all(|it| it.key() != part.key());
     parts
         .iter()
         .filter(|part| part.part.is_others())
-        .filter(is_named)
+        .filter(is_new)
 }
 
 /// The same with what only they name taken for elsewhere, or where that is not known for unexplained.

@@ -13,6 +13,7 @@ use plimsoll_core::snapshot::TableKind;
 use plimsoll_store::{Membership, NamedEvent, SampleTotal, TableName, TableSteps};
 
 use super::reads;
+use crate::coverage::Seam;
 
 /// A forecast at each horizon.
 pub(super) type Own = [Estimate; HORIZONS];
@@ -338,16 +339,14 @@ impl Gathered {
         reads::seams(&self.seams)
     }
 
-    /// Whether another tool's history ends before this sample and after the one before it.
+    /// Whether what is measured changed between this sample and the one before it.
     pub(super) fn is_seam(&self, place: usize) -> bool {
         let (Some(before), Some(sample)) = (place.checked_sub(1), self.samples.get(place)) else {
             return false;
         };
-        // to the second, which is what a seam is known to
-        let second = |sample: &SampleTotal| sample.sampled_at.as_second();
-        let between = second(&self.samples[before]) + 1..=second(sample);
-        let mut seams = self.seams.iter();
-        seams.any(|seam| between.contains(&seam.event.to.as_second()))
+        let before = self.samples[before].sampled_at;
+        let mut seams = self.seams.iter().filter_map(Seam::of);
+        seams.any(|seam| seam.is_between(before, sample.sampled_at))
     }
 
     fn days_ago(&self, sample: &SampleTotal) -> f64 {

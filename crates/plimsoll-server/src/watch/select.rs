@@ -143,9 +143,8 @@ impl Watch {
         };
         let instance = &watched.key().instance;
         let kept = self.store().databases().await?;
-        Ok(kept.into_iter().find(|key| {
-            key.instance == *instance && readings(name).any(|name| key.database == name)
-        }))
+        let is_it = |key: &DatabaseKey| key.instance == *instance && has_name(key, name);
+        Ok(kept.into_iter().find(is_it))
     }
 
     /// The one database that fits and has a history: also one that is watched no more, because it was
@@ -172,15 +171,12 @@ impl Watch {
             let leads_here = |(alias, own): &(DatabaseKey, String)| {
                 alias.instance == key.instance && alias.database == name && *own == key.database
             };
-            (readings(name).any(|name| key.database == name) || aliases.iter().any(leads_here))
+            (has_name(key, name) || aliases.iter().any(leads_here))
                 && instance.is_none_or(|name| key.instance == name)
                 && self.select_instance(Some(&key.instance)).is_ok()
         });
-        if fitting
-            .iter()
-            .any(|key| readings(name).any(|name| key.database == name))
-        {
-            fitting.retain(|key| readings(name).any(|name| key.database == name));
+        if fitting.iter().any(|key| has_name(key, name)) {
+            fitting.retain(|key| has_name(key, name));
         }
         let Some(only) = fitting.pop() else {
             return Ok(Err(error));
@@ -192,4 +188,9 @@ impl Watch {
         let fitting = fitting.iter().map(path).collect();
         Ok(Err(SelectError::Ambiguous { fitting }))
     }
+}
+
+/// Whether a database has this name itself, however the name was given.
+fn has_name(key: &DatabaseKey, name: &str) -> bool {
+    readings(name).any(|name| key.database == name)
 }

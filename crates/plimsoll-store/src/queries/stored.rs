@@ -10,7 +10,7 @@ use super::sets::events_of;
 use super::{last_tick, named};
 use crate::history::{SeriesQuery, Stored, StoredSeries, TableName};
 use crate::reader::{Keys, Reader, Relation, Which};
-use crate::series::{Tick, Value, values_of};
+use crate::series::{Interval, Sum, Value};
 
 /// How many tables are read at a time.
 const BATCH: usize = 500;
@@ -29,7 +29,7 @@ pub(crate) async fn stored_series<R: Reader>(
         .filter_map(|stored| Some((tables.get(&stored.table)?, stored)))
         .collect();
     wanted.sort_unstable_by_key(|(relation, _)| relation.id);
-    let mut moved = Moved::at(&ticks);
+    let mut sum = Sum::new(&ticks);
     for batch in wanted.chunks(BATCH) {
         let with_heap: Vec<RelationId> = ids(batch, |stored| stored.has_heap);
         for value in reader
@@ -37,7 +37,7 @@ pub(crate) async fn stored_series<R: Reader>(
             .await?
             .chunk_by(same)
         {
-            moved.add(value, |sizes| {
+            add(&mut sum, value, |sizes| {
                 Some(sizes.heap_bytes? + sizes.all_toast_bytes())
             });
         }
@@ -46,25 +46,27 @@ pub(crate) async fn stored_series<R: Reader>(
             .relations(of, Which::IndexesOfAny(&with_indexes))
             .await?;
         indexes.retain(|index| {
-            let of_table = |(relation, _): &&(&Relation, &Stored)| Some(relation.id) == index.owner;
+            let table = index.owner.and_then(|owner| {
+                let place = batch.binary_search_by_key(&owner, |(relation, _)| relation.id);
+                batch.get(place.ok()?)
+            });
             index.gone_tick.is_none()
-                && batch
-                    .iter()
-                    .find(of_table)
-                    .is_some_and(|(_, stored)| stored.indexes.contains(&index.relation_name))
+                && table.is_some_and(|(_, stored)| stored.indexes.contains(&index.relation_name))
         });
-        let mut index_ids: Vec<RelationId> = indexes.iter().map(|index| index.id).collect();
-        index_ids.sort_unstable();
-        let values = reader.index_values(of, &index_ids, last).await?;
-        for id in index_ids {
-            moved.add(values_of(&values, id), |sizes| sizes.heap_bytes);
+        let index_ids: Vec<RelationId> = indexes.iter().map(|index| index.id).collect();
+        for value in reader
+            .index_values(of, &index_ids, last)
+            .await?
+            .chunk_by(same)
+        {
+            add(&mut sum, value, |sizes| sizes.heap_bytes);
         }
     }
     let with_heap = ids(&wanted, |stored| stored.has_heap);
     let (events, mut relations) = events_of(reader, of, &with_heap).await?;
     relations.extend(wanted.iter().map(|(relation, _)| (*relation).clone()));
     Ok(StoredSeries {
-        points: moved.points(),
+        points: points(sum),
         events: named(events, &relations),
     })
 }
@@ -91,49 +93,36 @@ fn same(one: &Value, other: &Value) -> bool {
     one.id == other.id
 }
 
-/// By how much a sum moves at each sample.
-struct Moved<'a> {
-    ticks: &'a [Tick],
-    by: Vec<i128>,
-    /// The first sample at which anything is known.
-    first: usize,
+/// Adds the values of one relation to a sum, in the order of their ticks; what is not known stays as it was.
+fn add(sum: &mut Sum<'_>, values: &[Value], bytes: impl Fn(&Sizes) -> Option<u64>) {
+    let known: Vec<Value> = values
+        .iter()
+        .filter_map(|value| {
+            let sizes = Sizes {
+                heap_bytes: Some(bytes(&value.sizes)?),
+                ..Sizes::default()
+            };
+            Some(Value { sizes, ..*value })
+        })
+        .collect();
+    if let Some(first) = known.first() {
+        let belongs = Interval {
+            from: first.tick,
+            until: i64::MAX,
+        };
+        sum.add(belongs, &known);
+    }
 }
 
-impl<'a> Moved<'a> {
-    fn at(ticks: &'a [Tick]) -> Self {
-        Self {
-            ticks,
-            by: vec![0; ticks.len()],
-            first: ticks.len(),
-        }
-    }
-
-    /// Adds the values of one relation, in the order of their ticks; what is not known stays as it was.
-    fn add(&mut self, values: &[Value], bytes: impl Fn(&Sizes) -> Option<u64>) {
-        let mut before = 0;
-        for value in values {
-            let place = self.ticks.partition_point(|at| at.tick < value.tick);
-            let (Some(now), Some(by)) = (bytes(&value.sizes), self.by.get_mut(place)) else {
-                continue;
-            };
-            *by += i128::from(now) - before;
-            before = i128::from(now);
-            self.first = self.first.min(place);
-        }
-    }
-
-    fn points(self) -> Vec<Point> {
-        let mut sum = 0;
-        let mut points = Vec::with_capacity(self.ticks.len());
-        for (at, by) in self.ticks.iter().zip(self.by).skip(self.first) {
-            sum += by;
-            points.push(Point {
-                at: at.sampled_at,
-                bytes: u64::try_from(sum).unwrap_or(0),
-            });
-        }
-        points
-    }
+fn points(sum: Sum<'_>) -> Vec<Point> {
+    let points = sum.points();
+    let sized = points.iter().filter_map(|point| {
+        Some(Point {
+            at: point.sampled_at,
+            bytes: point.total_bytes()?,
+        })
+    });
+    sized.collect()
 }
 
 #[cfg(test)]
@@ -142,6 +131,7 @@ mod tests {
     use plimsoll_core::sample::SampleKind;
 
     use super::*;
+    use crate::series::Tick;
 
     #[test]
     fn a_sum_moves_where_a_part_does_and_begins_with_the_first() {
@@ -163,22 +153,23 @@ mod tests {
                 ..Sizes::default()
             },
         };
-        let mut moved = Moved::at(&ticks);
+        let mut sum = Sum::new(&ticks);
         let heap = |sizes: &Sizes| sizes.heap_bytes;
-        moved.add(
+        add(
+            &mut sum,
             &[value(5, Some(100)), value(6, Some(90)), value(20, None)],
             heap,
         );
-        moved.add(
+        add(
+            &mut sum,
             &[value(30, Some(7)), value(40, Some(1)), value(50, Some(9))],
             heap,
         );
-        let points: Vec<_> = moved
-            .points()
+        let points: Vec<_> = points(sum)
             .iter()
             .map(|point| (point.at.as_second(), point.bytes))
             .collect();
         assert_eq!(points, [(10, 90), (20, 90), (30, 97), (40, 91)]);
-        assert!(Moved::at(&ticks).points().is_empty());
+        assert!(super::points(Sum::new(&ticks)).is_empty());
     }
 }
