@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret as _, SecretString};
 pub use ureq::http::StatusCode;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Timeout};
+use ureq::{Agent, RequestBuilder, Timeout};
 
 use crate::address::Address;
 use crate::login::Login;
@@ -100,34 +100,17 @@ fn call_here(request: &Request) -> Result<Answer, CallError> {
     let login = request.login.header().map_err(CallError::NotReady)?;
     let login = login.as_ref().or(request.address.authorization());
     let agent = match &request.ca_file {
-        None => agent(request.timeout),
+        None => AGENT.clone(),
         Some(file) => {
             let added =
                 added_roots(file).map_err(|error| CallError::NotReady(error.to_string()))?;
-            agent_with(request.timeout, tls(roots().iter().chain(&added)))
+            agent(roots().iter().chain(&added))
         }
     };
-    let mut headers = Vec::new();
-    for (name, value) in &request.headers {
-        headers.push((*name, SecretString::from(value.as_str())));
-    }
-    headers.extend(login.map(|login| ("authorization", login.clone())));
     let url = request.address.url();
     let mut response = match &request.body {
-        None => {
-            let mut get = agent.get(url);
-            for (name, value) in &headers {
-                get = get.header(*name, value.expose_secret());
-            }
-            get.call()
-        }
-        Some(body) => {
-            let mut post = agent.post(url);
-            for (name, value) in &headers {
-                post = post.header(*name, value.expose_secret());
-            }
-            post.send(body.as_slice())
-        }
+        None => prepared(agent.get(url), request, login).call(),
+        Some(body) => prepared(agent.post(url), request, login).send(body.as_slice()),
     }
     .map_err(failed)?;
     let status = response.status();
@@ -183,22 +166,39 @@ fn reason(error: ureq::Error) -> String {
     }
 }
 
-/// What makes requests that may take so long in all: no redirect is followed, and no status is an error.
-fn agent(timeout: Duration) -> Agent {
-    static TLS: LazyLock<TlsConfig> = LazyLock::new(|| tls(roots().iter()));
-    agent_with(timeout, TLS.clone())
+/// A request with its limits and headers.
+fn prepared<Body>(
+    builder: RequestBuilder<Body>,
+    request: &Request,
+    login: Option<&SecretString>,
+) -> RequestBuilder<Body> {
+    let mut builder = builder
+        .config()
+        .timeout_global(Some(request.timeout))
+        .timeout_connect(Some(request.timeout.min(CONNECT_TIMEOUT)))
+        .build();
+    for (name, value) in &request.headers {
+        builder = builder.header(*name, value.as_str());
+    }
+    match login {
+        Some(login) => builder.header("authorization", login.expose_secret()),
+        None => builder,
+    }
 }
 
-fn agent_with(timeout: Duration, tls: TlsConfig) -> Agent {
+/// Makes requests of whom this host trusts: its authorities are read once.
+static AGENT: LazyLock<Agent> = LazyLock::new(|| agent(roots().iter()));
+
+/// What makes requests: no redirect is followed, no status is an error, and no connection is kept.
+fn agent<'a>(roots: impl Iterator<Item = &'a CertificateDer<'static>>) -> Agent {
     Agent::config_builder()
-        .timeout_global(Some(timeout))
-        .timeout_connect(Some(timeout.min(CONNECT_TIMEOUT)))
+        .max_idle_connections(0)
         .http_status_as_error(false)
         // A login goes where it was meant to go.
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent("plimsoll")
-        .tls_config(tls)
+        .tls_config(tls(roots))
         .build()
         .new_agent()
 }

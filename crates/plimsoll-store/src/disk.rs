@@ -261,19 +261,12 @@ impl<S: Transactions> DiskHistory for S {
                 let ids: Vec<i32> = work.read(sql, &[], |row| row.get(0)).await?;
                 let mut dropped = 0;
                 for id in ids {
-                    let sql = "select max(tick) from plimsoll.disk_looks where instance_id = $1";
-                    let newest: Vec<Option<i64>> =
-                        work.read(sql, &[id.into()], |row| row.get(0)).await?;
-                    let newest = newest.into_iter().flatten().next();
-                    if newest.is_none_or(|tick| tick > now.as_second() - UNWATCHED_AFTER) {
+                    if !is_unwatched(work, id, now).await? {
                         continue;
                     }
                     for step in Step::ALL {
-                        let sql = "delete from plimsoll.disk_looks
-                                   where instance_id = $1 and step = $2 and tick < $3";
                         let since = step.kept_since(now, daily_samples);
-                        let params = [id.into(), step.as_str().into(), since.into()];
-                        dropped += work.execute(sql, &params).await?;
+                        dropped += drop_step(work, id, step, since).await?;
                     }
                     let sql = "select tick from plimsoll.disk_looks where instance_id = $1 limit 1";
                     let left: Vec<i64> = work.read(sql, &[id.into()], |row| row.get(0)).await?;
@@ -302,17 +295,38 @@ pub(crate) async fn drop_before(
                 let mut dropped = 0;
                 for id in ids {
                     for step in Step::ALL {
-                        let sql = "delete from plimsoll.disk_looks
-                                   where instance_id = $1 and step = $2 and tick < $3";
                         let begin = step.period_of(until.as_second());
-                        let params = [id.into(), step.as_str().into(), begin.into()];
-                        dropped += work.execute(sql, &params).await?;
+                        dropped += drop_step(work, id, step, begin).await?;
                     }
                 }
                 Ok(dropped)
             })
         })
         .await
+}
+
+/// Whether looks at an instance are kept, and none of the last day: each step's newest is found by its key.
+async fn is_unwatched(work: &dyn Transaction, id: i32, now: Timestamp) -> Result<bool, StoreError> {
+    let mut newest = None;
+    for step in Step::ALL {
+        let sql = "select max(tick) from plimsoll.disk_looks where instance_id = $1 and step = $2";
+        let params = [id.into(), step.as_str().into()];
+        let ticks: Vec<Option<i64>> = work.read(sql, &params, |row| row.get(0)).await?;
+        newest = newest.max(ticks.into_iter().flatten().next());
+    }
+    Ok(newest.is_some_and(|tick| tick <= now.as_second() - UNWATCHED_AFTER))
+}
+
+/// Deletes an instance's looks of a step that are older; how many.
+async fn drop_step(
+    work: &dyn Transaction,
+    id: i32,
+    step: Step,
+    before: i64,
+) -> Result<u64, StoreError> {
+    let sql = "delete from plimsoll.disk_looks where instance_id = $1 and step = $2 and tick < $3";
+    let params = [id.into(), step.as_str().into(), before.into()];
+    work.execute(sql, &params).await
 }
 
 /// The key of an instance, if there is one of this name.

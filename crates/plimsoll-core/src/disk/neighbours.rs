@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::layout::{OnPool, Place};
-use super::memory::{LastLook, Memory};
+use super::memory::LastLook;
 use super::part::{Kind, Part, Source};
 use super::pulse::Pulse;
 
@@ -20,14 +20,6 @@ pub struct Neighbour {
     pub directory: Option<String>,
     /// Their part of it.
     pub part: Part,
-}
-
-impl Memory {
-    /// What the instance is known to have on each pool that others may lie on, too.
-    pub fn shares(&self, instance: &str) -> Vec<Neighbour> {
-        self.last_look()
-            .map_or_else(Vec::new, |last| last.shares(instance))
-    }
 }
 
 impl LastLook {
@@ -125,14 +117,19 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
+    use super::super::memory::Memory;
     use super::super::state::tests::{at, full, pulse};
     use super::*;
+
+    fn shares_of(memory: &Memory, instance: &str) -> Vec<Neighbour> {
+        memory.last_look().unwrap().shares(instance)
+    }
 
     #[test]
     fn another_instance_on_the_pool_is_a_part_of_it_and_the_sum_holds() {
         let mut other = Memory::default();
         other.observe(pulse(0, 0, 0), Some(&full(0)));
-        let shares = other.shares("other");
+        let shares = shares_of(&other, "other");
         assert_eq!(shares.len(), 1, "{shares:?}");
         assert_eq!(
             (shares[0].pool.as_str(), shares[0].part.name.as_deref()),
@@ -161,7 +158,7 @@ mod tests {
             volume.used_bytes.and_then(|used| i64::try_from(used).ok())
         );
         // A neighbour's share is not the instance's own.
-        assert_eq!(memory.shares("main")[0].part.bytes, Some(theirs));
+        assert_eq!(shares_of(&memory, "main")[0].part.bytes, Some(theirs));
 
         // On another host, or where nothing is known but that it is assumed, nobody is a neighbour.
         let mut elsewhere = pulse(1, 0, 0);
@@ -177,7 +174,7 @@ mod tests {
         let mut unseen = pulse(0, 0, 0);
         (unseen.found, unseen.volumes) = (BTreeMap::new(), BTreeMap::new());
         assumed.observe(unseen, Some(&full(0)));
-        assert_eq!(assumed.shares("main"), []);
+        assert_eq!(shares_of(&assumed, "main"), []);
     }
 
     #[test]

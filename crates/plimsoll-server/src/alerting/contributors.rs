@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use plimsoll_core::alert::contributors::{Contributor, Part};
 use plimsoll_core::change::Sizes;
+use plimsoll_core::size::signed;
 use plimsoll_store::{DatabaseKey, DifferenceQuery, Growth, Store, StoreError};
 
 /// So many tables, and as many indexes, are looked at: more are never told.
@@ -80,8 +81,4 @@ fn change(
 ) -> Option<i64> {
     let bytes = |sizes: Option<Sizes>| sizes.map_or(Some(0), &part).map(signed);
     Some(bytes(after)? - bytes(before)?)
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

@@ -66,8 +66,6 @@ impl Alerting {
             };
             self.settle(&states, settled, &samples).await?;
         }
-        self.thin(&of.instance, now).await?;
-        self.thin("", now).await?;
         Ok(())
     }
 

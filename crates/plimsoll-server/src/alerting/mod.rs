@@ -18,17 +18,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use plimsoll_core::alert::settings::Settings;
-use plimsoll_store::{DatabaseKey, Store, StoreError};
+use plimsoll_store::{DatabaseKey, Store};
 
 use crate::clock::Clock;
 use crate::forecasting::Forecasts;
 pub use replay::{Replay, Told, replay};
 use staleness::Sighting;
 
-/// Ended episodes are kept so long; the last of each database longer.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Ended episodes are kept so long, the last of each database longer; and what was told of them.
+pub(crate) const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Evaluates rules.
 pub struct Alerting {
@@ -85,13 +85,6 @@ impl Alerting {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *last = Some(now);
-    }
-
-    /// Forgets episodes that ended long ago.
-    async fn thin(&self, instance: &str, now: Timestamp) -> Result<(), StoreError> {
-        let ended_before = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
-        self.store.thin_alerts(instance, ended_before).await?;
-        Ok(())
     }
 
     fn sightings(&self) -> MutexGuard<'_, HashMap<DatabaseKey, Sighting>> {

@@ -84,8 +84,8 @@ impl Alerting {
                 facts,
                 now: pulse.at,
             };
-            self.settle(states, settled, &told_of(volume, pulse))
-                .await?;
+            let telling = || told_of(volume, pulse);
+            self.settle(states, settled, &telling).await?;
         }
         Ok(())
     }
@@ -122,7 +122,8 @@ impl Alerting {
                 facts: Facts::Holder(&retained.holder, around),
                 now: pulse.at,
             };
-            self.settle(own, settled, &told_of_holder(retained)).await?;
+            let telling = || told_of_holder(retained);
+            self.settle(own, settled, &telling).await?;
             held.push(name);
         }
         if !sees_all_holders {
@@ -141,7 +142,7 @@ impl Alerting {
                 facts: Facts::HolderGone,
                 now: pulse.at,
             };
-            self.settle(own, settled, &Beside::default()).await?;
+            self.settle(own, settled, &Beside::default).await?;
         }
         Ok(())
     }

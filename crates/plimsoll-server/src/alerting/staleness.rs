@@ -60,7 +60,8 @@ impl Alerting {
                 facts: Facts::Freshness(fresh),
                 now: pulse.at,
             };
-            self.settle(own, settled, &told_of(sampled_at)).await?;
+            let telling = || told_of(sampled_at);
+            self.settle(own, settled, &telling).await?;
         }
         Ok(())
     }

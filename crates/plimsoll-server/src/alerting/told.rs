@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::alert::contributors::{Contributor, Part, contributors};
 use plimsoll_core::alert::{AlertType, Reading};
 use plimsoll_core::name::{shown, shown_table};
+use plimsoll_core::size::signed;
 use plimsoll_store::{DatabaseKey, EventQuery, NamedEvent, SampleParts, Store, StoreError};
 
 use super::contributors::of_growth;
@@ -103,7 +104,6 @@ const fn no_relation(bytes: i64) -> Contributor {
 }
 
 fn gained(before: u64, after: u64) -> i64 {
-    let signed = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
     signed(after).saturating_sub(signed(before))
 }
 

@@ -60,14 +60,18 @@ impl InstanceDisk {
 
 impl State {
     /// What is to be kept of the last look.
-    pub(super) fn keep(&mut self, daily_samples: usize, now: Timestamp) -> Option<DiskLook> {
-        let last = self.memory.last_look()?;
-        Some(DiskLook {
+    pub(super) fn keep(
+        &mut self,
+        last: &LastLook,
+        daily_samples: usize,
+        now: Timestamp,
+    ) -> DiskLook {
+        DiskLook {
             at: now,
             rows: self.memory.rows(),
             kept_since: Step::ALL.map(|step| (step, step.kept_since(now, daily_samples))),
-            states: vec![(LAST.to_owned(), json(&last))],
-        })
+            states: vec![(LAST.to_owned(), json(last))],
+        }
     }
 }
 

@@ -91,16 +91,23 @@ impl InstanceDisk {
             }
             None => None,
         };
-        let mut disk = {
-            let state = self.state();
-            let mut disk = state.memory.disk_since(since, older.as_ref(), now);
-            if let Some(foreseen) = &state.foreseen {
-                disk.foresee(foreseen);
-            }
-            disk
-        };
+        let mut disk = self.in_memory(since, older.as_ref(), now);
         self.tell_tables(store, &mut disk, now).await?;
         Ok(disk)
+    }
+
+    /// The state at `now` as this process last kept it or took it up. Which tables grew is not looked up.
+    pub fn looked_up(&self, now: Timestamp) -> Disk {
+        self.in_memory(None, None, now)
+    }
+
+    fn in_memory(&self, since: Option<Timestamp>, older: Option<&Look>, now: Timestamp) -> Disk {
+        let state = self.state();
+        let mut disk = state.memory.disk_since(since, older, now);
+        if let Some(foreseen) = &state.foreseen {
+            disk.foresee(foreseen);
+        }
+        disk
     }
 
     /// When its volumes were looked at last, by any process.
@@ -187,8 +194,11 @@ impl InstanceDisk {
             state.is_unkept = true;
             let looked = state.take_in(seen, now);
             let instance = &*self.watched.instance;
-            self.shares.keep(instance, state.memory.shares(instance));
-            (looked, state.keep(daily_samples, now))
+            let last = state.memory.last_look();
+            let shares = last.as_ref().map(|last| last.shares(instance));
+            self.shares.keep(instance, shares.unwrap_or_default());
+            let keep = last.map(|last| state.keep(&last, daily_samples, now));
+            (looked, keep)
         };
         if let Some(keep) = keep {
             store.keep_disk(&self.watched.instance, keep).await?;

@@ -32,7 +32,7 @@ pub fn all(forecasts: &Arc<Forecasts>, alerting: &Arc<Alerting>) -> Vec<Box<dyn 
     ]
 }
 
-/// Something that follows from each sample.
+/// Something that follows from each sample or pulse.
 #[async_trait]
 pub trait Follower: Send + Sync + 'static {
     /// The name that logs and counters carry.

@@ -44,12 +44,8 @@ async fn run(work: &Work<'_>) -> Outcome {
             if let Err(error) = disk.forecast_if_due(store, now).await {
                 tracing::warn!(instance = name, error = %error, "storage.disk.not_forecast");
             }
-            match disk.known(store, None, now).await {
-                Ok(known) => work.watch.announce(pulse(work, instance, known)),
-                Err(error) => {
-                    tracing::error!(instance = name, error = %error, "storage.disk.not_read");
-                }
-            }
+            work.watch
+                .announce(pulse(work, instance, disk.looked_up(now)));
             outcome(name, &looked)
         }
         Err(error) => {

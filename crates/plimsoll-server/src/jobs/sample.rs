@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use plimsoll_core::sample::SampleKind;
-use plimsoll_store::DatabaseKey;
+use plimsoll_store::{DatabaseKey, StoreError};
 
 use super::sampling::{Due, sample_all, shrink};
 use super::{Job, Outcome, Scope, Subject, Work};
+use crate::alerting;
 
 /// The job.
 pub const JOB: Job = Job {
@@ -41,6 +43,20 @@ fn is_of(work: &Work<'_>, key: &DatabaseKey) -> bool {
     matches!(work.subject, Subject::Instance(of) if *of.settings.instance == *key.instance)
 }
 
+/// Alerts of the instance, and those that instances share, that ended long ago, and what was told of them.
+async fn forget_alerts(work: &Work<'_>, now: Timestamp) -> Result<(), StoreError> {
+    let Subject::Instance(instance) = *work.subject else {
+        return Ok(());
+    };
+    let long_ago = now.saturating_sub(alerting::KEPT).unwrap_or(Timestamp::MIN);
+    let store = work.watch.store();
+    for instance in [&*instance.settings.instance, ""] {
+        store.thin_alerts(instance, long_ago).await?;
+    }
+    store.thin_messages(long_ago).await?;
+    Ok(())
+}
+
 async fn thin(work: &Work<'_>, of: &BTreeSet<DatabaseKey>, outcome: Outcome) -> Outcome {
     let now = work.watch.clock().now();
     let mut dropped = 0;
@@ -68,6 +84,9 @@ async fn thin(work: &Work<'_>, of: &BTreeSet<DatabaseKey>, outcome: Outcome) -> 
         Ok(0) => {}
         Ok(looks) => tracing::info!(looks_dropped = looks, "storage.disk.thinned"),
         Err(error) => tracing::error!(error = %error, "storage.disk.thinning_failed"),
+    }
+    if let Err(error) = forget_alerts(work, now).await {
+        tracing::error!(error = %error, "alert.thinning_failed");
     }
     if dropped == 0 {
         return outcome;

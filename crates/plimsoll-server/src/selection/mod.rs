@@ -86,7 +86,12 @@ pub async fn table(
     if is_gone {
         // Of all samples, whichever were asked for: those that show it may be none of them.
         let all = SeriesQuery::default();
-        let (whole, _) = matching(store, of, name, &all).await?;
+        let whole = if *query == all {
+            None
+        } else {
+            Some(matching(store, of, name, &all).await?.0)
+        };
+        let whole = whole.as_ref().unwrap_or(&selected);
         let gone_at = gone::dropped_at(&whole.name, &whole.events);
         selected.gone = Some(Gone::of(whole.points(), gone_at));
     }
@@ -153,9 +158,12 @@ pub async fn schema(
             return Ok(SelectedSchema { name, points, gone });
         }
         // Nothing that matches is not yet nothing at all.
-        let all = store
-            .schema_series(of, &name, &SeriesQuery::default())
-            .await?;
+        let whole = SeriesQuery::default();
+        let all = if *query == whole {
+            points.clone()
+        } else {
+            store.schema_series(of, &name, &whole).await?
+        };
         let Some(last) = all.last() else { continue };
         let is_gone = newest.is_some_and(|newest| last.sampled_at < newest);
         let gone = is_gone.then(|| Gone::of(&all, None));

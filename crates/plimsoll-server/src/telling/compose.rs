@@ -19,7 +19,7 @@ pub(super) fn compose(
     let resolved_at = alert.resolved_at.filter(|_| event == Event::Resolved);
     let (headline, text) = match resolved_at {
         Some(over_at) => ending(alert, over_at),
-        None => (headline(alert).to_owned(), told.message.clone()),
+        None => (told.headline().to_owned(), told.message.clone()),
     };
     Message {
         key: key(alert, event, number),
@@ -51,10 +51,6 @@ pub(super) fn compose(
     }
 }
 
-fn headline(alert: &Alert) -> &str {
-    alert.told.message.lines().next().unwrap_or_default()
-}
-
 /// An end is told in the past: the alert's own text is of when it fired.
 fn ending(alert: &Alert, over_at: jiff::Timestamp) -> (String, String) {
     let over = format!(
@@ -71,7 +67,7 @@ fn ending(alert: &Alert, over_at: jiff::Timestamp) -> (String, String) {
     let text = format!(
         "{over}\nIt fired from {:.0} to {over_at:.0}.{how}\nIt had been told as: {}",
         alert.created_at,
-        headline(alert)
+        alert.told.headline()
     );
     (over, text)
 }

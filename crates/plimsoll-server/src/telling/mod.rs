@@ -10,7 +10,7 @@ mod post;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use plimsoll_core::alert::silence::{Firing, Silence, is_swallowed, silenced_until};
 use plimsoll_notify::{Channel, Event};
 use plimsoll_store::{Alert, AlertQuery, KeptMessage, NewMessage, Store, StoreError};
@@ -27,11 +27,6 @@ use post::Sending;
 
 /// How often it is looked whether something is to be told.
 const EVERY: Duration = Duration::from_secs(5);
-/// Messages are kept so long.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// So many alerts are told of at most; more fire only where nothing is well.
-const MOST: usize = 10_000;
-
 /// Tells channels of alerts.
 pub struct Telling {
     store: Arc<dyn Store>,
@@ -114,12 +109,7 @@ impl Telling {
     /// When the store fails.
     pub async fn gather(&self) -> Result<u64, StoreError> {
         let now = self.clock.now();
-        let firing = AlertQuery {
-            is_firing: Some(true),
-            limit: MOST,
-            ..AlertQuery::default()
-        };
-        let (mut alerts, _) = self.store.alerts(firing).await?;
+        let (mut alerts, _) = self.store.alerts(AlertQuery::firing()).await?;
         for id in self.store.told_and_over().await? {
             alerts.extend(self.store.alert(id).await?);
         }
@@ -128,8 +118,10 @@ impl Telling {
         let told = self.store.messages_of(&ids).await?;
         let silences = in_force(&*self.store, now).await?;
         let mut messages = Vec::new();
+        let is_firing = |alert: &&Alert| alert.resolved_at.is_none();
+        let firing: Vec<Firing<'_>> = alerts.iter().filter(is_firing).map(of_alert).collect();
         for alert in &alerts {
-            let is_held = is_held(alert, &alerts, &silences, now);
+            let is_held = is_held(alert, &firing, &silences, now);
             let of_alert = |kept: &&KeptMessage| kept.message.alert_id == alert.id;
             let told: Vec<&KeptMessage> = told.iter().filter(of_alert).collect();
             let receivers = self.receivers.iter();
@@ -138,8 +130,6 @@ impl Telling {
         if messages.is_empty() {
             return Ok(0);
         }
-        let long_ago = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
-        self.store.thin_messages(long_ago).await?;
         self.store.add_messages(messages).await
     }
 
@@ -150,17 +140,9 @@ impl Telling {
 }
 
 /// Whether messages about an alert are held back.
-fn is_held(alert: &Alert, others: &[Alert], silences: &[Silence], now: Timestamp) -> bool {
-    if silenced_until(silences, alert.alert_type, &alert.subject, now).is_some() {
-        return true;
-    }
-    let firing = |alert: &'_ Alert| alert.resolved_at.is_none();
-    let others: Vec<Firing<'_>> = others
-        .iter()
-        .filter(|other| firing(other))
-        .map(of_alert)
-        .collect();
-    is_swallowed(of_alert(alert), &others, |_, _| false)
+fn is_held(alert: &Alert, firing: &[Firing<'_>], silences: &[Silence], now: Timestamp) -> bool {
+    silenced_until(silences, alert.alert_type, &alert.subject, now).is_some()
+        || is_swallowed(of_alert(alert), firing, |_, _| false)
 }
 
 const fn of_alert(alert: &Alert) -> Firing<'_> {

@@ -10,7 +10,7 @@ use plimsoll_core::alert::Severity;
 use plimsoll_notify::{Channel, Message, SendError};
 use plimsoll_store::{AlertQuery, Fate, KeptMessage, StoreError};
 
-use super::{MOST, Receiver, Telling};
+use super::{Receiver, Telling};
 
 /// What an instance has to say within so long after a message goes into one.
 const GATHERED: Duration = Duration::from_secs(30);
@@ -153,12 +153,7 @@ impl Telling {
         }
         let channel = to.channel.name();
         if to.channel.resends() {
-            let query = AlertQuery {
-                is_firing: Some(true),
-                limit: MOST,
-                ..AlertQuery::default()
-            };
-            let (alerts, _) = self.store.alerts(query).await?;
+            let (alerts, _) = self.store.alerts(AlertQuery::firing()).await?;
             let ids: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
             let kept = self.store.messages_of(&ids).await?;
             let last = ids.iter().filter_map(|id| {

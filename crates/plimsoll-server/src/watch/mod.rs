@@ -47,7 +47,7 @@ pub(crate) struct Parts {
     pub(crate) waiting: look::Waiting,
     pub(crate) stamps: stamps::Stamps,
     unwritten: unwritten::Unwritten,
-    /// Told of each sample that is kept.
+    /// Told of each sample that is kept, and of each pulse.
     pub(crate) followers: Arc<Followers>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,

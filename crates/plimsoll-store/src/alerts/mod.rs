@@ -145,6 +145,13 @@ pub struct Told {
     pub contributors: Vec<Contributor>,
 }
 
+impl Told {
+    /// The line of the message that stands alone.
+    pub fn headline(&self) -> &str {
+        self.message.lines().next().unwrap_or_default()
+    }
+}
+
 /// An episode as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
@@ -185,6 +192,20 @@ pub struct AlertQuery {
     pub limit: usize,
     /// after so many.
     pub offset: usize,
+}
+
+/// More that fire at once are not looked at.
+const MOST_FIRING: usize = 10_000;
+
+impl AlertQuery {
+    /// All that fire.
+    pub fn firing() -> Self {
+        Self {
+            is_firing: Some(true),
+            limit: MOST_FIRING,
+            ..Self::default()
+        }
+    }
 }
 
 #[async_trait]

@@ -96,11 +96,7 @@ async fn look(context: &Context, store: &dyn Store, now: Timestamp) -> anyhow::R
             seen.databases.push((name, last.total_bytes));
         }
     }
-    let query = AlertsQuery(AlertQuery {
-        is_firing: Some(true),
-        limit: 10_000,
-        ..AlertQuery::default()
-    });
+    let query = AlertsQuery(AlertQuery::firing());
     let answer = alerts::alerts(store, &context.named(store).await?, query, now).await?;
     seen.silenced = answer
         .alerts

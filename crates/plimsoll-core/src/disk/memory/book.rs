@@ -83,9 +83,7 @@ impl LastLook {
         };
         self.capacities.iter().flat_map(of_pool).collect()
     }
-}
 
-impl LastLook {
     /// Whether a table was rewritten or an index built then; none where that could not be seen.
     pub fn is_rewriting(&self) -> Option<bool> {
         let rewrites = self.pulse.as_ref()?.rewrites.known()?;
