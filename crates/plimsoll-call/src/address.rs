@@ -78,11 +78,6 @@ impl Address {
         }
     }
 
-    /// Whether what is sent there can be read on its way.
-    pub fn is_plain(&self) -> bool {
-        self.shown.starts_with("http://")
-    }
-
     pub(crate) fn url(&self) -> &str {
         self.url.expose_secret()
     }

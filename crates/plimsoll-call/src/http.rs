@@ -67,17 +67,6 @@ pub enum CallError {
     Broken(String, String),
 }
 
-impl CallError {
-    /// What programs know it by.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NotReady(_) => "not_ready",
-            Self::TimedOut(..) => "timed_out",
-            Self::Broken(..) => "unreachable",
-        }
-    }
-}
-
 /// Makes a request. Dropping it leaves it: what is under way ends by its own limit, and nobody waits for it.
 pub async fn call(request: Request) -> Result<Answer, CallError> {
     let limit = request.timeout + GRACE;

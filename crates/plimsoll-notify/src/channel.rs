@@ -87,7 +87,7 @@ impl Channel {
         matches!(self.sender, Sender::Alertmanager(_) | Sender::Heartbeat(_))
     }
 
-    /// Sends messages in one piece, once. Bounded in time; dropping the future ends it.
+    /// Sends messages in one piece, once. Bounded in time, also where the future is dropped.
     pub async fn send(&self, messages: &[Message], now: Timestamp) -> Result<(), SendError> {
         if messages.is_empty() {
             return Ok(());

@@ -5,7 +5,8 @@
 //!
 //! **Invariant:** it knows no rule and no store, and keeps nothing between two calls.
 //!
-//! **Invariant:** every call is bounded in time and in what is read, and ends when its future is dropped.
+//! **Invariant:** every call is bounded in time and in what is read. A program ends when the future is dropped; a request
+//! over HTTP is left, and ends by its own limit.
 //!
 //! **Invariant:** no secret is in an error, in `Debug`, or in a log; the address of a webhook is one.
 

@@ -183,15 +183,16 @@ pub fn delivery_key(messages: &[Message]) -> String {
         digest.update((message.key.len() as u64).to_be_bytes());
         digest.update(&message.key);
     }
-    let digest = digest.finalize();
-    let hex: String = digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("several_{hex}")
+    format!("several_{}", short_hex(&digest.finalize()))
 }
 
-/// A time as receivers of all kinds read it: to the millisecond.
+/// Enough of a digest to tell what it is of.
+pub(crate) fn short_hex(digest: &[u8]) -> String {
+    let bytes = digest.iter().take(16);
+    bytes.map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A time to the millisecond, which receivers of all kinds read.
 pub(crate) fn to_the_millisecond(time: Timestamp) -> Timestamp {
     time.checked_sub(SignedDuration::from_nanos(i64::from(
         time.subsec_nanosecond().rem_euclid(1_000_000),

@@ -11,6 +11,7 @@ mod generator;
 #[path = "../../plimsoll-store/benches/measure/mod.rs"]
 #[expect(dead_code, reason = "one bar is of the store's own benches only")]
 mod measure;
+mod routes;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,8 +20,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::Request;
 use generator::Random;
 use jiff::{SignedDuration, Timestamp};
 use measure::{Clock, bar, bar_of, megabytes, verdict};
@@ -37,9 +36,9 @@ use plimsoll_server::http::router;
 use plimsoll_server::jobs::{DISK, Subject};
 use plimsoll_server::settings::{Settings, Watched};
 use plimsoll_store::{DiskLook, Store};
+use routes::get;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
 
 const GB: u64 = 1_000_000_000;
 const MINUTES_A_DAY: u32 = 24 * 60;
@@ -299,20 +298,4 @@ async fn measure(router: &Router, route: &str, at_most_ms: f64) {
         1.0,
         "ms",
     );
-}
-
-/// How many bytes a route answers.
-async fn get(router: &Router, path: &str) -> usize {
-    let request = Request::get(format!("/api/storage/{path}"))
-        .body(Body::empty())
-        .unwrap();
-    let response = router.clone().oneshot(request).await.unwrap();
-    let status = response.status();
-    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    assert!(
-        status == 200,
-        "{path}: {status} {}",
-        String::from_utf8_lossy(&body)
-    );
-    body.len()
 }

@@ -10,14 +10,12 @@ mod generator;
 #[path = "../../plimsoll-store/benches/measure/mod.rs"]
 #[expect(dead_code, reason = "one bar is of the store's own benches only")]
 mod measure;
+mod routes;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::Request;
 use generator::{Random, database, grow};
 use jiff::{SignedDuration, Timestamp};
 use measure::{Clock, bar_of, megabytes, verdict};
@@ -29,9 +27,9 @@ use plimsoll_server::forecasting::{ForecastOf, ForecastQuery, VisitedSnapshots, 
 use plimsoll_server::http::router;
 use plimsoll_server::settings::{Settings, Watched};
 use plimsoll_store::{DatabaseKey, Store};
+use routes::get;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
 
 /// Tables in a thousand that change from sample to sample.
 const CHANGING: u64 = 5;
@@ -179,7 +177,7 @@ async fn ask(store: Arc<dyn Store>, tables: u32, samples: u32, factor: f64) {
                 .replace("{path}", &format!("{schema}/{name}"))
                 .replace("{n}", &(1 + n % 9).to_string());
             let began = Clock::now();
-            bytes = get(&router, &path).await;
+            bytes = get(&router, &without_waiting(&path)).await;
             took.push(began.elapsed());
         }
         let what = format!("{route}, {bytes} bytes");
@@ -187,24 +185,11 @@ async fn ask(store: Arc<dyn Store>, tables: u32, samples: u32, factor: f64) {
     }
 }
 
-/// How many bytes a route answers.
-async fn get(router: &Router, path: &str) -> usize {
-    // no visit is begun, and none is waited for
-    let path = match path.split_once('?') {
+/// The path, with which no visit is begun, and none is waited for.
+fn without_waiting(path: &str) -> String {
+    match path.split_once('?') {
         Some((route, query)) if route == "sizes" => format!("{route}?wait=0&{query}"),
         None => format!("{path}?wait=0"),
         _ => path.to_owned(),
-    };
-    let request = Request::get(format!("/api/storage/{path}"))
-        .body(Body::empty())
-        .unwrap();
-    let response = router.clone().oneshot(request).await.unwrap();
-    let status = response.status();
-    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    assert!(
-        status == 200,
-        "{path}: {status} {}",
-        String::from_utf8_lossy(&body)
-    );
-    body.len()
+    }
 }

@@ -83,8 +83,8 @@ impl ManualClock {
         self.set(now);
     }
 
-    /// Shows `now` from here on, as a clock does that is set; whoever waited for a time up to it goes on, and, where that is back in
-    /// time, whoever waited at all.
+    /// Shows `now` from here on, as a clock does that is set; whoever waited for a time up to it goes on, and, where
+    /// that is back in time, whoever waited at all.
     pub fn set(&self, now: Timestamp) {
         self.now.send_replace(now);
     }

@@ -8,7 +8,7 @@ use lettre::message::{Mailbox, Message as Mail};
 use plimsoll_core::alert::Severity;
 use sha2::{Digest as _, Sha256};
 
-use crate::message::{Event, Message, delivery_key};
+use crate::message::{Event, Message, delivery_key, short_hex};
 use crate::text::{beginning, line, lines};
 
 /// A subject of more characters is shortened.
@@ -63,11 +63,7 @@ fn id(key: &str, from: &Mailbox) -> String {
     let left = if is_plain {
         key.to_owned()
     } else {
-        let digest = Sha256::digest(key);
-        digest[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        short_hex(&Sha256::digest(key))
     };
     let domain = from.email.domain();
     let domain = if domain.is_ascii() && !domain.starts_with('[') {

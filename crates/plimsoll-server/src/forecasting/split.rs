@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use plimsoll_core::Oid;
 use plimsoll_core::forecast::Point;
 use plimsoll_core::snapshot::{Snapshot, Table, TableKind};
-use plimsoll_store::{DatabaseKey, Store, StoreError, Stored, TableName};
+use plimsoll_store::{DatabaseKey, NamedEvent, Store, StoreError, Stored, TableName};
 
 use super::ForecastOf;
 use super::reads::{Series, database_events, hourly, is_of_all, no_growth};
@@ -112,9 +112,15 @@ pub(super) async fn split<G: Ord + Clone>(
         groups.entry(group(oid)).or_default().push(oid);
     }
     groups.remove(&rest);
+    let mut of_all = Vec::new();
+    if !groups.is_empty() {
+        // that another tool measured before is so for each part
+        of_all = database_events(store, of).await?;
+        of_all.retain(is_of_all);
+    }
     let mut parts = BTreeMap::new();
     for (name, oids) in groups {
-        parts.insert(name, within(store, of, tables, &oids).await?);
+        parts.insert(name, within(store, of, tables, &oids, &of_all).await?);
     }
     let mut whole = whole;
     let others: Vec<&Series> = parts.values().collect();
@@ -135,25 +141,22 @@ pub(super) async fn split<G: Ord + Clone>(
     Ok(parts)
 }
 
-/// The tables and indexes that lie in these tablespaces now.
+/// The tables and indexes that lie in these tablespaces now; `of_all` are the events that concern each part.
 async fn within(
     store: &dyn Store,
     of: &DatabaseKey,
     tables: &[&Table],
     oids: &[Oid],
+    of_all: &[NamedEvent],
 ) -> Result<Series, StoreError> {
     let stored: Vec<Stored> = tables
         .iter()
         .filter_map(|table| part(table, oids))
         .collect();
     let series = store.stored_series(of, &stored, &hourly()).await?;
-    // that another tool measured before is so for each part
-    let mut events = database_events(store, of).await?;
-    events.retain(is_of_all);
-    events.extend(series.events);
     Ok(Series {
         points: series.points,
-        events: no_growth(events),
+        events: no_growth([of_all, &series.events].concat()),
         coverage_changed_at: None,
     })
 }

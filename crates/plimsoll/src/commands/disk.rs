@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::disk::kept::Step;
+use plimsoll_core::disk::kept::{HOURS_FOR, Step};
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::memory::Memory;
 use plimsoll_core::disk::part::Part;
@@ -36,8 +36,6 @@ const LIMIT: Duration = Duration::from_secs(2);
 const PULSE_EVERY: Duration = Duration::from_secs(5);
 /// and how often databases and the rest of the data directory are read.
 const FULL_EVERY: SignedDuration = SignedDuration::from_mins(5);
-/// Further back only days are kept.
-const HOURS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<Finding> {
     let watched = context.instance()?;
@@ -246,7 +244,7 @@ async fn steps_of(
     let mut looks = memory.looks_at(&volume.pool);
     let first = looks.first().map(|(at, _)| *at);
     if let Some(store) = store.filter(|_| first.is_none_or(|first| first > since)) {
-        let step = if now.duration_since(since) <= HOURS_ARE_KEPT {
+        let step = if now.duration_since(since) <= HOURS_FOR {
             Step::Hour
         } else {
             Step::Day

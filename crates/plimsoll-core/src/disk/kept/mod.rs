@@ -35,7 +35,7 @@ pub enum Step {
 /// Minutes are kept for so long,
 const MINUTES_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// and hours for so long.
-const HOURS_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
+pub const HOURS_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 impl Step {
     /// All, finest first.

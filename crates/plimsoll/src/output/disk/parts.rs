@@ -3,6 +3,7 @@
 use std::io;
 
 use jiff::Timestamp;
+use plimsoll_core::counted::counted;
 use plimsoll_core::disk::memory::label;
 use plimsoll_core::disk::state::{PartChange, Volume};
 use plimsoll_core::disk::steps::Steps;
@@ -75,13 +76,8 @@ pub(super) fn parts(
         .collect();
     if !small.is_empty() {
         let bytes: i64 = small.iter().filter_map(|it| it.part.bytes).sum();
-        let name = if small.len() == 1 {
-            "1 small part".to_owned()
-        } else {
-            format!("{} small parts", small.len())
-        };
         rows.push(Row {
-            name,
+            name: counted(small.len() as u64, "small part"),
             bytes: signed(bytes),
             change: "0 bytes".into(),
             share: share(0, shared),
