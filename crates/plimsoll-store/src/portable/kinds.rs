@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::line::{Destination, Line};
+use super::line::{Line, SharedKind};
 use super::row::{FormerRow, RelationRow, Row};
 use crate::keys::Keys;
 use crate::rows::Transaction;
@@ -16,36 +16,35 @@ pub(crate) async fn rows(work: &dyn Transaction, keys: Keys) -> Result<Vec<Row>,
     Ok(unread.chain(events.into_iter().map(Row::Event)).collect())
 }
 
-/// Takes lines of one of these tables.
+/// Takes lines of one of these kinds.
 pub(crate) async fn take(
     work: &dyn Transaction,
     keys: Keys,
-    table: Destination,
+    kind: SharedKind,
     lines: &[Line],
 ) -> Result<(), StoreError> {
-    match table {
-        Destination::FormerNames => {
+    match kind {
+        SharedKind::FormerNames => {
             let lines = lines.iter().filter_map(|line| match line {
                 Line::Former(line) => Some(line.clone()),
                 _ => None,
             });
             former_names::take(work, keys, lines.collect()).await?;
         }
-        Destination::Unread => {
+        SharedKind::Unread => {
             let rows = lines.iter().filter_map(|line| match line {
                 Line::Unread(row) => Some(row.clone()),
                 _ => None,
             });
             unread::take(work, keys, rows.collect()).await?;
         }
-        Destination::Events => {
+        SharedKind::Events => {
             let rows = lines.iter().filter_map(|line| match line {
                 Line::Event(row) => Some(row.clone()),
                 _ => None,
             });
             events::take(work, keys, rows.collect()).await?;
         }
-        _ => {}
     }
     Ok(())
 }

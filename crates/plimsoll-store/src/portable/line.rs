@@ -28,10 +28,17 @@ pub(crate) enum Destination {
     Earlier,
     /// Relations that are there and have gone.
     Gone,
-    FormerNames,
     Samples,
     TableValues,
     IndexValues,
+    /// A kind that both stores write alike: `kinds` takes it.
+    Kind(SharedKind),
+}
+
+/// A kind of row that both stores write alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum SharedKind {
+    FormerNames,
     Unread,
     Events,
 }
@@ -84,7 +91,7 @@ impl Placed {
             (Destination::Relations, self.added),
             (Destination::Replaced, self.replaced),
             (Destination::Earlier, self.earlier),
-            (Destination::FormerNames, self.former),
+            (Destination::Kind(SharedKind::FormerNames), self.former),
         ]
         .into_iter()
         .filter(|(_, lines)| !lines.is_empty())

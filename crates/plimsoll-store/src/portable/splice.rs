@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::line::{AtTick, Destination, FormerLine, Line, Placed, Write};
+use super::line::{AtTick, Destination, FormerLine, Line, Placed, SharedKind, Write};
 use super::row::{
     DatabaseRow, EventRow, IndexValueRow, RelationRow, Row, SizesRow, TableValueRow, UnreadRow,
 };
@@ -399,7 +399,7 @@ impl Splice {
                 let relation = self.mapped(row.relation);
                 if self.takes(row.tick) && relation.is_some() == row.relation.is_some() {
                     let row = EventRow { relation, ..row };
-                    writes.push((Destination::Events, Line::Event(row)));
+                    writes.push((Destination::Kind(SharedKind::Events), Line::Event(row)));
                 }
             }
             Row::Database(_)
@@ -410,7 +410,7 @@ impl Splice {
             Row::End(_) => {
                 self.let_go(None, writes);
                 if let Some(event) = self.meeting.take().and_then(Meeting::seam) {
-                    writes.push((Destination::Events, Line::Event(event)));
+                    writes.push((Destination::Kind(SharedKind::Events), Line::Event(event)));
                 }
             }
         }
@@ -481,7 +481,7 @@ impl Splice {
             }
             row.from_tick = row.from_tick.max(after + 1);
         }
-        writes.push((Destination::Unread, Line::Unread(row)));
+        writes.push((Destination::Kind(SharedKind::Unread), Line::Unread(row)));
     }
 }
 

@@ -290,8 +290,8 @@ async fn insert(
         Destination::Samples => include_str!("transfer/add_samples.sql"),
         Destination::TableValues => include_str!("transfer/add_table_values.sql"),
         Destination::IndexValues => include_str!("transfer/add_index_values.sql"),
-        Destination::FormerNames | Destination::Unread | Destination::Events => {
-            kinds::take(work, (instance_id, database_id), table, lines).await?;
+        Destination::Kind(kind) => {
+            kinds::take(work, (instance_id, database_id), kind, lines).await?;
             return Ok(());
         }
     };

@@ -234,8 +234,8 @@ fn insert(
         Destination::Samples => include_str!("transfer/add_samples.sql"),
         Destination::TableValues => include_str!("transfer/add_table_values.sql"),
         Destination::IndexValues => include_str!("transfer/add_index_values.sql"),
-        Destination::FormerNames | Destination::Unread | Destination::Events => {
-            return wait(kinds::take(work, (instance_id, database_id), table, lines));
+        Destination::Kind(kind) => {
+            return wait(kinds::take(work, (instance_id, database_id), kind, lines));
         }
     };
     work.connection().prepare_cached(sql)?.execute((

@@ -2,18 +2,14 @@
 //!
 //! No test waits: what time would do to a row is done to it in SQL.
 
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_store::{Claim, Held, JobState};
 
+use crate::claimant::{Claimant, STALE_AFTER, order_to_claim};
 use crate::fresh::Fresh;
 use crate::world::{World, at};
 
-const STALE_AFTER: Duration = Duration::from_secs(60);
 const YEAR: SignedDuration = SignedDuration::from_hours(365 * 24);
-const URL: &str = "PLIMSOLL_TEST_CLAIM_STORE";
 
 /// Makes a time of every job's row later, or earlier, as if the clock had been so when it was written.
 fn shift(fresh: &Fresh, columns: &[&str], by: SignedDuration) {
@@ -92,7 +88,7 @@ contract! {
         assert!(fresh.store.claim("sample", one, STALE_AFTER).await.unwrap().is_some());
     }
 
-    async fn of_processes_that_claim_at_once_one_runs(fresh: &Fresh) {
+    async fn of_six_connections_that_claim_at_once_one_runs(fresh: &Fresh) {
         let stores: Vec<_> = (0..6).map(|_| plimsoll_store::open(&fresh.url).unwrap()).collect();
         for scheduled_for in times() {
             let claims = stores.iter().map(|store| store.claim("watch", scheduled_for, STALE_AFTER));
@@ -105,24 +101,50 @@ contract! {
 
     async fn what_a_killed_holder_left_is_taken_over_when_it_is_stale(fresh: &Fresh) {
         let [one, two, _] = times();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["contract_jobs::child", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
-            .env(URL, &fresh.url)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
-        assert!(lines.map_while(Result::ok).any(|line| line == "claimed"));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let left = state(fresh).await.last_scheduled_for.unwrap();
-        assert!(claim(fresh, left).await.is_none(), "it may be only slow");
+        let mut holder = Claimant::start(&fresh.url);
+        assert!(holder.claims(two));
+        holder.kill();
+        assert!(claim(fresh, two).await.is_none(), "it may be only slow");
         go_stale(fresh);
-        assert!(claim(fresh, one).await.is_none(), "{one} is before {left}, which was begun");
-        let taken = claim(fresh, left).await.unwrap();
+        assert!(claim(fresh, one).await.is_none(), "{one} is before {two}, which was begun");
+        let taken = claim(fresh, two).await.unwrap();
         assert_eq!(finish(fresh, taken).await, Held::Ours);
-        assert!(claim(fresh, left).await.is_none() && claim(fresh, two).await.is_none());
+        assert!(claim(fresh, two).await.is_none());
+    }
+
+    async fn of_two_processes_that_claim_at_once_one_runs(fresh: &Fresh) {
+        let mut both = [Claimant::start(&fresh.url), Claimant::start(&fresh.url)];
+        let [first, ..] = times();
+        for minute in 0..20 {
+            let order = order_to_claim(first + SignedDuration::from_mins(minute));
+            for claimant in &mut both {
+                claimant.tell(&order);
+            }
+            let answers = both.each_mut().map(Claimant::answer);
+            let won: Vec<_> = (0..).zip(&answers).filter(|(_, answer)| *answer == "won").collect();
+            let [(winner, _)]: [(usize, _); 1] = won.try_into().unwrap_or_else(|_| panic!("{order}: {answers:?}"));
+            both[winner].tell("finish");
+            assert_eq!(both[winner].answer(), "ours");
+        }
+    }
+
+    async fn a_process_that_was_stopped_too_long_does_not_end_anothers_run_when_it_is_woken(fresh: &Fresh) {
+        let [one, two, _] = times();
+        for order in ["keep", "finish"] {
+            let mut paused = Claimant::start(&fresh.url);
+            let scheduled_for = if order == "keep" { one } else { two };
+            assert!(paused.claims(scheduled_for));
+            paused.pause();
+            paused.tell(order);
+            go_stale(fresh);
+            let taken = claim(fresh, scheduled_for).await.unwrap();
+            let held = state(fresh).await;
+            paused.wake();
+            assert_eq!(paused.answer(), "lost", "{order}");
+            assert_eq!(state(fresh).await, held, "{order}: nothing was written");
+            assert_eq!(fresh.store.keep(&taken).await.unwrap(), Held::Ours);
+            assert_eq!(finish(fresh, taken).await, Held::Ours);
+        }
     }
 
     async fn a_holder_that_slept_too_long_neither_keeps_nor_ends_what_is_anothers(fresh: &Fresh) {
@@ -250,22 +272,4 @@ contract! {
         assert_eq!(error.code(), "store_failed");
         assert!(error.to_string().contains("column 1"), "{error}");
     }
-}
-
-/// The child: claims a run, and is killed with it.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by the test that kills it"]
-async fn child() {
-    let Ok(url) = std::env::var(URL) else { return };
-    let store = plimsoll_store::open(&url).unwrap();
-    let [_, two, _] = times();
-    let _held = store
-        .claim("watch", two, STALE_AFTER)
-        .await
-        .unwrap()
-        .unwrap();
-    println!("\nclaimed");
-    // until it is killed, or its parent is
-    let mut line = String::new();
-    let _ = std::io::stdin().read_line(&mut line);
 }

@@ -8,6 +8,7 @@ mod fresh;
 mod cap;
 mod citus;
 mod citus_kills;
+mod claimant;
 mod contract;
 mod contract_alerts;
 mod contract_disk;
