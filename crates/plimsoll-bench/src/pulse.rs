@@ -67,7 +67,7 @@ async fn take(bed: &Bed) -> Result<(Vec<Duration>, u64)> {
     let volumes = Volumes::default();
     let (mut times, mut statements) = (Vec::with_capacity(PULSES), 0);
     for _ in 0..PULSES {
-        session.until(tokio::time::Instant::now() + options.deadline);
+        session.set_deadline(tokio::time::Instant::now() + options.deadline);
         let began = Instant::now();
         let seen = pulse(&session, &volumes, Timestamp::now()).await?;
         times.push(began.elapsed());

@@ -7,7 +7,7 @@ use crate::ReadOptions;
 use crate::header::Says;
 use crate::number::{self, Cell, Decimal, Number, STYLES};
 use crate::refused::{Refused, beginning};
-use crate::time::{self, DateOrder, FORMS, Form};
+use crate::time::{self, DateOrder, FORMS, TimeForm};
 use crate::unit::{Unit, Word};
 
 /// Sizes below this, without a unit, are hardly bytes: no table or database is smaller than a page.
@@ -19,7 +19,7 @@ const LEAST_MEAN: u64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Evidence {
     options: ReadOptions,
-    forms: Vec<Form>,
+    forms: Vec<TimeForm>,
     styles: Vec<Decimal>,
     /// A cell that two ways of reading dates read as different days.
     two_dates: Option<String>,
@@ -45,7 +45,7 @@ struct Numbers {
 /// How each cell is to be read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading {
-    form: Form,
+    form: TimeForm,
     decimal: Decimal,
     /// What a number without a unit counts.
     unit_bytes: u64,
@@ -57,7 +57,7 @@ impl Evidence {
         let forms = FORMS
             .into_iter()
             .filter(|form| match (form, options.dates) {
-                (Form::Digits(order), Some(asked)) => *order == asked,
+                (TimeForm::Digits(order), Some(asked)) => *order == asked,
                 _ => true,
             })
             .collect();
@@ -179,8 +179,8 @@ impl Evidence {
         })
     }
 
-    fn form(&self) -> Result<Form, Refused> {
-        let has = |order| self.forms.contains(&Form::Digits(order));
+    fn form(&self) -> Result<TimeForm, Refused> {
+        let has = |order| self.forms.contains(&TimeForm::Digits(order));
         if let Some(seen) = &self.two_dates
             && has(DateOrder::DayFirst)
             && has(DateOrder::MonthFirst)
@@ -190,7 +190,7 @@ impl Evidence {
                 beginning(seen)
             )));
         }
-        Ok(self.forms.first().copied().unwrap_or(Form::Clear))
+        Ok(self.forms.first().copied().unwrap_or(TimeForm::Unambiguous))
     }
 
     fn decimal(&self, says: Says, prefers_point: bool) -> Result<Decimal, Refused> {
@@ -226,7 +226,7 @@ impl Evidence {
         let numbers = &self.numbers;
         let has_fraction = numbers.has_fraction[usize::from(decimal == Decimal::Comma)];
         let apart = match self.options.unit {
-            Some(Unit::Apart(apart)) => Some(apart),
+            Some(Unit::Base(apart)) => Some(apart),
             _ => None,
         };
         if let Some((line, word, seen)) = &numbers.word {
@@ -247,7 +247,7 @@ impl Evidence {
             return Ok((1, apart_or));
         };
         match says.word {
-            Some(word @ (Word::Bits | Word::NoSize | Word::Letter(_))) => {
+            Some(word @ (Word::Bits | Word::NotASize | Word::Letter(_))) => {
                 Err(Refused::Unit(format!(
                     "`{}` {}: say what its numbers count with --unit, such as GB or GiB",
                     beginning(name),
@@ -311,7 +311,7 @@ impl Evidence {
         let wrong = |what: &str| Err(Refused::line(line, format!("`{}` {what}", beginning(seen))));
         match word {
             Word::Bits => return wrong("is in bits, or a byte's unit written like a bit's"),
-            Word::NoSize => return wrong("is no size"),
+            Word::NotASize => return wrong("is no size"),
             Word::Letter(_) if apart.is_none() => {
                 return wrong(
                     "has a unit that is 1000 apart to some and 1024 to others: say --unit 1000 or --unit 1024",
@@ -339,7 +339,7 @@ impl Numbers {
         match number.word {
             // the worst of them is the one to be told of
             Some(word) => {
-                let is_worse = matches!(word, Word::Bits | Word::NoSize | Word::Letter(_));
+                let is_worse = matches!(word, Word::Bits | Word::NotASize | Word::Letter(_));
                 if let Word::Either(_) = word {
                     self.either = Some(word);
                 }
@@ -350,7 +350,7 @@ impl Numbers {
                 });
                 let has_worse = matches!(
                     self.word,
-                    Some((_, Word::Bits | Word::NoSize | Word::Letter(_), _))
+                    Some((_, Word::Bits | Word::NotASize | Word::Letter(_), _))
                 );
                 if is_first || is_worse && !has_worse {
                     self.word = Some((line, word, text.trim().to_owned()));

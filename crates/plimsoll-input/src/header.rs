@@ -72,7 +72,7 @@ pub(crate) fn says(name: &str) -> Says {
         let is_long = word.len() > 1;
         if let Some(word) = Word::of(word)
             && (is_last || is_long)
-            && (is_last || !matches!(word, Word::NoSize))
+            && (is_last || !matches!(word, Word::NotASize))
             && (words.len() > 1 || is_long)
         {
             says.word = Some(word);
@@ -83,10 +83,10 @@ pub(crate) fn says(name: &str) -> Says {
         .iter()
         .any(|rate| lower.contains(rate));
     if is_rate || own.contains('%') {
-        says.word = Some(Word::NoSize);
+        says.word = Some(Word::NotASize);
     }
     match says.word {
-        Some(Word::NoSize | Word::Bits) => says.is_no_size = true,
+        Some(Word::NotASize | Word::Bits) => says.is_no_size = true,
         Some(Word::Bytes | Word::Either(_) | Word::Binary(_)) => says.is_size = true,
         Some(Word::Letter(_)) | None => {}
     }
@@ -185,11 +185,11 @@ mod tests {
                 false,
                 false,
             ),
-            ("row_count", Some(Word::NoSize), false, true),
-            ("used %", Some(Word::NoSize), false, true),
+            ("row_count", Some(Word::NotASize), false, true),
+            ("used %", Some(Word::NotASize), false, true),
             (
                 "Write throughput (Bytes/Second)",
-                Some(Word::NoSize),
+                Some(Word::NotASize),
                 false,
                 true,
             ),

@@ -38,7 +38,7 @@ pub use unit::Unit;
 /// What is asked of a file, beyond what it says itself.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
-    /// Of several series, the one of this name: a column, or what a column of text tells apart.
+    /// Of several series, the one of this name: the name of a column, or a value of the column that tells series apart.
     pub column: Option<String>,
     /// The numbers are free bytes of [`ReadOptions::capacity_bytes`].
     pub is_free: bool,
@@ -48,7 +48,7 @@ pub struct ReadOptions {
     pub unit: Option<Unit>,
     /// What separates fractions.
     pub decimal: Option<Decimal>,
-    /// What dates begin with.
+    /// Whether dates in digits begin with the day or the month.
     pub dates: Option<DateOrder>,
 }
 
@@ -74,7 +74,7 @@ impl ReadOptions {
 pub struct Series {
     /// What the file calls it.
     pub name: String,
-    /// Its sizes, oldest first, one a moment.
+    /// Its sizes, oldest first, one for each time.
     pub points: Vec<Point>,
     /// What was assumed, and what was left out: for people.
     pub notes: Vec<String>,

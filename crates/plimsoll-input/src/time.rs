@@ -1,4 +1,4 @@
-//! Times as programs write them, each in every way in which it can be read.
+//! Times as programs write them, each read in every way that it allows.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 /// Sizes lie between these years: what lies outside is no history.
 const YEARS: std::ops::Range<i16> = 1990..2200;
 
-/// In which order a date in digits has its parts.
+/// In which order a date that is written in digits has day and month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateOrder {
     /// `31/01/2026`
@@ -30,9 +30,9 @@ impl std::str::FromStr for DateOrder {
 
 /// A way of writing times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// The year first, or the month by name: nothing is unclear.
-    Clear,
+pub(crate) enum TimeForm {
+    /// The year first, or the month by name.
+    Unambiguous,
     Digits(DateOrder),
     Seconds,
     Millis,
@@ -40,67 +40,67 @@ pub(crate) enum Form {
     Nanos,
 }
 
-/// All of them; a set of them is a bit each, in this order.
-pub(crate) const FORMS: [Form; 7] = [
-    Form::Clear,
-    Form::Digits(DateOrder::DayFirst),
-    Form::Digits(DateOrder::MonthFirst),
-    Form::Seconds,
-    Form::Millis,
-    Form::Micros,
-    Form::Nanos,
+/// All of them.
+pub(crate) const FORMS: [TimeForm; 7] = [
+    TimeForm::Unambiguous,
+    TimeForm::Digits(DateOrder::DayFirst),
+    TimeForm::Digits(DateOrder::MonthFirst),
+    TimeForm::Seconds,
+    TimeForm::Millis,
+    TimeForm::Micros,
+    TimeForm::Nanos,
 ];
 
-/// A time as it was read.
+/// A time that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Read {
+pub(crate) struct ParsedTime {
     pub(crate) at: Timestamp,
     /// Whether it had a time of day but no offset, so that UTC is assumed.
     pub(crate) is_assumed_utc: bool,
 }
 
 /// Reads a cell in one way.
-pub(crate) fn read(text: &str, form: Form) -> Option<Read> {
+pub(crate) fn read(text: &str, form: TimeForm) -> Option<ParsedTime> {
     let text = text.trim();
     let read = match form {
-        Form::Clear => clear(text)?,
-        Form::Digits(order) => digits(text, order)?,
-        Form::Seconds => epoch(text, 1)?,
-        Form::Millis => epoch(text, 1_000)?,
-        Form::Micros => epoch(text, 1_000_000)?,
-        Form::Nanos => epoch(text, 1_000_000_000)?,
+        TimeForm::Unambiguous => clear(text)?,
+        TimeForm::Digits(order) => digits(text, order)?,
+        TimeForm::Seconds => epoch(text, 1)?,
+        TimeForm::Millis => epoch(text, 1_000)?,
+        TimeForm::Micros => epoch(text, 1_000_000)?,
+        TimeForm::Nanos => epoch(text, 1_000_000_000)?,
     };
     let year = read.at.to_zoned(TimeZone::UTC).year();
     YEARS.contains(&year).then_some(read)
 }
 
 /// The ways in which a cell can be read.
-pub(crate) fn forms(text: &str) -> impl Iterator<Item = Form> {
+pub(crate) fn forms(text: &str) -> impl Iterator<Item = TimeForm> {
     FORMS
         .into_iter()
         .filter(move |&form| read(text, form).is_some())
 }
 
-/// Whether a cell is a date, and not just a number that could be one.
+/// Whether a cell is a date and not a number: one in digits alone counts only as `20260131` does.
 pub(crate) fn is_date(text: &str) -> bool {
     let is_number = text
         .trim()
         .bytes()
         .all(|byte| byte.is_ascii_digit() || byte == b'.');
     !is_number && FORMS[..3].iter().any(|&form| read(text, form).is_some())
-        || is_number && read(text, Form::Clear).is_some()
+        || is_number && read(text, TimeForm::Unambiguous).is_some()
         || text.contains('.') && read(text, FORMS[1]).is_some()
 }
 
-fn exact(at: Timestamp) -> Read {
-    Read {
+fn exact(at: Timestamp) -> ParsedTime {
+    ParsedTime {
         at,
         is_assumed_utc: false,
     }
 }
 
-/// Since 1970, in so many parts of a second. How many digits it has tells which: none is another's.
-fn epoch(text: &str, parts: i64) -> Option<Read> {
+/// A time since 1970 in units of which `parts` make a second. The years that count leave each number one unit at most.
+fn epoch(text: &str, parts: i64) -> Option<ParsedTime> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !are_digits(whole) || !are_digits(fraction) {
@@ -117,7 +117,7 @@ fn epoch(text: &str, parts: i64) -> Option<Read> {
     Some(exact(at))
 }
 
-fn clear(text: &str) -> Option<Read> {
+fn clear(text: &str) -> Option<ParsedTime> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(exact(at));
     }
@@ -140,7 +140,7 @@ fn clear(text: &str) -> Option<Read> {
     parts.at(date)
 }
 
-fn digits(text: &str, order: DateOrder) -> Option<Read> {
+fn digits(text: &str, order: DateOrder) -> Option<ParsedTime> {
     let parts = Parts::of(text)?;
     let tokens = tokens(parts.date);
     let [first, second, year] = &*tokens else {
@@ -152,7 +152,7 @@ fn digits(text: &str, order: DateOrder) -> Option<Read> {
     let has_points = parts.date.contains('.');
     let (day, month) = match order {
         DateOrder::DayFirst => (first, second),
-        // nobody writes the month first and points between
+        // nobody writes the month first where points are between
         DateOrder::MonthFirst if has_points => return None,
         DateOrder::MonthFirst => (second, first),
     };
@@ -233,7 +233,7 @@ impl<'a> Parts<'a> {
             }
         }
         let Some(colon) = rest.find(':') else {
-            // a date alone, of which no offset is left over
+            // a date alone: a zone after it is cut off by now
             return Some(Self {
                 date: rest,
                 time: None,
@@ -264,14 +264,14 @@ impl<'a> Parts<'a> {
         })
     }
 
-    fn at(&self, date: Date) -> Option<Read> {
+    fn at(&self, date: Date) -> Option<ParsedTime> {
         let civil = DateTime::from_parts(date, self.time.unwrap_or(Time::MIN));
         let at = self
             .offset
             .unwrap_or(Offset::UTC)
             .to_timestamp(civil)
             .ok()?;
-        Some(Read {
+        Some(ParsedTime {
             at,
             is_assumed_utc: self.offset.is_none() && self.time.is_some(),
         })

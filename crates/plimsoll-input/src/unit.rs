@@ -2,30 +2,30 @@
 
 use std::str::FromStr;
 
-/// What a word after a number, or in a header, says that the number counts.
+/// What a number counts, as a word after it or in a header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Word {
     /// Bytes.
     Bytes,
-    /// kB, MB, GB: 1000 apart in standards, 1024 apart in PostgreSQL and older programs.
+    /// kB, MB, GB: powers of 1000 in standards, of 1024 in PostgreSQL and older programs.
     Either(u32),
-    /// KiB, MiB, GiB: 1024 apart.
+    /// KiB, MiB, GiB: powers of 1024.
     Binary(u32),
-    /// K, M, G: as `du -h` and `df -h` write 1024 apart, and others 1000.
+    /// K, M, G: powers of 1024 in `du -h` and `df -h`, of 1000 elsewhere.
     Letter(u32),
-    /// Bits, or a byte written like a bit.
+    /// Bits, or what may be bits: `Gb`.
     Bits,
     /// Not a size: percent, a rate, rows, a duration.
-    NoSize,
+    NotASize,
 }
 
 /// What the file's numbers count, as it was said on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Numbers count so many bytes each, whatever the header says.
+    /// Each number counts so many bytes, whatever the header says.
     Bytes(u64),
-    /// The units that the file names are so far apart: 1000 or 1024.
-    Apart(u64),
+    /// The units that the file names are powers of this: 1000 or 1024.
+    Base(u64),
 }
 
 const PREFIXES: [char; 6] = ['k', 'm', 'g', 't', 'p', 'e'];
@@ -47,13 +47,13 @@ impl Word {
             "%" | "percent" | "pct" | "percentage" | "ratio" | "ms" | "s" | "sec" | "seconds"
             | "rows" | "tuples" | "count" | "pages" | "blocks" | "inodes" | "iops" | "bps"
             | "binbps" => {
-                return Some(Self::NoSize);
+                return Some(Self::NotASize);
             }
             "bit" | "bits" => return Some(Self::Bits),
             _ => {}
         }
         if lower.contains("/s") || lower.contains("per second") || lower.ends_with("bps") {
-            return Some(Self::NoSize);
+            return Some(Self::NotASize);
         }
         for (power, names) in (1..).zip(NAMES) {
             for (name, is_binary) in names.into_iter().zip([false, true]) {
@@ -80,13 +80,13 @@ impl Word {
         }
     }
 
-    /// How many bytes it is, with units so far apart where the word leaves that open.
-    pub(crate) fn bytes(self, apart: u64) -> Option<u64> {
+    /// How many bytes it is; a word that leaves the base open counts in powers of `base`.
+    pub(crate) fn bytes(self, base: u64) -> Option<u64> {
         match self {
             Self::Bytes => Some(1),
-            Self::Either(power) | Self::Letter(power) => apart.checked_pow(power),
+            Self::Either(power) | Self::Letter(power) => base.checked_pow(power),
             Self::Binary(power) => 1024_u64.checked_pow(power),
-            Self::Bits | Self::NoSize => None,
+            Self::Bits | Self::NotASize => None,
         }
     }
 }
@@ -96,8 +96,8 @@ impl FromStr for Unit {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "1000" => return Ok(Self::Apart(1000)),
-            "1024" => return Ok(Self::Apart(1024)),
+            "1000" => return Ok(Self::Base(1000)),
+            "1024" => return Ok(Self::Base(1024)),
             _ => {}
         }
         match Word::of(text) {
@@ -139,10 +139,10 @@ mod tests {
             ("Gigabytes", Some(Word::Either(3))),
             ("mebibyte", Some(Word::Binary(2))),
             ("G", Some(Word::Letter(3))),
-            ("%", Some(Word::NoSize)),
-            ("B/s", Some(Word::NoSize)),
-            ("Bytes/Second", Some(Word::NoSize)),
-            ("KBps", Some(Word::NoSize)),
+            ("%", Some(Word::NotASize)),
+            ("B/s", Some(Word::NotASize)),
+            ("Bytes/Second", Some(Word::NotASize)),
+            ("KBps", Some(Word::NotASize)),
             ("parsecs", None),
             ("mobile", None),
         ] {
@@ -150,7 +150,7 @@ mod tests {
         }
         assert_eq!("GiB".parse(), Ok(Unit::Bytes(1 << 30)));
         assert_eq!("GB".parse(), Ok(Unit::Bytes(1_000_000_000)));
-        assert_eq!("1024".parse(), Ok(Unit::Apart(1024)));
+        assert_eq!("1024".parse(), Ok(Unit::Base(1024)));
         assert!("Gb".parse::<Unit>().unwrap_err().contains("1000"));
     }
 }

@@ -39,7 +39,7 @@ pub use crate::facts::facts;
 pub use crate::options::{MethodChoice, Target, VisitOptions};
 pub use crate::progress::{Phase, Progress, Silent};
 pub use crate::pulse::{add_queries, pulse, rest_of_disk};
-pub use crate::remembered::volumes_of;
+pub use crate::remembered::volumes_without_server;
 pub use crate::session::{Lending, Limits, Param, Session};
 pub use crate::visit::{Memory, visit};
 pub use crate::volumes::{PoolSpace, Volumes};

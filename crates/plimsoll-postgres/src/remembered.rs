@@ -18,10 +18,10 @@ pub(crate) fn this_host() -> String {
     format!("{} {}", read("/proc/sys/kernel/hostname").trim(), id.trim())
 }
 
-/// What each pool has that a pulse found, as far as it can be looked at without the server; absent where it cannot.
+/// The space of each pool that a pulse found, read from this host without the server; absent where it cannot be.
 ///
 /// A directory that lies on another pool by now (it was unmounted, say) tells nothing of the one that it lay on.
-pub async fn volumes_of(
+pub async fn volumes_without_server(
     pulse: &Pulse,
     volumes: &Volumes,
     limit: Duration,

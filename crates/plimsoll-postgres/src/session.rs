@@ -204,8 +204,8 @@ impl Session {
         &self.limits
     }
 
-    /// Moves the deadline, for a session that stays open from one look to the next.
-    pub const fn until(&mut self, deadline: Instant) {
+    /// Sets a new deadline, for a session that stays open from one look to the next.
+    pub const fn set_deadline(&mut self, deadline: Instant) {
         self.limits.deadline = deadline;
     }
 

@@ -24,8 +24,8 @@ pub struct NewSample {
     pub of: DatabaseKey,
     /// Its header.
     pub header: SampleHeader,
-    /// What it was kept of, where it is still in memory.
-    pub snapshot: Option<Arc<Snapshot>>,
+    /// What it was kept of.
+    pub snapshot: Arc<Snapshot>,
 }
 
 /// A look at an instance's volumes that was just kept.

@@ -9,7 +9,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_postgres::{Memory, Target, visit};
 use plimsoll_server::ask::OfDatabase;
 use plimsoll_server::clock::{Clock as _, SystemClock};
-use plimsoll_server::selection::{self, Named, Unknown};
+use plimsoll_server::selection::{self, ResolvedDatabase, Unknown};
 use plimsoll_server::settings::{Databases, Watched};
 use plimsoll_server::watch::fill_last_good;
 use plimsoll_store::{DatabaseKey, Store, StoreError};
@@ -206,15 +206,15 @@ impl Context {
             instance: watched.instance.to_string(),
             database: database_of(&target.url),
         };
-        let led = match selection::identity(store, &key).await {
+        let led = match selection::resolve_alias(store, &key).await {
             Err(StoreError::Absent { .. } | StoreError::NotMigrated { .. }) => return Ok(key),
             led => led?,
         };
         let is_given = self.global.of.0.database.is_some();
         if is_given && led != key && store.databases().await?.contains(&key) {
             let given = key.database.clone();
-            let leads_to = Some(led.database);
-            return Ok(taken(&given, Named { key, leads_to }));
+            let alias_of = Some(led.database);
+            return Ok(taken(&given, ResolvedDatabase { key, alias_of }));
         }
         Ok(led)
     }
@@ -288,7 +288,7 @@ impl Context {
             database: alias.clone(),
         };
         let own = match self.readable_store().await {
-            Ok(store) => selection::identity(&*store, &asked).await?,
+            Ok(store) => selection::resolve_alias(&*store, &asked).await?,
             Err(_) => asked,
         };
         if own.database != *given {
@@ -305,7 +305,7 @@ impl Context {
             database: database_of(&target.url),
         };
         let store = self.readable_store().await?;
-        if selection::identity(&*store, &asked).await?.database != *snapshot.database {
+        if selection::resolve_alias(&*store, &asked).await?.database != *snapshot.database {
             store.keep_alias(&asked, &snapshot.database).await?;
         }
         Ok(())
@@ -332,13 +332,13 @@ impl Context {
 }
 
 /// The database that a name means; where it leads to another one, too, that is said.
-fn taken(given: &str, named: Named) -> DatabaseKey {
-    if let Some(leads_to) = &named.leads_to {
-        let (given, leads_to) = (shown(given), shown(leads_to));
+fn taken(given: &str, named: ResolvedDatabase) -> DatabaseKey {
+    if let Some(alias_of) = &named.alias_of {
+        let (given, alias_of) = (shown(given), shown(alias_of));
         // Standard error may be closed; the answer names the database, too.
         let _ = output::complain(&format!(
-            "plimsoll: {given} is taken for the database of that name; as an alias it leads to {leads_to}, which \
-             --database {leads_to} names"
+            "plimsoll: {given} is taken for the database of that name; as an alias it leads to {alias_of}, which \
+             --database {alias_of} names"
         ));
     }
     named.key

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::error::StartError;
 
-/// A user and its group, to whom root drops.
+/// A user and its group, which a server runs as where we are root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) uid: u32,
@@ -37,8 +37,8 @@ impl Account {
         })
     }
 
-    /// Whether it may use what is at `path`: `bits` on the path itself, and search on every folder above.
-    pub(crate) fn may(self, bits: u32, path: &Path) -> bool {
+    /// Whether it has `bits` of access to `path` itself, and may search every folder above.
+    pub(crate) fn may_access(self, bits: u32, path: &Path) -> bool {
         let Ok(path) = path.canonicalize() else {
             return false;
         };
@@ -58,17 +58,17 @@ impl Account {
     }
 
     /// Gives a path, and everything below it, to the account.
-    pub(crate) fn own(self, path: &Path) -> io::Result<()> {
+    pub(crate) fn chown_tree(self, path: &Path) -> io::Result<()> {
         if path.is_dir() && !path.is_symlink() {
             for entry in fs::read_dir(path)? {
-                self.own(&entry?.path())?;
+                self.chown_tree(&entry?.path())?;
             }
         }
         std::os::unix::fs::lchown(path, Some(self.uid), Some(self.gid))
     }
 
     /// Gives one path to the account.
-    pub(crate) fn own_only(self, path: &Path) -> io::Result<()> {
+    pub(crate) fn chown(self, path: &Path) -> io::Result<()> {
         chown(path, Some(self.uid), Some(self.gid))
     }
 }

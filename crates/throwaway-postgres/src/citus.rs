@@ -11,9 +11,9 @@ const LIBRARIES: [&str; 4] = ["lib", "lib/postgresql", "lib64", "lib64/postgresq
 /// A coordinator with its workers, which reach each other through their sockets.
 #[derive(Debug)]
 pub struct Cluster {
-    /// Whom the store's URL names.
+    /// The node that clients connect to.
     pub coordinator: Server,
-    /// Those that keep the shards.
+    /// The nodes that hold the shards.
     pub workers: [Server; 2],
 }
 
@@ -26,7 +26,7 @@ impl Cluster {
         })
     }
 
-    /// All of it.
+    /// Every node.
     pub fn nodes(&self) -> [&Server; 3] {
         let [first, second] = &self.workers;
         [&self.coordinator, first, second]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Why a server could not be started, stopped or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// No binaries of the wanted major.
+    /// The wanted major is not installed, or no PostgreSQL at all.
     #[error(
         "no PostgreSQL{} found: install it, fetch it with scripts/fetch-postgres, or name the folder \
          of its `initdb` and `postgres` in PLIMSOLL_PG_BIN",
@@ -29,12 +29,12 @@ pub enum StartError {
         /// Why it failed.
         source: io::Error,
     },
-    /// `initdb` or `postgres` said no.
+    /// `initdb` or `postgres` ended with an error.
     #[error("{program} of {} failed, it said:\n{log}", .bin.display())]
     Failed {
         /// `initdb` or `postgres`.
         program: &'static str,
-        /// Whose.
+        /// The folder of its binaries.
         bin: PathBuf,
         /// The end of its log.
         log: String,
@@ -44,7 +44,7 @@ pub enum StartError {
     TooSlow {
         /// Its folder.
         folder: PathBuf,
-        /// How long was waited.
+        /// How long it was waited for.
         seconds: u64,
         /// The end of its log.
         log: String,

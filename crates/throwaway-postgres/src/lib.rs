@@ -33,4 +33,4 @@ pub use installation::{Installation, SUPPORTED_MAJORS};
 pub use pooler::Pooler;
 pub use server::{Options, Server};
 pub use session::Session;
-pub use volume::{Volume, say_volumes};
+pub use volume::{Volume, report_volumes};

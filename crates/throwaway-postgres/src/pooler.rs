@@ -26,8 +26,8 @@ impl Drop for Pooler {
 }
 
 impl Pooler {
-    /// Starts it before a server that listens on TCP, with so many connections to each database of it, which
-    /// are shared as `pool_mode` says. `None`, with a line that says so, where PgBouncer is not installed.
+    /// Starts it in front of a server that listens on TCP, with so many connections to each of its databases, shared as
+    /// `pool_mode` says. `None`, with a line that says so, where PgBouncer is not installed.
     ///
     /// # Errors
     /// Where it is installed and does not start.
@@ -39,8 +39,8 @@ impl Pooler {
         Self::start_for(server, pool_mode, connections, &[("*", None)])
     }
 
-    /// As [`Pooler::start`], for some databases only: each by the name that clients ask for, and its own where that is
-    /// another.
+    /// As [`Pooler::start`], for some databases only: each by the name that clients ask for, and by its own where that
+    /// differs.
     ///
     /// # Errors
     /// Where it is installed and does not start.
@@ -91,7 +91,7 @@ impl Pooler {
         let file = folder.path().join("pgbouncer.ini");
         std::fs::write(&file, settings)?;
         let mut command = Command::new(binary);
-        // It refuses to run as root, and gives that up by itself when told to whom.
+        // It refuses to run as root, unless it is told which account to run as.
         if server.account.is_some() {
             command.args(["-u", "nobody"]);
         }

@@ -41,8 +41,8 @@ impl Options {
 
 /// A running temporary server; gone, with its folder, when this is dropped or its process ends.
 ///
-/// Dropping waits until both are gone. Commits are not flushed to disk, so a machine's crash would
-/// lose them; a crash of the server alone does not.
+/// Dropping waits until both are gone. Commits are neither waited for nor flushed to disk: a machine's crash would lose
+/// them, and one of the server may lose those of its last 0.6 s (three times `wal_writer_delay`).
 pub struct Server {
     pub(crate) folder: PathBuf,
     pub(crate) data: PathBuf,
@@ -54,7 +54,7 @@ pub struct Server {
     supervisor: Mutex<Supervisor>,
 }
 
-/// The file-name part of the longest socket, `/.s.PGSQL.65535`, under the 107 bytes that Linux allows.
+/// The longest path of a folder that leaves room for a socket in it, `/.s.PGSQL.65535`: Linux allows 107 bytes.
 const LONGEST_FOLDER: usize = 107 - 15;
 
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -68,10 +68,10 @@ impl Server {
         let server = Self::prepare(options)?;
         server.make_cluster()?;
         server.write_settings("")?;
-        server.run_on_some_port()
+        server.start_on_free_port()
     }
 
-    /// A folder, its supervisor, and nothing in it.
+    /// An empty folder and its supervisor.
     pub(crate) fn prepare(options: &Options) -> Result<Self, StartError> {
         let installation = match &options.installation {
             Some(installation) => installation.clone(),
@@ -151,8 +151,8 @@ impl Server {
         self.write(&main_file, &(kept.join("\n") + &include))
     }
 
-    /// Starts it; over TCP on a port that nobody else took meanwhile.
-    pub(crate) fn run_on_some_port(mut self) -> Result<Self, StartError> {
+    /// Starts it. Where it listens on TCP, on another port as long as somebody else takes the free one first.
+    pub(crate) fn start_on_free_port(mut self) -> Result<Self, StartError> {
         let mut tries = 0;
         loop {
             if self.options.tcp {
@@ -199,7 +199,7 @@ impl Server {
         &self.password
     }
 
-    /// The port: of TCP, and in the name of the socket.
+    /// The port of TCP, which is also in the name of the socket.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -230,10 +230,7 @@ impl Server {
         let path = self.folder.join(name);
         let attempt = format!("making {}", path.display());
         fs::create_dir(&path)
-            .and_then(|()| {
-                self.account
-                    .map_or(Ok(()), |account| account.own_only(&path))
-            })
+            .and_then(|()| self.account.map_or(Ok(()), |account| account.chown(&path)))
             .map_err(StartError::io(attempt))?;
         Ok(path)
     }
@@ -297,7 +294,7 @@ impl Server {
         self.start_again()
     }
 
-    /// The postmaster writes its state into the eighth line of its lock file.
+    /// Whether it accepts connections: the postmaster writes its state into the eighth line of its lock file.
     fn is_ready(&self, pid: u32) -> bool {
         let text = fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
         let mut lines = text.lines();
@@ -324,10 +321,7 @@ impl Server {
         let attempt = format!("writing {}", path.display());
         fs::write(path, text)
             .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o600)))
-            .and_then(|()| {
-                self.account
-                    .map_or(Ok(()), |account| account.own_only(path))
-            })
+            .and_then(|()| self.account.map_or(Ok(()), |account| account.chown(path)))
             .map_err(StartError::io(attempt))
     }
 
@@ -378,11 +372,11 @@ fn private_folder() -> Result<(tempfile::TempDir, Option<Account>), StartError> 
         return Ok((folder, None));
     }
     let account = Account::unprivileged()?;
-    if fits && !account.may(0o3, &usual) {
+    if fits && !account.may_access(0o3, &usual) {
         folder = make(short)?;
     }
     account
-        .own_only(folder.path())
+        .chown(folder.path())
         .map_err(StartError::io(format!(
             "giving {} to the server's account",
             folder.path().display()
@@ -399,7 +393,9 @@ fn reachable_bin(
     let Some(account) = account else {
         return Ok(bin.to_path_buf());
     };
-    if account.may(0o5, &bin.join("postgres")) && account.may(0o5, &bin.join("initdb")) {
+    if account.may_access(0o5, &bin.join("postgres"))
+        && account.may_access(0o5, &bin.join("initdb"))
+    {
         return Ok(bin.to_path_buf());
     }
     let (Some(root), Some(name)) = (bin.parent(), bin.file_name()) else {
@@ -411,7 +407,7 @@ fn reachable_bin(
         root.display()
     );
     copy_folder(root, &copy, &|_| false)
-        .and_then(|()| account.own(&copy))
+        .and_then(|()| account.chown_tree(&copy))
         .map_err(StartError::io(attempt))?;
     Ok(copy.join(name))
 }
@@ -435,7 +431,7 @@ fn initdb_options(installation: &Installation, folder: &Path) -> Vec<String> {
     options
 }
 
-/// Whether a process is no more, or only waits for its parent to notice. False where `/proc` cannot tell.
+/// Whether a process has ended, also where its parent has not noticed yet. False where `/proc` cannot tell.
 fn has_ended(pid: u32) -> bool {
     if !Path::new("/proc/self/stat").exists() {
         return false;
@@ -466,7 +462,7 @@ fn random_hex() -> Result<String, StartError> {
     }))
 }
 
-/// What RFC 3986 calls unreserved stays as it is.
+/// All but what RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

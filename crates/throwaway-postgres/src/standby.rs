@@ -14,8 +14,8 @@ impl Server {
     /// Starts a hot standby of this server, in a folder of its own, that streams through the socket.
     ///
     /// It has this server's settings, and those given; [`Server::wait_for`] waits until it has
-    /// replayed what this one wrote. It holds no replication slot: this server keeps 256 MB of WAL
-    /// unless its own settings say otherwise.
+    /// replayed what this one wrote. It holds no replication slot; instead this server keeps 256 MB of WAL
+    /// from now on, whatever its settings said.
     pub fn standby(&self, settings: &[(String, String)]) -> Result<Self, StartError> {
         let mut options = Options {
             installation: Some(self.installation().clone()),
@@ -57,13 +57,13 @@ impl Server {
             self.port()
         );
         standby.write_settings(&primary)?;
-        standby.run_on_some_port()
+        standby.start_on_free_port()
     }
 
     /// Waits until this standby has replayed everything that `primary` has written so far.
     pub fn wait_for(&self, primary: &Self) -> Result<(), StartError> {
         let first = |rows: Vec<Vec<Option<String>>>| rows.into_iter().flatten().flatten().next();
-        // A switch of the segment's record makes sure that commits before it are flushed and sent.
+        // The record of a switch to the next segment has the commits before it flushed and sent.
         let written = first(primary.sql(
             "postgres",
             "select pg_switch_wal(); select pg_current_wal_lsn()",
@@ -126,11 +126,11 @@ impl Server {
                 symlink(&copy, standby.data.join("pg_tblspc").join(link.file_name()))?;
                 standby
                     .account
-                    .map_or(Ok(()), |account| account.own(&copy))?;
+                    .map_or(Ok(()), |account| account.chown_tree(&copy))?;
             }
             standby
                 .account
-                .map_or(Ok(()), |account| account.own(&standby.data))
+                .map_or(Ok(()), |account| account.chown_tree(&standby.data))
         };
         copy().map_err(StartError::io(attempt))
     }

@@ -1,11 +1,11 @@
-//! Servers for tests: one of each major in a process, shared by its tests.
+//! Servers for tests: one for each major, shared by the tests of a process.
 
 use std::sync::OnceLock;
 
 use crate::installation::{Installation, SUPPORTED_MAJORS};
 use crate::server::{Options, Server};
 
-/// The environment variable that turns a major that is not installed from a skipped test into a failure.
+/// The environment variable with which a test fails whose major is not installed; else it is skipped.
 pub const REQUIRE_ALL_MAJORS: &str = "PLIMSOLL_REQUIRE_ALL_MAJORS";
 
 /// The server of a major that this process's tests share, started on first use.

@@ -1,18 +1,18 @@
 //! Small volumes under a temporary server, mounted where this user may: tests of what lies on which volume.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::server::Server;
 
-/// A small volume of its own. Unmounted when it is dropped, also under a server that still runs; the server's
-/// supervisor unmounts what is left.
+/// A small volume of its own. Unmounted when it is dropped, also under a server that still runs, and when this process
+/// ends, however it does.
 #[derive(Debug)]
 pub struct Volume {
     path: PathBuf,
-    /// What holds a mount that never answers.
-    holder: Option<Child>,
+    keeper: Child,
 }
 
 impl Volume {
@@ -55,14 +55,17 @@ impl Volume {
         let shown = path.to_string_lossy().into_owned();
         args.push(&shown);
         run("mount", &args)?;
-        let volume = Self { path, holder: None };
+        let volume = Self {
+            keeper: keeper(&path, ":")?,
+            path,
+        };
         // It belongs to whoever the server runs as.
         let owner = format!("--reference={}", server.data_dir().display());
         run("chown", &[&owner, &shown])?;
         Ok(volume)
     }
 
-    /// A file system that never answers, as one of a network whose server is gone: until this is dropped.
+    /// A file system that does not answer until this is dropped, as a network's does whose server is gone.
     ///
     /// # Errors
     /// With the reason where this user may not mount.
@@ -71,26 +74,11 @@ impl Volume {
             .make_folder(name)
             .map_err(|error| error.to_string())?;
         // One in user space whose requests nobody reads.
-        let script = "exec 3<>/dev/fuse && \
-            mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 hung \"$1\" && echo mounted && read -r _";
-        let mut holder = Command::new("sh")
-            .args(["-c", script, "sh", &path.to_string_lossy()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("sh: {error}"))?;
-        let mut said = String::new();
-        if let Some(output) = holder.stdout.as_mut() {
-            let _ = BufReader::new(output).read_line(&mut said);
-        }
-        if said.trim() != "mounted" {
-            let _ = holder.wait();
-            return Err("mount: no file system in user space".to_owned());
-        }
+        let mount = "exec 3<>/dev/fuse && \
+            mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 hung \"$1\"";
         Ok(Self {
+            keeper: keeper(&path, mount)?,
             path,
-            holder: Some(holder),
         })
     }
 
@@ -111,7 +99,8 @@ impl Volume {
         Ok(path)
     }
 
-    /// Moves a server's `pg_wal` here as the manual tells: stopped, moved, linked.
+    /// Moves a server's `pg_wal` here as the manual says: the server is stopped, the folder moved and linked, and the
+    /// server started.
     ///
     /// # Errors
     /// With the reason.
@@ -119,7 +108,7 @@ impl Volume {
         self.take(server, &server.data_dir().join("pg_wal"), "pg_wal")
     }
 
-    /// Moves a server's whole data directory here.
+    /// Moves a server's whole data directory here in the same way.
     ///
     /// # Errors
     /// With the reason.
@@ -152,21 +141,47 @@ impl Volume {
 
 impl Drop for Volume {
     fn drop(&mut self) {
-        if let Some(mut holder) = self.holder.take() {
-            // Whoever waits for it is told that nobody is there.
-            let _ = holder.kill();
-            let _ = holder.wait();
-        }
-        let _ = run("umount", &["-l", &self.path.to_string_lossy()]);
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
     }
 }
 
-/// Says whether tests of volumes of their own ran: the summary of the tests repeats it.
+/// Starts the shell that unmounts `path` when its standard input closes: that happens however this process ends. What it
+/// runs first decides whether there is anything to unmount.
+///
+/// The server's supervisor cannot do it: where we are root, it is not.
+fn keeper(path: &Path, first: &str) -> Result<Child, String> {
+    // Whoever waits for a file system in user space is told that nobody is there once it is let go of.
+    let script = format!(
+        "trap '' HUP INT TERM; {first} && echo ready && read -r _; exec 3>&-; umount -l \"$1\""
+    );
+    let mut keeper = Command::new("sh")
+        .args(["-c", &script, "sh", &path.to_string_lossy()])
+        // Else an interrupted test would end it, too.
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("sh: {error}"))?;
+    let mut said = String::new();
+    if let Some(output) = keeper.stdout.as_mut() {
+        let _ = BufReader::new(output).read_line(&mut said);
+    }
+    if said.trim() == "ready" {
+        return Ok(keeper);
+    }
+    drop(keeper.stdin.take());
+    let _ = keeper.wait();
+    Err("mount: no file system in user space".to_owned())
+}
+
+/// Prints whether tests that need a volume of their own ran: the summary of the tests repeats it.
 #[expect(
     clippy::print_stderr,
     reason = "a test that did nothing must not look like one that passed"
 )]
-pub fn say_volumes(what: &str, made: Result<(), &str>) {
+pub fn report_volumes(what: &str, made: Result<(), &str>) {
     match made {
         Ok(()) => eprintln!("Volumes: {what} tested"),
         Err(reason) => eprintln!("Volumes: {what} not tested: {reason}"),

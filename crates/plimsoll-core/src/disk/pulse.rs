@@ -124,6 +124,21 @@ const SLACK: u64 = 10;
 const SEGMENT: u64 = 16 << 20;
 
 impl Space {
+    /// A volume of which nothing but its capacity is known.
+    pub const fn of_capacity(capacity_bytes: u64, source: CapacitySource) -> Self {
+        Self {
+            mount_point: String::new(),
+            fs_type: String::new(),
+            capacity_bytes,
+            used_bytes: None,
+            available_bytes: None,
+            inodes_total: None,
+            inodes_available: None,
+            source,
+            source_at: None,
+        }
+    }
+
     /// Why it cannot be the volume on which PostgreSQL's files have so many bytes; none if it can.
     ///
     /// What the file system under the server says is believed as it is, and where a file system compresses, files have

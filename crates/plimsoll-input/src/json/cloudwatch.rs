@@ -35,11 +35,7 @@ pub(super) fn found(value: &Value) -> Result<Option<Vec<JsonSeries>>, Refused> {
             text("Label")
         };
         let mut found = JsonSeries::new(name, vec![text("Id")], None);
-        found.cells = times
-            .iter()
-            .map(cell)
-            .zip(values.iter().map(cell))
-            .collect();
+        found.fill(times, values);
         all.push(found);
     }
     Ok(Some(all))

@@ -23,7 +23,7 @@ pub(super) fn found(value: &Value) -> Result<Option<Vec<JsonSeries>>, Refused> {
             .unwrap_or_default();
         // "bytes per second" has two of them
         let word = if per.is_object() {
-            Some(Word::NoSize)
+            Some(Word::NotASize)
         } else {
             // Datadog's kilobytes are 1024 apart, as its scale_factor says
             match (Word::of(name), unit["scale_factor"].as_f64()) {
@@ -34,7 +34,7 @@ pub(super) fn found(value: &Value) -> Result<Option<Vec<JsonSeries>>, Refused> {
                 }
                 (Some(word), _) => Some(word),
                 (None, _) if name.is_empty() => None,
-                (None, _) => Some(Word::NoSize),
+                (None, _) => Some(Word::NotASize),
             }
         };
         let (metric, scope) = (text("metric"), text("scope"));

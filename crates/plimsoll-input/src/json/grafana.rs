@@ -150,7 +150,7 @@ fn unit(unit: &Value) -> Option<Word> {
         "short" | "none" | "" | "locale" | "sishort" => None,
         unit => match unit.strip_prefix("dec").and_then(prefixed) {
             Some(power) => Some(Word::Either(power)),
-            None => prefixed(unit).map(Word::Binary).or(Some(Word::NoSize)),
+            None => prefixed(unit).map(Word::Binary).or(Some(Word::NotASize)),
         },
     }
 }

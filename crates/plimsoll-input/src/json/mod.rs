@@ -44,6 +44,12 @@ impl JsonSeries {
             cells: Vec::new(),
         }
     }
+
+    /// Takes times and values that stand in two lists.
+    fn fill(&mut self, times: &[Value], values: &[Value]) {
+        let values = values.iter().map(cell);
+        self.cells = times.iter().map(cell).zip(values).collect();
+    }
 }
 
 /// Whether an input is JSON; rewinds it.

@@ -53,11 +53,7 @@ pub(super) fn exported(lines: &[Value]) -> Option<Vec<JsonSeries>> {
         line["metric"].as_object()?;
         let (values, times) = (line["values"].as_array()?, line["timestamps"].as_array()?);
         let mut found = named(&labels, place);
-        found.cells = times
-            .iter()
-            .map(cell)
-            .zip(values.iter().map(cell))
-            .collect();
+        found.fill(times, values);
         all.push(found);
     }
     Some(all)

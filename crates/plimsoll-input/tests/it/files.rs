@@ -362,7 +362,7 @@ fn what_was_asked_settles_what_is_unclear() {
     );
     let pretty = "date,size\n2026-01-01,168 GB\n2026-01-02,8192 bytes\n";
     let apart = |apart| ReadOptions {
-        unit: Some(Unit::Apart(apart)),
+        unit: Some(Unit::Base(apart)),
         ..ReadOptions::default()
     };
     assert_eq!(bytes(pretty, apart(1024)), [168 << 30, 8192]);

@@ -7,7 +7,7 @@ use plimsoll_core::disk::pulse::Pulse;
 use plimsoll_core::disk::wal::HolderKind;
 use plimsoll_core::instance::Figure;
 use plimsoll_postgres::Session;
-use throwaway_postgres::{Installation, Server, Volume, say_volumes, test};
+use throwaway_postgres::{Installation, Server, Volume, report_volumes, test};
 
 use crate::pulse::{look, on_disk, part, run, slot};
 use crate::session::{as_role, open};
@@ -30,7 +30,7 @@ async fn filling(installation: &Installation) {
     let volume = Volume::tmpfs(&server, "own", 4096);
     let made = volume.and_then(|volume| volume.take_data(&server).map(|()| volume));
     let what = "what fills a disk, on a volume of its own,";
-    say_volumes(what, made.as_ref().map(|_| ()).map_err(String::as_str));
+    report_volumes(what, made.as_ref().map(|_| ()).map_err(String::as_str));
     run(
         &server,
         &[

@@ -9,7 +9,7 @@ use plimsoll_core::disk::pulse::{Pulse, Space};
 use plimsoll_core::disk::volume::{FileSystem, at_pulse, full_look, known_bytes, scale};
 use plimsoll_core::disk::why::why;
 use plimsoll_postgres::{Session, Volumes, rest_of_disk};
-use throwaway_postgres::{Installation, Server, Volume, say_volumes, test};
+use throwaway_postgres::{Installation, Server, Volume, report_volumes, test};
 
 use crate::pulse::{look, on_disk};
 use crate::session::{as_role, open};
@@ -51,7 +51,7 @@ async fn odd(installation: &Installation) {
     let server = Server::start(&test::options(installation)).unwrap();
     let session = open(&server.url("postgres")).await.unwrap();
     let packed = Volume::of_file(&server, "packed", "btrfs", 400, "compress-force=zstd");
-    say_volumes(
+    report_volumes(
         "a compressed btrfs",
         packed.as_ref().map(|_| ()).map_err(String::as_str),
     );
@@ -59,7 +59,7 @@ async fn odd(installation: &Installation) {
         compressed(&server, &session, &volume).await;
     }
     let small = Volume::of_file(&server, "small", "ext4", 32, "");
-    say_volumes(
+    report_volumes(
         "a small ext4 that is full",
         small.as_ref().map(|_| ()).map_err(String::as_str),
     );
@@ -67,7 +67,7 @@ async fn odd(installation: &Installation) {
         full(&volume).await;
     }
     let hung = Volume::hung(&server, "hung");
-    say_volumes(
+    report_volumes(
         "a mount that hangs",
         hung.as_ref().map(|_| ()).map_err(String::as_str),
     );
@@ -184,7 +184,7 @@ async fn elsewhere(installation: &Installation) {
     let volumes = Volume::tmpfs(&server, "wal", 512)
         .and_then(|wal| Ok((wal, Volume::tmpfs(&server, "fast", 16)?)));
     let made = volumes.as_ref().map(|_| ()).map_err(String::as_str);
-    say_volumes("WAL and a tablespace elsewhere", made);
+    report_volumes("WAL and a tablespace elsewhere", made);
     let Ok((wal, fast)) = volumes else { return };
     wal.take_wal(&server).unwrap();
     let location = fast.make_folder(&server, "space").unwrap();

@@ -7,7 +7,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, EventQuery, SampleParts, Store, StoreError};
 
 use super::Alerting;
-use super::facts::{DatabaseFacts, Known};
+use super::facts::{DatabaseFacts, SampleContext};
 use super::settle::Settled;
 use super::told::Samples;
 use crate::disk::last_look;
@@ -29,8 +29,7 @@ impl Alerting {
         parts.retain(|parts| parts.sampled_at <= now);
         let forecast = self.forecast(sample).await?;
         let room = forecast.as_ref().map(|forecast| &forecast.room);
-        let snapshot = sample.snapshot.as_deref();
-        let facts = DatabaseFacts::of(&Known {
+        let facts = DatabaseFacts::of(&SampleContext {
             now,
             parts: &parts,
             begins_at: beginnings(&*self.store, of, &parts).await?.pop(),
@@ -38,7 +37,7 @@ impl Alerting {
                 .await?
                 .and_then(|last| last.is_rewriting())
                 .unwrap_or(false),
-            invalid_index_bytes: snapshot.map_or(0, invalid_index_bytes),
+            invalid_index_bytes: invalid_index_bytes(&sample.snapshot),
             limit_bytes: self.limits.get(of).copied(),
             has_capacity: room
                 .is_some_and(|room| matches!(room.source, Some(RoomSource::Capacity(_)))),
@@ -76,9 +75,8 @@ impl Alerting {
             ..ForecastQuery::default()
         };
         let what = ForecastOf::Database;
-        let snapshot = sample.snapshot.as_deref();
         let seen = VisitedSnapshots {
-            database: snapshot.ok_or("it is not in memory any more"),
+            database: Ok(&sample.snapshot),
             others: &[],
         };
         let made = self

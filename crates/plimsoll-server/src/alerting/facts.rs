@@ -14,8 +14,8 @@ use plimsoll_store::SampleParts;
 /// The time over which the present rate is taken.
 const RECENT: SignedDuration = SignedDuration::from_hours(3 * 24);
 
-/// What is known at a sample.
-pub(super) struct Known<'a> {
+/// A sample and what is known beside it: what the facts are made from.
+pub(super) struct SampleContext<'a> {
     /// When it was taken.
     pub(super) now: Timestamp,
     /// It and those of the 36 days before it, oldest first; without it where its total is not known.
@@ -50,7 +50,7 @@ pub(super) struct DatabaseFacts<'a> {
 }
 
 impl<'a> DatabaseFacts<'a> {
-    pub(super) fn of(known: &Known<'a>) -> Self {
+    pub(super) fn of(known: &SampleContext<'a>) -> Self {
         let current = known
             .parts
             .last()

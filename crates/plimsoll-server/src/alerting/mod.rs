@@ -24,7 +24,7 @@ use plimsoll_store::{DatabaseKey, Store};
 
 use crate::clock::Clock;
 use crate::forecasting::Forecasts;
-pub use replay::{Replay, Told, replay};
+pub use replay::{Replay, ReplayedChange, replay};
 use staleness::Sighting;
 
 /// Ended episodes are kept so long, the last of each database longer; and what was told of them.

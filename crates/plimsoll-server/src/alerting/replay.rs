@@ -16,16 +16,16 @@ use plimsoll_core::outlook::{Outlook, OutlookQuery, outlook};
 use plimsoll_store::{DatabaseKey, SampleParts, Store, StoreError};
 
 use super::database::{LOOKED_BACK, beginnings};
-use super::facts::{DatabaseFacts, Known};
+use super::facts::{DatabaseFacts, SampleContext};
 use crate::disk::last_look;
 use crate::forecasting::series_of;
 
 /// A forecast is made once in so long; a little less than a day, as samples of days are not exactly that far apart.
 const EACH: SignedDuration = SignedDuration::from_hours(23);
 
-/// Something that would have been told.
+/// A change that would have been told.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct ReplayedChange {
     /// When.
     pub at: Timestamp,
     /// Of which rule.
@@ -55,7 +55,7 @@ pub struct Replay<'a> {
 pub async fn replay(
     store: &dyn Store,
     replay: Replay<'_>,
-) -> Result<(Vec<Told>, usize), StoreError> {
+) -> Result<(Vec<ReplayedChange>, usize), StoreError> {
     let from = replay.since.saturating_sub(LOOKED_BACK);
     let parts = store
         .sample_parts(replay.of, from.unwrap_or(Timestamp::MIN))
@@ -124,7 +124,7 @@ struct Play<'a> {
     has_capacity: bool,
     subject: Subject,
     standings: HashMap<AlertType, Standing>,
-    told: Vec<Told>,
+    told: Vec<ReplayedChange>,
 }
 
 impl Play<'_> {
@@ -136,7 +136,7 @@ impl Play<'_> {
         points: &[Point],
         now: Timestamp,
     ) {
-        let facts = DatabaseFacts::of(&Known {
+        let facts = DatabaseFacts::of(&SampleContext {
             now,
             parts,
             begins_at,
@@ -171,7 +171,7 @@ impl Play<'_> {
                 Change::Opened(severity) | Change::Raised(severity) => severity,
                 Change::Resolved => before.unwrap_or(Severity::Warning),
             };
-            self.told.push(Told {
+            self.told.push(ReplayedChange {
                 at: now,
                 alert_type,
                 severity,

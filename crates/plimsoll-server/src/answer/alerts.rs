@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::schema;
 use crate::alerting::silences::in_force;
-use crate::alerting::{self, Replay, Told};
+use crate::alerting::{self, Replay, ReplayedChange};
 use crate::ask::params::{ALERT_STATE, ALERT_TYPE, ALERTS_LIMIT, OFFSET, SEVERITY};
 use crate::ask::{Ask, AskError, Given, OfDatabase, Param, Refused};
 
@@ -400,7 +400,7 @@ pub async fn replay(store: &dyn Store, replay: Replay<'_>) -> Result<ReplayAnswe
     })
 }
 
-fn told_answer(told: Told) -> ToldAnswer {
+fn told_answer(told: ReplayedChange) -> ToldAnswer {
     ToldAnswer {
         at: told.at,
         alert_type: told.alert_type,

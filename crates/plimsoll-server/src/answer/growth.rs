@@ -23,7 +23,7 @@ use super::schema;
 use crate::ask::params::{FROM, KIND, LIST_LIMIT, LISTED_TABLE, TO};
 use crate::ask::{Ask, Given, Kinds, Param, Refused};
 use crate::coverage::{is_covered, not_compared, on_one_side};
-use crate::selection::{self, Selected, SelectionError};
+use crate::selection::{self, SelectedTable, SelectionError};
 
 use covered::{InSight, capitalized, is_on_both_sides, not_told_apart, uncovered};
 use span::{Span, percent, rounded};
@@ -232,7 +232,7 @@ pub async fn growth(
         Some(table) => Some(selection::table(store, of, table, &SeriesQuery::default()).await?),
         None => None,
     };
-    let only = selected.as_ref().map(Selected::names);
+    let only = selected.as_ref().map(SelectedTable::names);
     let is_listed = |name: &TableName| only.as_ref().is_none_or(|only| only.contains(name));
     let ask = DifferenceQuery {
         from: query.since,

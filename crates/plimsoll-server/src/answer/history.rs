@@ -16,7 +16,7 @@ use super::schema;
 use crate::ask::params::{SAMPLE_KIND, SAMPLES_LIMIT, SINCE, STEP, TABLE_AND_BELOW, TABLES};
 use crate::ask::{Ask, Given, Param, Refused, SampleKinds, step};
 use crate::coverage;
-use crate::selection::{self, SelectionError, unmeasured};
+use crate::selection::{self, SelectionError, unmeasured_reason};
 
 /// The newest major version, whose key words are quoted in keys where nobody knows the server's.
 const NEWEST_MAJOR: u32 = 18;
@@ -279,7 +279,7 @@ impl HistoryPage {
         let bytes = point.and_then(Point::total_bytes);
         let sizes = bytes.map(|bytes| (table.table_key.clone(), bytes));
         Ok(SampleAnswer {
-            unknown: point.and_then(unmeasured),
+            unknown: point.and_then(unmeasured_reason),
             ..with_sizes(header, sizes.into_iter().collect())
         })
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::schema;
-use crate::jobs::JobStates;
+use crate::jobs::JobStatus;
 
 /// The scheduled jobs.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -50,7 +50,7 @@ pub struct JobAnswer {
 }
 
 /// Each job with its next and last run. The runs of several instances show as one.
-pub fn jobs(all: &[JobStates]) -> JobsAnswer {
+pub fn jobs(all: &[JobStatus]) -> JobsAnswer {
     let jobs: Vec<_> = all.iter().map(answer).collect();
     JobsAnswer {
         count: jobs.len() as u64,
@@ -58,7 +58,7 @@ pub fn jobs(all: &[JobStates]) -> JobsAnswer {
     }
 }
 
-fn answer(of: &JobStates) -> JobAnswer {
+fn answer(of: &JobStatus) -> JobAnswer {
     let states = &of.runs;
     let any_running = states.iter().any(|(_, state)| state.is_running);
     let took_ms = states

@@ -17,7 +17,7 @@ use super::table::{ChildAnswer, IndexAnswer, PartAnswer, TableBreakdown};
 use super::visit::Currency;
 use crate::ask::Sort;
 use crate::selection::tree::{self, SetSum};
-use crate::selection::{Only, Unknown};
+use crate::selection::{TableFilter, Unknown};
 
 /// The newest PostgreSQL's way to quote names, where the server's is not known.
 const MAJOR: u32 = 18;
@@ -39,7 +39,7 @@ pub fn sizes(
     currency: Currency,
 ) -> Result<SizesAnswer, Unknown> {
     let sets = tree::sets_of_state(state);
-    let only = Only::find(query.table.as_ref(), query.schema.as_deref(), || {
+    let only = TableFilter::find(query.table.as_ref(), query.schema.as_deref(), || {
         let named = state.tables.iter().map(|table| &table.name);
         let named = named.map(|name| (&*name.schema_name, &*name.table_name));
         tree::of_state(state)

@@ -13,7 +13,7 @@ use super::schema;
 use super::state::parts;
 use crate::ask::params::{SCHEMA, TABLE_AND_BELOW};
 use crate::ask::{Ask, Given, Param, Refused, table_or};
-use crate::selection::{self, Selected, SelectionError, unmeasured};
+use crate::selection::{self, SelectedTable, SelectionError, unmeasured_reason};
 
 /// The series of a table with what is below it, of a schema, or of a database.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -170,7 +170,7 @@ pub async fn series(
     })
 }
 
-fn of_table(table: Selected, answer: SeriesAnswer) -> SeriesAnswer {
+fn of_table(table: SelectedTable, answer: SeriesAnswer) -> SeriesAnswer {
     let (set_points, members) = match table.set {
         Some(set) => {
             let members = set.members.into_iter().map(member).collect();
@@ -206,7 +206,7 @@ fn point(point: &Point) -> PointAnswer {
         sampled_at: point.sampled_at,
         kind: point.kind,
         size_bytes: point.total_bytes(),
-        unknown: unmeasured(point),
+        unknown: unmeasured_reason(point),
         heap_bytes,
         toast_bytes: toast_bytes.filter(|_| has_toast),
         index_bytes,

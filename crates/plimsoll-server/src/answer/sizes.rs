@@ -19,7 +19,7 @@ use super::visit::{Currency, VisitErrorAnswer};
 use crate::ask::params::{IN_SCHEMA, KIND, LIMIT, OFFSET, ONLY_TABLE, SEARCH, SORT};
 use crate::ask::{Ask, Given, Kinds, Param, Refused, Sort};
 use crate::selection::tree::{self, SetSum};
-use crate::selection::{Only, Unknown};
+use crate::selection::{TableFilter, Unknown};
 
 /// What is asked of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -244,7 +244,7 @@ pub fn sizes(
     growth: Option<Growth>,
 ) -> Result<SizesPage, Unknown> {
     let tables = &snapshot.tables;
-    let only = Only::find(query.table.as_ref(), query.schema.as_deref(), || {
+    let only = TableFilter::find(query.table.as_ref(), query.schema.as_deref(), || {
         let named = tables
             .iter()
             .map(|table| (&*table.schema_name, &*table.table_name));
@@ -328,7 +328,12 @@ fn by_number<'a>(
     *rows = keyed.into_iter().map(|(_, row)| row).collect();
 }
 
-fn matches(table: &Table, query: &SizesQuery, only: &Only<Oid>, search: Option<&str>) -> bool {
+fn matches(
+    table: &Table,
+    query: &SizesQuery,
+    only: &TableFilter<Oid>,
+    search: Option<&str>,
+) -> bool {
     query.kinds.include(table.kind)
         && only.includes(table.oid, &table.schema_name)
         && search.is_none_or(|text| {

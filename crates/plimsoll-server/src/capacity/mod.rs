@@ -95,19 +95,9 @@ impl Source {
     }
 }
 
-/// A volume of which nothing but its capacity is known.
+/// A volume of which nothing but its capacity is known; who it is known from is added later.
 const fn number(capacity_bytes: u64) -> Space {
-    Space {
-        mount_point: String::new(),
-        fs_type: String::new(),
-        capacity_bytes,
-        used_bytes: None,
-        available_bytes: None,
-        inodes_total: None,
-        inodes_available: None,
-        source: CapacitySource::Config,
-        source_at: None,
-    }
+    Space::of_capacity(capacity_bytes, CapacitySource::Config)
 }
 
 fn with_file_system(space: Figure<Space>, told: Option<&str>) -> Figure<Space> {

@@ -13,7 +13,7 @@ use plimsoll_core::forecast::{KnownChange, Point, forecast};
 use plimsoll_store::{DatabaseKey, Store};
 
 use super::InstanceDisk;
-use super::book::{FORESEEN, looks};
+use super::history::{FORESEEN, looks};
 use crate::forecasting::{ForecastError, series_of};
 use crate::panics::{Panicked, message};
 
@@ -24,7 +24,7 @@ const EVERY: SignedDuration = SignedDuration::from_hours(1);
 type Series = (Vec<Point>, Vec<KnownChange>);
 
 /// What a forecast is made from.
-struct Material {
+struct ForecastInputs {
     disk: Disk,
     /// `max_wal_size`.
     wal_level: Option<u64>,
@@ -50,9 +50,9 @@ impl InstanceDisk {
         if last.is_some_and(is_recent) {
             return Ok(());
         }
-        let material = self.material(store, now).await?;
+        let inputs = self.forecast_inputs(store, now).await?;
         // A part takes some tens of milliseconds.
-        let computed = tokio::task::spawn_blocking(move || material.foreseen()).await;
+        let computed = tokio::task::spawn_blocking(move || inputs.foreseen()).await;
         let foreseen = computed.map_err(|error| {
             let text = error
                 .try_into_panic()
@@ -69,7 +69,12 @@ impl InstanceDisk {
         Ok(())
     }
 
-    async fn material(&self, store: &dyn Store, now: Timestamp) -> Result<Material, ForecastError> {
+    /// Reads them.
+    async fn forecast_inputs(
+        &self,
+        store: &dyn Store,
+        now: Timestamp,
+    ) -> Result<ForecastInputs, ForecastError> {
         let instance = &*self.watched.instance;
         let (disk, wal_level) = {
             let state = self.state();
@@ -92,7 +97,7 @@ impl InstanceDisk {
             let (points, known) = series_of(store, &of).await?;
             databases.insert(name, (points, known));
         }
-        Ok(Material {
+        Ok(ForecastInputs {
             disk,
             wal_level,
             hours: looks(store, instance, Step::Hour, now).await?,
@@ -103,7 +108,7 @@ impl InstanceDisk {
     }
 }
 
-impl Material {
+impl ForecastInputs {
     fn foreseen(&self) -> Foreseen {
         let volumes = self.disk.volumes.iter();
         Foreseen {

@@ -1,8 +1,8 @@
 //! The volumes of each watched server: looked at each minute, kept, and known without waiting for the server.
 
-mod book;
-mod eye;
 mod forecast;
+mod history;
+mod look;
 mod neighbours;
 mod tables;
 
@@ -19,10 +19,10 @@ use plimsoll_store::{Store, StoreError};
 use crate::capacity::Capacities;
 use crate::settings::Watched;
 
-pub use book::last_look;
-pub use eye::Looked;
+pub use history::last_look;
+pub use look::LookReport;
 pub use neighbours::Shares;
-use tables::Told;
+use tables::CachedText;
 
 /// What is known of one instance's volumes, and the means to look at them.
 ///
@@ -39,8 +39,8 @@ pub struct InstanceDisk {
 #[derive(Default)]
 struct State {
     memory: Memory,
-    /// Whether all that is kept was read once.
-    is_taken_up: bool,
+    /// Whether what is kept was read once.
+    is_loaded: bool,
     /// Whether the memory has what may not have been kept: then it is read anew, since what is kept next is told
     /// against what is kept.
     is_unkept: bool,
@@ -48,8 +48,8 @@ struct State {
     full_took: std::time::Duration,
     /// When its volumes are full by what the history says.
     foreseen: Option<Foreseen>,
-    /// What databases grew by, by name, minute, and whether they grew.
-    told: BTreeMap<(String, i64, bool), Told>,
+    /// What was told of databases' changes lately, by name, minute, and whether they grew.
+    table_texts: BTreeMap<(String, i64, bool), CachedText>,
 }
 
 /// Why a look was not kept.
@@ -83,7 +83,7 @@ impl InstanceDisk {
         since: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Disk, StoreError> {
-        self.take_up(store, now).await?;
+        self.load(store, now).await?;
         let older = match since {
             Some(since) => {
                 let memory = self.state().memory.clone();
@@ -96,7 +96,7 @@ impl InstanceDisk {
         Ok(disk)
     }
 
-    /// The state at `now` as this process last kept it or took it up. Which tables grew is not looked up.
+    /// The state at `now` as this process last kept or read it. Which tables grew is not looked up.
     pub fn looked_up(&self, now: Timestamp) -> Disk {
         self.in_memory(None, None, now)
     }
@@ -119,7 +119,7 @@ impl InstanceDisk {
         store: &dyn Store,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
-        self.take_up(store, now).await?;
+        self.load(store, now).await?;
         Ok(self.state().memory.looked_at())
     }
 
@@ -137,7 +137,7 @@ impl InstanceDisk {
         store: &dyn Store,
         now: Timestamp,
     ) -> Result<(Memory, Option<Foreseen>), StoreError> {
-        self.take_up(store, now).await?;
+        self.load(store, now).await?;
         let state = self.state();
         Ok((state.memory.clone(), state.foreseen.clone()))
     }
@@ -155,7 +155,7 @@ impl InstanceDisk {
         if memory.reaches_back_to(since) {
             return Ok(None);
         }
-        book::look_at(store, &self.watched.instance, since).await
+        history::look_at(store, &self.watched.instance, since).await
     }
 
     /// The looks that are kept of one step, oldest first.
@@ -168,31 +168,31 @@ impl InstanceDisk {
         step: Step,
         now: Timestamp,
     ) -> Result<Vec<Look>, StoreError> {
-        book::looks(store, &self.watched.instance, step, now).await
+        history::looks(store, &self.watched.instance, step, now).await
     }
 
     /// Looks at the volumes now, and keeps what was seen; `visited_at` is when the instance was visited last.
     ///
     /// # Errors
-    /// When that cannot be kept. A server that does not answer is no error: [`Looked`] says so.
+    /// When that cannot be kept. A server that does not answer is no error: [`LookReport`] says so.
     pub async fn look(
         &self,
         store: &dyn Store,
         daily_samples: usize,
         visited_at: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<Looked, DiskError> {
+    ) -> Result<LookReport, DiskError> {
         // As rows are kept.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        self.take_up(store, now).await?;
-        let mut seen = self.see(visited_at, now).await;
+        self.load(store, now).await?;
+        let mut seen = self.observe(visited_at, now).await;
         if let Some(pulse) = seen.pulse() {
             self.add_neighbours(pulse, Some(store), now).await?;
         }
         let (looked, keep) = {
             let mut state = self.state();
             state.is_unkept = true;
-            let looked = state.take_in(seen, now);
+            let looked = state.apply(seen, now);
             let instance = &*self.watched.instance;
             let last = state.memory.last_look();
             let shares = last.as_ref().map(|last| last.shares(instance));

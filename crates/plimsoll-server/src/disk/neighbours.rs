@@ -13,8 +13,8 @@ use plimsoll_core::instance::Figure;
 use plimsoll_store::{Store, StoreError};
 
 use super::InstanceDisk;
-use super::book::last_look;
-use super::eye::VOLUMES_LIMIT;
+use super::history::last_look;
+use super::look::VOLUMES_LIMIT;
 use crate::settings::Watched;
 
 /// What each watched instance has on which pool, as of its last look.

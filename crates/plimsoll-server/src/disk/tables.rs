@@ -10,28 +10,28 @@ use plimsoll_store::{DatabaseKey, Difference, DifferenceQuery, Store, StoreError
 use super::InstanceDisk;
 use crate::coverage::{Seam, is_covered, on_one_side, seams};
 
-/// Of so many databases at most, those that changed most.
+/// For how many databases tables are looked up: those that changed most.
 const DATABASES: usize = 3;
-/// Databases that changed by less are not asked for.
+/// For databases that changed by less they are not looked up.
 const WORTH_IT: u64 = 1_000_000;
-/// So many tables, indexes and toast tables are named.
+/// How many tables, indexes and toast tables are named.
 const NAMED: usize = 3;
-/// They are looked for among so many that grew most.
+/// Among how many tables that grew most they are looked for.
 const LOOKED_AT: usize = 50;
-/// What was read is told for so many seconds.
+/// For how many seconds a text is told again without reading.
 const FRESH_FOR: i64 = 60;
-/// So many texts are kept.
+/// How many texts are held in memory.
 const MOST_TEXTS: usize = 64;
 
 /// A text that was made from samples, and when.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
+pub(super) struct CachedText {
     at: Timestamp,
     text: String,
 }
 
 impl InstanceDisk {
-    /// Tells with each database's change what in it changed.
+    /// Adds to each database's change which of its tables made it.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -51,7 +51,7 @@ impl InstanceDisk {
         for cause in databases.into_iter().take(DATABASES) {
             let Some(name) = &cause.name else { continue };
             let text = self
-                .told(store, name, cause.since, cause.change_bytes >= 0, now)
+                .table_text(store, name, cause.since, cause.change_bytes >= 0, now)
                 .await?;
             // Better than where it could be looked up.
             if !text.is_empty() {
@@ -61,7 +61,7 @@ impl InstanceDisk {
         Ok(())
     }
 
-    async fn told(
+    async fn table_text(
         &self,
         store: &dyn Store,
         database: &str,
@@ -72,10 +72,10 @@ impl InstanceDisk {
         // Ages are counted from now: within a minute they mean the same.
         let key = (database.to_owned(), since.as_second() / FRESH_FOR, grew);
         let is_fresh =
-            |told: &&Told| (0..FRESH_FOR).contains(&now.duration_since(told.at).as_secs());
-        let known = self.state().told.get(&key).filter(is_fresh).cloned();
-        if let Some(told) = known {
-            return Ok(told.text);
+            |text: &&CachedText| (0..FRESH_FOR).contains(&now.duration_since(text.at).as_secs());
+        let known = self.state().table_texts.get(&key).filter(is_fresh).cloned();
+        if let Some(cached) = known {
+            return Ok(cached.text);
         }
         let of = DatabaseKey {
             instance: self.watched.instance.to_string(),
@@ -116,14 +116,14 @@ impl InstanceDisk {
             _ => String::new(),
         };
         let mut state = self.state();
-        if state.told.len() >= MOST_TEXTS {
-            state.told.clear();
+        if state.table_texts.len() >= MOST_TEXTS {
+            state.table_texts.clear();
         }
-        let told = Told {
+        let cached = CachedText {
             at: now,
             text: text.clone(),
         };
-        state.told.insert(key, told);
+        state.table_texts.insert(key, cached);
         Ok(text)
     }
 }

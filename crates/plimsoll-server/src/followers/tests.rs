@@ -1,14 +1,16 @@
 //! How followers are run: what one of them does is no other's business.
 
 use jiff::Timestamp;
+use plimsoll_core::instance::InstanceFacts;
 use plimsoll_core::sample::{SampleHeader, SampleKind};
+use plimsoll_core::snapshot::{Cost, Method, Server, Snapshot, Totals};
 use plimsoll_store::DatabaseKey;
 use tokio::sync::mpsc;
 
 use super::*;
 
-/// Says what it is asked to follow, and then does as it is told.
-struct Told {
+/// A follower that reports each sample that it is given, and then does as the test says.
+struct Scripted {
     began: mpsc::UnboundedSender<i64>,
     then: Then,
 }
@@ -20,7 +22,7 @@ enum Then {
 }
 
 #[async_trait]
-impl Follower for Told {
+impl Follower for Scripted {
     fn name(&self) -> &'static str {
         "told"
     }
@@ -61,13 +63,40 @@ fn sample(id: i64, database: &str) -> News {
             is_imported: false,
             unread_count: 0,
         },
-        snapshot: None,
+        snapshot: Arc::new(of_no_tables(database)),
     })
+}
+
+/// What a visit to an empty database saw: none of these followers looks at it.
+fn of_no_tables(database: &str) -> Snapshot {
+    Snapshot {
+        instance: "main".into(),
+        database: database.into(),
+        database_oid: 5,
+        server: Server {
+            version_num: 180_004,
+            system_identifier: None,
+            timeline: None,
+            in_recovery: false,
+            started_at: Timestamp::UNIX_EPOCH,
+            stats_reset_at: None,
+            block_size: 8192,
+        },
+        measured_at: Timestamp::UNIX_EPOCH,
+        took_ms: 1,
+        method: Method::Files,
+        full_sweep_at: None,
+        tables: Vec::new(),
+        totals: Totals::default(),
+        unattributed: Vec::new(),
+        facts: InstanceFacts::default(),
+        cost: Cost::default(),
+    }
 }
 
 fn told(then: Then) -> (Box<dyn Follower>, mpsc::UnboundedReceiver<i64>) {
     let (began, seen) = mpsc::unbounded_channel();
-    (Box::new(Told { began, then }), seen)
+    (Box::new(Scripted { began, then }), seen)
 }
 
 fn run(followers: Vec<Box<dyn Follower>>) -> (Followers, TaskTracker, CancellationToken) {

@@ -31,7 +31,7 @@ use plimsoll_core::snapshot::Snapshot;
 use plimsoll_store::{DatabaseKey, NamedEvent, Store, StoreError, TableName};
 
 use crate::panics::{Panicked, message};
-use crate::selection::{Gone, Selected, SelectionError, Unknown};
+use crate::selection::{Gone, SelectedTable, SelectionError, Unknown};
 use adjust::Adjusted;
 use reads::Series;
 use subject::FoundSubject;
@@ -303,7 +303,7 @@ pub(crate) async fn series_of_table(
     store: &dyn Store,
     of: &DatabaseKey,
     table: &TableName,
-) -> Result<(Selected, Vec<Point>, Vec<KnownChange>), ForecastError> {
+) -> Result<(SelectedTable, Vec<Point>, Vec<KnownChange>), ForecastError> {
     let (selected, series) = reads::table(store, of, table).await?;
     let known = reads::known(&series.events);
     let points = since(&series.points, series.last_seam()).to_vec();

@@ -12,7 +12,7 @@ use plimsoll_store::{
 };
 
 use crate::coverage::{Seam, not_compared};
-use crate::selection::{self, Selected, SelectedSchema, SelectionError};
+use crate::selection::{self, SelectedSchema, SelectedTable, SelectionError};
 
 /// A series, and what is known to have happened to it.
 #[derive(Debug, Clone, Default)]
@@ -168,7 +168,7 @@ pub(super) async fn table(
     store: &dyn Store,
     of: &DatabaseKey,
     name: &TableName,
-) -> Result<(Selected, Series), SelectionError> {
+) -> Result<(SelectedTable, Series), SelectionError> {
     let mut selected = selection::table(store, of, name, &hourly()).await?;
     if selected.is_gone() {
         // it may have come and gone within an hour

@@ -19,7 +19,7 @@ pub const JOB: Job = Job {
     runs_at_each_start: false,
     run: |_| {
         let outcome = Outcome {
-            word: "skipped",
+            status: "skipped",
             message: NO_POLICY.to_owned(),
         };
         std::future::ready(outcome).boxed()

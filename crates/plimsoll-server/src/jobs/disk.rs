@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::counted::counted;
 use plimsoll_core::disk::state::Disk;
 
-use super::{Job, Outcome, SAMPLE, Scope, Subject, WATCH, Work};
-use crate::disk::Looked;
+use super::{Job, Outcome, RunContext, SAMPLE, Scope, Subject, WATCH};
+use crate::disk::LookReport;
 use crate::news::{NewPulse, SeenDatabase};
 use crate::settings::Schedule;
 use crate::watch::WatchedInstance;
@@ -26,7 +26,7 @@ pub const JOB: Job = Job {
     run: |work| run(work).boxed(),
 };
 
-async fn run(work: &Work<'_>) -> Outcome {
+async fn run(work: &RunContext<'_>) -> Outcome {
     let Subject::Instance(instance) = *work.subject else {
         return failed("it is a job of instances");
     };
@@ -37,7 +37,7 @@ async fn run(work: &Work<'_>) -> Outcome {
         .max();
     let disk = Arc::clone(instance.disk());
     let (store, now) = (work.watch.store(), work.watch.clock().now());
-    let days = work.plan.retention.daily_samples;
+    let days = work.settings.retention.daily_samples;
     match disk.look(store, days, visited_at, now).await {
         Ok(looked) => {
             let name = instance.settings.instance.as_ref();
@@ -55,8 +55,8 @@ async fn run(work: &Work<'_>) -> Outcome {
     }
 }
 
-/// The look as it is told to whatever follows from it.
-fn pulse(work: &Work<'_>, instance: &WatchedInstance, disk: Disk) -> NewPulse {
+/// The look as the followers are given it.
+fn pulse(work: &RunContext<'_>, instance: &WatchedInstance, disk: Disk) -> NewPulse {
     let at = disk.measured_at.unwrap_or_else(|| work.watch.clock().now());
     let excluded = &instance.settings.exclude;
     let databases = instance
@@ -71,14 +71,14 @@ fn pulse(work: &Work<'_>, instance: &WatchedInstance, disk: Disk) -> NewPulse {
         instance: Arc::clone(&instance.settings.instance),
         at,
         databases: databases.collect(),
-        sampled_every: sampled_every(&work.plan.schedule, at),
+        sampled_every: sampled_every(&work.settings.schedule, at),
         foreseen_at: instance.disk().foreseen_at(),
         disk: Arc::new(disk),
     }
 }
 
-/// The time from one sample to the next, as the schedule has it: the longer of the one that was last and the present
-/// one, since schedules may have nights.
+/// The time from one sample to the next by the schedule: the longer of the interval that has just ended and the one under
+/// way, since a schedule may pause at night. None where no samples are scheduled.
 pub fn sampled_every(schedule: &Schedule, now: Timestamp) -> Option<SignedDuration> {
     let gap = |job: Job| {
         let cron = job.cron(schedule)?;
@@ -90,7 +90,7 @@ pub fn sampled_every(schedule: &Schedule, now: Timestamp) -> Option<SignedDurati
     [SAMPLE, WATCH].into_iter().filter_map(gap).min()
 }
 
-fn outcome(instance: &str, looked: &Looked) -> Outcome {
+fn outcome(instance: &str, looked: &LookReport) -> Outcome {
     if let Some(error) = &looked.unreachable {
         tracing::warn!(instance, code = error.code(), error = %error, "storage.disk.server_unreachable");
         return failed(&format!("only the volumes were looked at: {error}"));
@@ -104,7 +104,7 @@ fn outcome(instance: &str, looked: &Looked) -> Outcome {
         ""
     };
     Outcome {
-        word: "ok",
+        status: "ok",
         message: format!(
             "a pulse of {}{totals}",
             counted(looked.statements, "statement")
@@ -114,7 +114,7 @@ fn outcome(instance: &str, looked: &Looked) -> Outcome {
 
 fn failed(reason: &str) -> Outcome {
     Outcome {
-        word: "failed",
+        status: "failed",
         message: reason.to_owned(),
     }
 }

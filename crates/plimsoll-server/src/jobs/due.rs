@@ -18,19 +18,19 @@ pub(super) enum Due {
 
 /// Whether a job is due `now`.
 ///
-/// Missed times collapse into one run, for the last of them. A job that never ran counts as having
-/// run until `never_ran_since`; without that it is due for the last time there was. What lies in the
+/// Missed times collapse into one run, for the last of them. A job that never ran is due for what is scheduled after
+/// `baseline`; without that, for the last scheduled time. What lies in the
 /// future was written before a clock was set back, and silences nothing.
 pub(super) fn due(
     cron: &Cron,
     state: Option<&JobState>,
-    never_ran_since: Option<Timestamp>,
+    baseline: Option<Timestamp>,
     now: Timestamp,
 ) -> Due {
     let is_unfinished = state.is_some_and(|s| s.last_finished_at.is_none());
     let last_begun = state
         .and_then(|state| state.last_begun(now))
-        .or(never_ran_since.filter(|since| *since <= now));
+        .or(baseline.filter(|since| *since <= now));
     let last_time = cron.last_until(now);
     match (last_time, last_begun) {
         (Some(time), Some(begun)) if time > begun => Due::Now(time),
@@ -66,7 +66,7 @@ mod tests {
         let now = at("2026-03-10T12:00:00Z");
         let last = at("2026-03-10T03:00:00Z");
         let next = at("2026-03-11T03:00:00Z");
-        for (state, never_ran_since, expect) in [
+        for (state, baseline, expect) in [
             (None, None, Due::Now(last)),
             (None, Some(at("2026-03-10T11:00:00Z")), Due::At(next)),
             (None, Some(at("2026-03-10T02:00:00Z")), Due::Now(last)),
@@ -95,7 +95,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                due(&cron, state.as_ref(), never_ran_since, now),
+                due(&cron, state.as_ref(), baseline, now),
                 expect,
                 "{state:?}"
             );

@@ -23,7 +23,7 @@ pub use disk::{JOB as DISK, sampled_every};
 pub use progress::Progress;
 pub use sample::JOB as SAMPLE;
 pub use schedule::{Scheduler, Step};
-pub use state::{JobStates, states};
+pub use state::{JobStatus, states};
 pub use watch::JOB as WATCH;
 
 /// All jobs, in the order of the day.
@@ -40,45 +40,45 @@ pub struct Job {
     pub description: &'static str,
     /// When it runs unless the configuration says otherwise: a cron expression, in UTC.
     pub default_cron: &'static str,
-    /// Of what it has one run.
+    /// What it runs for.
     pub scope: Scope,
     /// Whether it runs at once where it never ran before.
     pub runs_at_first_start: bool,
-    /// Whether it runs at once whenever a process starts that has not run it.
+    /// Whether each process runs it once when it starts, whatever the schedule says.
     pub runs_at_each_start: bool,
-    /// Does it.
-    pub run: Run,
+    /// What it does.
+    pub run: RunFn,
 }
 
-/// Of what a job has one run for each scheduled time, among all processes that share a store.
+/// What a job runs for, once for each scheduled time among all processes that share a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// Of each watched instance, so that processes that watch different servers can share a store.
+    /// For each watched instance, so that processes that watch different servers can share a store.
     Instance,
-    /// Of each watched database.
+    /// For each watched database.
     Database,
-    /// Of the store.
+    /// For the store.
     Store,
 }
 
-/// What a job does.
-pub type Run = for<'a> fn(&'a Work<'a>) -> BoxFuture<'a, Outcome>;
+/// The function that a job runs.
+pub type RunFn = for<'a> fn(&'a RunContext<'a>) -> BoxFuture<'a, Outcome>;
 
-/// What a run works on.
-pub struct Work<'a> {
+/// What a run is given.
+pub struct RunContext<'a> {
     /// What is watched, with the store and the clock.
     pub watch: &'a Watch,
     /// What the settings say of jobs.
-    pub plan: &'a Plan,
-    /// Of what the run is.
+    pub settings: &'a JobSettings,
+    /// What the run is for.
     pub subject: &'a Subject<'a>,
-    /// The scheduled time that it is for.
+    /// The scheduled time whose run it is.
     pub scheduled_for: Timestamp,
 }
 
 /// What the settings say of jobs.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct JobSettings {
     /// When each runs.
     pub schedule: Schedule,
     /// How long samples are kept.
@@ -87,22 +87,22 @@ pub struct Plan {
     pub max_bytes: Option<u64>,
 }
 
-/// Of what a run is.
+/// What a run is for.
 #[derive(Clone, Copy)]
 pub enum Subject<'a> {
-    /// Of the store.
+    /// The store.
     Store,
-    /// Of an instance.
+    /// An instance.
     Instance(&'a WatchedInstance),
-    /// Of a database.
+    /// A database.
     Database(&'a WatchedDatabase),
 }
 
-/// How a run ended.
+/// How a run ended, as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// `ok`, `failed` or `skipped`.
-    pub word: &'static str,
+    pub status: &'static str,
     /// What it did, or why it failed.
     pub message: String,
 }
@@ -113,11 +113,11 @@ impl Job {
         match schedule.when(self.key) {
             Some(When::Cron(cron)) => Some(Cron::clone(cron)),
             Some(When::Off) => None,
-            None => Some(Cron::known(self.default_cron)),
+            None => Some(Cron::constant(self.default_cron)),
         }
     }
 
-    /// The name of its claims.
+    /// The name under which a run is claimed.
     fn claim_name(&self, subject: &Subject<'_>) -> String {
         match subject.name() {
             Some(of) => format!("{}/{of}", self.name),

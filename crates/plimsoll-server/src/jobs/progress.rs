@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A job that should have looked at the clock so long ago stands still.
+/// A job that is late by more than this stands still.
 const GRACE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What each job waits for.

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use plimsoll_core::sample::SampleKind;
 use plimsoll_store::{DatabaseKey, StoreError};
 
-use super::sampling::{Due, sample_all, shrink};
-use super::{Job, Outcome, Scope, Subject, Work};
+use super::sampling::{PlannedSample, sample_all, shrink};
+use super::{Job, Outcome, RunContext, Scope, Subject};
 use crate::alerting;
 
 /// The job.
@@ -24,13 +24,13 @@ pub const JOB: Job = Job {
     run: |work| run(work).boxed(),
 };
 
-async fn run(work: &Work<'_>) -> Outcome {
-    let due = Due {
+async fn run(work: &RunContext<'_>) -> Outcome {
+    let due = PlannedSample {
         kind: SampleKind::Daily,
         scheduled_for: work.scheduled_for,
     };
     let (mut databases, outcome) = sample_all(work, |_| Box::pin(async move { Ok(due) })).await;
-    // Of databases that were dropped only the record stays: the last daily samples.
+    // Databases that the history has and that are no longer there are thinned, too.
     match work.watch.store().databases().await {
         Ok(kept) => databases.extend(kept.into_iter().filter(|key| is_of(work, key))),
         Err(error) => tracing::warn!(error = %error, "storage.databases.unavailable"),
@@ -39,12 +39,12 @@ async fn run(work: &Work<'_>) -> Outcome {
     shrink(work, outcome).await
 }
 
-fn is_of(work: &Work<'_>, key: &DatabaseKey) -> bool {
+fn is_of(work: &RunContext<'_>, key: &DatabaseKey) -> bool {
     matches!(work.subject, Subject::Instance(of) if *of.settings.instance == *key.instance)
 }
 
-/// Alerts of the instance, and those that instances share, that ended long ago, and what was told of them.
-async fn forget_alerts(work: &Work<'_>, now: Timestamp) -> Result<(), StoreError> {
+/// Drops alerts of the instance, and those that instances share, that ended long ago; and old messages.
+async fn forget_alerts(work: &RunContext<'_>, now: Timestamp) -> Result<(), StoreError> {
     let Subject::Instance(instance) = *work.subject else {
         return Ok(());
     };
@@ -57,14 +57,14 @@ async fn forget_alerts(work: &Work<'_>, now: Timestamp) -> Result<(), StoreError
     Ok(())
 }
 
-async fn thin(work: &Work<'_>, of: &BTreeSet<DatabaseKey>, outcome: Outcome) -> Outcome {
+async fn thin(work: &RunContext<'_>, of: &BTreeSet<DatabaseKey>, outcome: Outcome) -> Outcome {
     let now = work.watch.clock().now();
     let mut dropped = 0;
     for key in of {
         match work
             .watch
             .store()
-            .thin(key, &work.plan.retention, now)
+            .thin(key, &work.settings.retention, now)
             .await
         {
             Ok(count) => dropped += count,
@@ -72,14 +72,14 @@ async fn thin(work: &Work<'_>, of: &BTreeSet<DatabaseKey>, outcome: Outcome) -> 
                 tracing::error!(instance = key.instance, database = key.database, error = %error, "storage.thinning.failed");
                 let message = format!("{}; thinning the history failed: {error}", outcome.message);
                 return Outcome {
-                    word: "failed",
+                    status: "failed",
                     message,
                 };
             }
         }
     }
     // Looks at volumes go with each look; those of instances that nobody watches any more go here.
-    let days = work.plan.retention.daily_samples;
+    let days = work.settings.retention.daily_samples;
     match work.watch.store().thin_unwatched_disks(days, now).await {
         Ok(0) => {}
         Ok(looks) => tracing::info!(looks_dropped = looks, "storage.disk.thinned"),

@@ -9,21 +9,21 @@ use plimsoll_core::sample::SampleKind;
 use plimsoll_core::size_text;
 use plimsoll_store::{DatabaseKey, Shrink, StoreError};
 
-use super::{Outcome, Subject, Work};
+use super::{Outcome, RunContext, Subject};
 use crate::watch::{WatchError, WatchedDatabase, WatchedInstance, record};
 
-/// Which sample is to be taken of a database.
+/// The sample that is to be taken of a database.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Due {
+pub(super) struct PlannedSample {
     pub(super) kind: SampleKind,
     pub(super) scheduled_for: Timestamp,
 }
 
-/// Samples every database of the instance that the run is of; `due` says how. With the databases that
-/// there are.
+/// Samples every database of the instance that the run is for; `due` says which sample each is to have. Returns the
+/// databases with the outcome.
 pub(super) async fn sample_all<'a>(
-    work: &'a Work<'a>,
-    due: impl Fn(DatabaseKey) -> BoxFuture<'a, Result<Due, StoreError>>,
+    work: &'a RunContext<'a>,
+    due: impl Fn(DatabaseKey) -> BoxFuture<'a, Result<PlannedSample, StoreError>>,
 ) -> (BTreeSet<DatabaseKey>, Outcome) {
     let mut done = BTreeSet::new();
     let Subject::Instance(instance) = *work.subject else {
@@ -66,17 +66,17 @@ pub(super) async fn sample_all<'a>(
 
 /// Whether a sample was taken: not of an excluded database, which is only visited to find the others.
 async fn sample<'a>(
-    work: &'a Work<'a>,
+    work: &'a RunContext<'a>,
     instance: &WatchedInstance,
     database: &Arc<WatchedDatabase>,
-    due: &impl Fn(DatabaseKey) -> BoxFuture<'a, Result<Due, StoreError>>,
+    due: &impl Fn(DatabaseKey) -> BoxFuture<'a, Result<PlannedSample, StoreError>>,
 ) -> Result<bool, WatchError> {
     if instance.settings.exclude.contains(&database.key().database) {
         let since = work.scheduled_for;
         work.watch.snapshot_since(database, since).await?;
         return Ok(false);
     }
-    let Due {
+    let PlannedSample {
         kind,
         scheduled_for,
     } = due(database.key().clone()).await?;
@@ -88,7 +88,7 @@ fn sampled(count: usize, failed: &[(String, WatchError)]) -> Outcome {
     let databases = if count == 1 { "database" } else { "databases" };
     if failed.is_empty() {
         return Outcome {
-            word: "ok",
+            status: "ok",
             message: format!("{count} {databases} sampled"),
         };
     }
@@ -97,7 +97,7 @@ fn sampled(count: usize, failed: &[(String, WatchError)]) -> Outcome {
         .map(|(database, error)| format!("{database}: {error}"))
         .collect();
     Outcome {
-        word: "failed",
+        status: "failed",
         message: format!(
             "{} of {count} {databases} sampled; {}",
             count - failed.len(),
@@ -107,8 +107,8 @@ fn sampled(count: usize, failed: &[(String, WatchError)]) -> Outcome {
 }
 
 /// Holds the history to `history.max_bytes`.
-pub(super) async fn shrink(work: &Work<'_>, outcome: Outcome) -> Outcome {
-    let Some(max_bytes) = work.plan.max_bytes else {
+pub(super) async fn shrink(work: &RunContext<'_>, outcome: Outcome) -> Outcome {
+    let Some(max_bytes) = work.settings.max_bytes else {
         return outcome;
     };
     let now = work.watch.clock().now();
@@ -132,7 +132,7 @@ pub(super) async fn shrink(work: &Work<'_>, outcome: Outcome) -> Outcome {
                 outcome.message
             );
             Outcome {
-                word: "failed",
+                status: "failed",
                 message,
             }
         }
@@ -144,7 +144,7 @@ fn shrunk(outcome: Outcome, shrink: &Shrink) -> Outcome {
     if shrink.after_bytes > shrink.max_bytes {
         let after = size_text::pretty(shrink.after_bytes);
         return Outcome {
-            word: "failed",
+            status: "failed",
             message: format!(
                 "{}; the history takes {after}, more than history.max_bytes ({max}), and nothing more of it may go",
                 outcome.message

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::due::{Due, due};
-use super::{ALL, Job, Outcome, Plan, Progress, Scope, Subject, Work};
+use super::{ALL, Job, JobSettings, Outcome, Progress, RunContext, Scope, Subject};
 use crate::panics::caught;
 use crate::settings::Settings;
 use crate::watch::Watch;
@@ -30,33 +30,34 @@ const BEAT: SignedDuration = SignedDuration::from_secs(10);
 /// A run that said nothing for so long died with its process, and is taken over.
 const STALE_AFTER: Duration = Duration::from_secs(45);
 
-/// How long giving a run up may take when the server stops.
+/// How long the store may take to note that a run is given up when the server stops, and to keep a claim that is about
+/// to be stale.
 const LONGEST_ABANDON: Duration = Duration::from_secs(2);
 
 /// Runs the jobs.
 pub struct Scheduler {
     jobs: Vec<Job>,
     watch: Arc<Watch>,
-    plan: Plan,
+    settings: JobSettings,
     started_at: Timestamp,
     progress: Arc<Progress>,
-    /// The runs that this process has come to.
+    /// The claim names of the jobs that this process has run or tried to run.
     begun: Mutex<BTreeSet<String>>,
     stop: CancellationToken,
 }
 
-/// What became of a step.
+/// What a step of a job came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// The job ran.
     Ran,
     /// There is nothing to do before this time.
     WaitUntil(Timestamp),
-    /// It is never due again.
+    /// Nothing more is to be done: it is never due again, or the scheduler stops.
     Never,
 }
 
-/// Of what a loop runs a job.
+/// What a loop runs its job for.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Store,
@@ -86,7 +87,7 @@ impl Scheduler {
     ) -> Self {
         Self {
             jobs,
-            plan: Plan {
+            settings: JobSettings {
                 schedule: settings.schedule.clone(),
                 retention: settings.retention,
                 max_bytes: settings.max_bytes,
@@ -187,12 +188,12 @@ impl Scheduler {
         let (store, clock) = (self.watch.store(), self.watch.clock());
         let states = store.jobs().await?;
         let state = states.iter().find(|state| state.name == name);
-        let Some(cron) = job.cron(&self.plan.schedule) else {
+        let Some(cron) = job.cron(&self.settings.schedule) else {
             return Ok(Step::Never);
         };
         let now = clock.now();
-        let never_ran_since = (!job.runs_at_first_start).then_some(self.started_at);
-        let due = match due(&cron, state, never_ran_since, now) {
+        let baseline = (!job.runs_at_first_start).then_some(self.started_at);
+        let due = match due(&cron, state, baseline, now) {
             // It may be under way in another process: the store decides.
             Due::At(_) if job.runs_at_each_start && self.is_first(&name) => Due::Now(now),
             due => due,
@@ -202,7 +203,7 @@ impl Scheduler {
             Due::At(next) => return Ok(Step::WaitUntil(next)),
             Due::Never => return Ok(Step::Never),
         };
-        let wait = clock.sleep_until(now + jitter(self.plan.schedule.jitter));
+        let wait = clock.sleep_until(now + jitter(self.settings.schedule.jitter));
         if self.stop.run_until_cancelled(wait).await.is_none() {
             return Ok(Step::Never);
         }
@@ -215,7 +216,7 @@ impl Scheduler {
         Ok(Step::Ran)
     }
 
-    /// Whether this process has not come to this run before.
+    /// Whether this process has not come to this job before; from now on it has.
     fn is_first(&self, name: &str) -> bool {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         begun.insert(name.to_owned())
@@ -230,9 +231,9 @@ impl Scheduler {
         if is_news {
             tracing::info!(job = job.name, subject, scheduled_for = %scheduled_for, "job.start");
         }
-        let work = Work {
+        let work = RunContext {
             watch: &self.watch,
-            plan: &self.plan,
+            settings: &self.settings,
             subject: of,
             scheduled_for,
         };
@@ -242,18 +243,18 @@ impl Scheduler {
             () = self.keep(&claim) => Ended::ClaimLost,
             outcome = caught((job.run)(&work)) => Ended::WithOutcome(outcome.unwrap_or_else(|panic| {
                 tracing::error!(job = job.name, subject, error = %panic, "job.panicked");
-                Outcome { word: "failed", message: panic.to_string() }
+                Outcome { status: "failed", message: panic.to_string() }
             })),
         };
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let held = match ended {
             Ended::WithOutcome(outcome) => {
-                let Outcome { word, message } = outcome;
+                let Outcome { status, message } = outcome;
                 if is_news {
                     tracing::info!(
                         job = job.name,
                         subject,
-                        outcome = word,
+                        outcome = status,
                         message,
                         took_ms,
                         "job.finished"
@@ -262,13 +263,13 @@ impl Scheduler {
                     tracing::debug!(
                         job = job.name,
                         subject,
-                        outcome = word,
+                        outcome = status,
                         message,
                         took_ms,
                         "job.finished"
                     );
                 }
-                self.watch.store().finish(claim, word, &message).await?
+                self.watch.store().finish(claim, status, &message).await?
             }
             Ended::ClaimLost => Held::Lost,
             Ended::Stopped => {

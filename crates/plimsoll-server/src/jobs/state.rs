@@ -9,7 +9,7 @@ use crate::watch::Watch;
 
 /// A job, when it runs, and how it went last.
 #[derive(Debug, Clone)]
-pub struct JobStates {
+pub struct JobStatus {
     /// The job.
     pub job: Job,
     /// When it runs; none where it is switched off.
@@ -20,8 +20,8 @@ pub struct JobStates {
     pub runs: Vec<(String, JobState)>,
 }
 
-/// What is known of each job.
-pub async fn states(watch: &Watch, schedule: &Schedule) -> Result<Vec<JobStates>, StoreError> {
+/// The status of each job.
+pub async fn states(watch: &Watch, schedule: &Schedule) -> Result<Vec<JobStatus>, StoreError> {
     let kept = watch.store().jobs().await?;
     let now = watch.clock().now();
     let states = ALL.map(|job| {
@@ -47,7 +47,7 @@ pub async fn states(watch: &Watch, schedule: &Schedule) -> Result<Vec<JobStates>
                     .collect()
             }
         };
-        JobStates {
+        JobStatus {
             job,
             next_run_at: cron.as_ref().and_then(|cron| cron.next_after(now)),
             cron,

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use plimsoll_core::sample::SampleKind;
 use plimsoll_store::{CLOCK_SKEW, DatabaseKey, SampleQuery, StoreError};
 
-use super::sampling::{Due, sample_all, shrink};
-use super::{Job, Outcome, SAMPLE, Scope, Work};
+use super::sampling::{PlannedSample, sample_all, shrink};
+use super::{Job, Outcome, RunContext, SAMPLE, Scope};
 
 /// The job.
 pub const JOB: Job = Job {
@@ -21,16 +21,16 @@ pub const JOB: Job = Job {
     run: |work| run(work).boxed(),
 };
 
-async fn run(work: &Work<'_>) -> Outcome {
+async fn run(work: &RunContext<'_>) -> Outcome {
     let (_, outcome) = sample_all(work, |key| {
         async move {
             let missing = missing_daily(work, &key).await?;
             Ok(match missing {
-                Some(scheduled_for) => Due {
+                Some(scheduled_for) => PlannedSample {
                     kind: SampleKind::Daily,
                     scheduled_for,
                 },
-                None => Due {
+                None => PlannedSample {
                     kind: SampleKind::Watch,
                     scheduled_for: work.scheduled_for,
                 },
@@ -43,9 +43,12 @@ async fn run(work: &Work<'_>) -> Outcome {
 }
 
 /// The time of the last daily sample that should be there, if it is not.
-async fn missing_daily(work: &Work<'_>, of: &DatabaseKey) -> Result<Option<Timestamp>, StoreError> {
+async fn missing_daily(
+    work: &RunContext<'_>,
+    of: &DatabaseKey,
+) -> Result<Option<Timestamp>, StoreError> {
     let now = work.watch.clock().now();
-    let cron = SAMPLE.cron(&work.plan.schedule);
+    let cron = SAMPLE.cron(&work.settings.schedule);
     let Some(due) = cron.and_then(|cron| cron.last_until(now)) else {
         return Ok(None);
     };

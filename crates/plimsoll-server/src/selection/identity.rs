@@ -1,12 +1,14 @@
-//! Which database of the history a name means: a pooler may know one by another name than its own.
+//! Which database of the history a name means: a pooler may know it by an alias.
 
 use plimsoll_store::{DatabaseKey, Store, StoreError};
 
-use super::{Unknown, readings};
+use super::{Unknown, interpretations};
 
-/// A database by its own name, where it is asked for by a pooler's alias for it. What was never visited has the name
-/// that it is asked for by.
-pub async fn identity(store: &dyn Store, asked: &DatabaseKey) -> Result<DatabaseKey, StoreError> {
+/// The database's own key, where it is asked for by a pooler's alias; any other key as it is.
+pub async fn resolve_alias(
+    store: &dyn Store,
+    asked: &DatabaseKey,
+) -> Result<DatabaseKey, StoreError> {
     let aliases = store.aliases().await?;
     let own = aliases.into_iter().find(|(alias, _)| alias == asked);
     Ok(match own {
@@ -18,13 +20,13 @@ pub async fn identity(store: &dyn Store, asked: &DatabaseKey) -> Result<Database
     })
 }
 
-/// What a database's name means.
+/// The database that a name means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    /// The database that is meant.
+pub struct ResolvedDatabase {
+    /// Its own key.
     pub key: DatabaseKey,
-    /// Another one that the same name leads to, as a pooler's alias: a database's own name goes before that.
-    pub leads_to: Option<String>,
+    /// Another database that the name is a pooler's alias of: a database's own name goes before an alias.
+    pub alias_of: Option<String>,
 }
 
 /// The database of an instance that a name means, of those that the history has and those that are configured; the name
@@ -34,28 +36,28 @@ pub async fn database(
     instance: &str,
     given: &str,
     configured: &[String],
-) -> Result<Result<Named, Unknown>, StoreError> {
+) -> Result<Result<ResolvedDatabase, Unknown>, StoreError> {
     let mut known = store.databases().await?;
     known.retain(|key| key.instance == instance);
     let mut aliases = store.aliases().await?;
     aliases.retain(|(alias, _)| alias.instance == instance);
-    for name in readings(given) {
+    for name in interpretations(given) {
         let led = aliases.iter().find(|(alias, _)| alias.database == name);
-        let leads_to = led.map(|(_, own)| own.clone());
+        let alias_of = led.map(|(_, own)| own.clone());
         let named = |database: &str| DatabaseKey {
             instance: instance.to_owned(),
             database: database.to_owned(),
         };
         let own = named(&name);
         if known.contains(&own) {
-            let leads_to = leads_to.filter(|led| *led != name);
-            return Ok(Ok(Named { key: own, leads_to }));
+            let alias_of = alias_of.filter(|led| *led != name);
+            return Ok(Ok(ResolvedDatabase { key: own, alias_of }));
         }
-        let key = leads_to.as_deref().map_or(own, named);
+        let key = alias_of.as_deref().map_or(own, named);
         let is_led_to = aliases.iter().any(|(_, own)| *own == key.database);
         if is_led_to || known.contains(&key) || configured.contains(&name) {
-            let leads_to = None;
-            return Ok(Ok(Named { key, leads_to }));
+            let alias_of = None;
+            return Ok(Ok(ResolvedDatabase { key, alias_of }));
         }
     }
     let known = known.into_iter().map(|key| key.database);

@@ -5,9 +5,9 @@
 //! **Invariant:** the size of a set is the sum over those that belonged to it at each sample; without one of them it
 //! is not known.
 
+mod filter;
 mod gone;
 mod identity;
-mod only;
 pub mod tree;
 mod unknown;
 
@@ -21,14 +21,14 @@ use plimsoll_store::{
     StoreError, TableName,
 };
 
+pub use filter::TableFilter;
 pub use gone::Gone;
-pub use identity::{Named, database, identity};
-pub use only::Only;
-pub use unknown::{SelectionError, Unknown, unmeasured};
+pub use identity::{ResolvedDatabase, database, resolve_alias};
+pub use unknown::{SelectionError, Unknown, unmeasured_reason};
 
 /// What a table's name stands for, with its history.
 #[derive(Debug, Clone)]
-pub struct Selected {
+pub struct SelectedTable {
     /// Its name now, or its last one.
     pub name: TableName,
     /// What it is.
@@ -54,7 +54,7 @@ pub struct Set {
     pub members: Vec<SetMember>,
 }
 
-impl Selected {
+impl SelectedTable {
     /// Its sizes: of a set with all below it.
     pub fn points(&self) -> &[Point] {
         self.set.as_ref().map_or(&self.own, |set| &set.points)
@@ -81,7 +81,7 @@ pub async fn table(
     of: &DatabaseKey,
     name: &TableName,
     query: &SeriesQuery,
-) -> Result<Selected, SelectionError> {
+) -> Result<SelectedTable, SelectionError> {
     let (mut selected, is_gone) = matching(store, of, name, query).await?;
     if is_gone {
         // Of all samples, whichever were asked for: those that show it may be none of them.
@@ -104,7 +104,7 @@ async fn matching(
     of: &DatabaseKey,
     name: &TableName,
     query: &SeriesQuery,
-) -> Result<(Selected, bool), SelectionError> {
+) -> Result<(SelectedTable, bool), SelectionError> {
     let table = store.table_series(of, name, query).await?;
     let Some(table) = table else {
         return Err(Unknown::Table(name.clone()).into());
@@ -120,7 +120,7 @@ async fn matching(
         }
         None => (None, table.events),
     };
-    let selected = Selected {
+    let selected = SelectedTable {
         name: table.name,
         kind: table.kind,
         gone: None,
@@ -151,7 +151,7 @@ pub async fn schema(
     query: &SeriesQuery,
 ) -> Result<SelectedSchema, SelectionError> {
     let newest = newest(store, of).await?;
-    for name in readings(name) {
+    for name in interpretations(name) {
         let points = store.schema_series(of, &name, query).await?;
         if points.last().map(|point| point.sampled_at) == newest && newest.is_some() {
             let gone = None;
@@ -177,8 +177,8 @@ async fn newest(store: &dyn Store, of: &DatabaseKey) -> Result<Option<Timestamp>
     Ok(newest.samples.first().map(|sample| sample.sampled_at))
 }
 
-/// What a name that is given raw may mean: itself; and where it stands in quotes, as it is shown, what is in them.
-pub fn readings(name: &str) -> impl Iterator<Item = String> {
+/// The names that a given text may mean: itself, and where it stands in quotes, as names are shown, what is in them.
+pub fn interpretations(name: &str) -> impl Iterator<Item = String> {
     [Some(name.to_owned()), read_quoted(name)]
         .into_iter()
         .flatten()

@@ -1,4 +1,4 @@
-//! Sets as one moment shows them: partitioned tables, and parents of plain inheritance, with all below them.
+//! Sets as one snapshot or sample shows them: partitioned tables, and parents of plain inheritance, with all below them.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -9,26 +9,26 @@ use plimsoll_store::State;
 /// PostgreSQL allows no circle, but two reads of a changing catalog might show one.
 const MAX_LEVELS: usize = 1000;
 
-/// A table of the moment.
+/// A table of a snapshot or sample.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<K> {
-    /// What tells it from the others.
+    /// Its id: unique among them.
     pub id: K,
     /// What it is a partition of, or inherits from.
     pub parent: Option<K>,
     /// Whether it is partitioned: then it has no bytes of its own.
     pub is_partitioned: bool,
-    /// Whether only its name tells what its parent is.
+    /// Whether its parent is inferred from its name alone.
     pub by_name: bool,
 }
 
-/// A set's tables together.
+/// The sum over a set's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SetSum {
     measured_bytes: u64,
     /// How many tables with bytes of their own belong to it.
     pub tables: u64,
-    /// How many of them only their names tell to.
+    /// How many of them are inferred from their names alone.
     pub by_name: u64,
     unmeasured: u64,
 }
@@ -75,7 +75,7 @@ pub fn of_state(state: &State) -> impl Iterator<Item = Node<plimsoll_core::chang
         id: table.id,
         parent: table.parent,
         is_partitioned: table.kind == TableKind::Partitioned,
-        // the history does not keep how it was told
+        // the history does not keep how the parent was found
         by_name: false,
     })
 }
@@ -134,7 +134,10 @@ fn sets<K: Copy + Eq + Hash>(
 }
 
 /// A table and all below it.
-pub fn below<K: Copy + Eq + Hash>(root: K, nodes: impl Iterator<Item = Node<K>>) -> HashSet<K> {
+pub fn descendants<K: Copy + Eq + Hash>(
+    root: K,
+    nodes: impl Iterator<Item = Node<K>>,
+) -> HashSet<K> {
     let mut children: HashMap<K, Vec<K>> = HashMap::new();
     for node in nodes {
         if let Some(parent) = node.parent {
@@ -203,14 +206,14 @@ mod tests {
         );
         assert_eq!(sets[&1].unknown(), None);
         assert_eq!((sets[&1].by_name, sets[&2].by_name), (1, 0));
-        assert_eq!(below(1, nodes(&tables)), HashSet::from([1, 2, 3, 4]));
-        assert_eq!(below(20, nodes(&tables)), HashSet::from([20]));
+        assert_eq!(descendants(1, nodes(&tables)), HashSet::from([1, 2, 3, 4]));
+        assert_eq!(descendants(20, nodes(&tables)), HashSet::from([20]));
     }
 
     #[test]
     fn a_circle_ends() {
         let tables = [table(1, Some(2), Some(1)), table(2, Some(1), Some(2))];
         assert_eq!(sets(nodes(&tables), |place| tables[place].1).len(), 2);
-        assert_eq!(below(1, nodes(&tables)), HashSet::from([1, 2]));
+        assert_eq!(descendants(1, nodes(&tables)), HashSet::from([1, 2]));
     }
 }

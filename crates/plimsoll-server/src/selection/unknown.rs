@@ -57,10 +57,10 @@ impl Unknown {
     }
 }
 
-/// Why a name could not be followed.
+/// Why a name could not be resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectionError {
-    /// Nothing has it.
+    /// Nothing has the name.
     #[error(transparent)]
     Unknown(#[from] Unknown),
     /// The history could not be read.
@@ -68,8 +68,8 @@ pub enum SelectionError {
     Store(#[from] StoreError),
 }
 
-/// Why the sum of a sample is not known; none where it is.
-pub fn unmeasured(point: &Point) -> Option<String> {
+/// Why the sum at a point is not known; none where it is.
+pub fn unmeasured_reason(point: &Point) -> Option<String> {
     match (point.unmeasured, point.tables) {
         (0, _) => None,
         (_, 1) => Some("it was never measured until then".to_owned()),

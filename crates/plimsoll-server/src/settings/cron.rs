@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// When something recurs: five fields, or six with seconds first, or a nickname such as `@daily`.
+/// Times that recur: five fields, or six with seconds first, or a nickname such as `@daily`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cron {
     text: String,
@@ -31,15 +31,15 @@ impl Cron {
         TimeZone::UTC.to_timestamp(next).ok()
     }
 
-    /// The last time not after `at`.
+    /// The last time up to `at`, which is included.
     pub fn last_until(&self, at: Timestamp) -> Option<Timestamp> {
         let at = TimeZone::UTC.to_datetime(at);
         let last = self.pattern.find_previous_occurrence(&at, true).ok()?;
         TimeZone::UTC.to_timestamp(last).ok()
     }
 
-    /// A pattern that is known to be right.
-    pub(crate) fn known(text: &str) -> Self {
+    /// A constant of the program, which is known to be right.
+    pub(crate) fn constant(text: &str) -> Self {
         #[expect(
             clippy::expect_used,
             reason = "only called with constants, each covered by a test"

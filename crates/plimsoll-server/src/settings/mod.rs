@@ -24,7 +24,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The servers that are watched.
     pub instances: Vec<Watched>,
-    /// When what runs.
+    /// When each job runs.
     pub schedule: Schedule,
     /// How long samples are kept.
     pub retention: Retention,
@@ -39,7 +39,7 @@ pub struct Settings {
     pub alerts: Arc<plimsoll_core::alert::settings::Settings>,
 }
 
-/// One watched server.
+/// The settings of one watched server.
 #[derive(Debug, Clone)]
 pub struct Watched {
     /// The key of its history.
@@ -48,7 +48,7 @@ pub struct Watched {
     pub url: DatabaseUrl,
     /// Which of its databases are watched.
     pub databases: Databases,
-    /// Of those, not these.
+    /// Which of those are left out after all.
     pub exclude: BTreeSet<String>,
     /// How a visit behaves.
     pub visit: VisitOptions,
@@ -63,7 +63,7 @@ pub struct Watched {
 pub enum Databases {
     /// The one that the URL names.
     OfUrl,
-    /// These.
+    /// Those with these names.
     Listed(Vec<String>),
     /// Every one that takes connections and is no template; new ones are found, dropped ones end.
     All,
@@ -74,7 +74,7 @@ pub enum Databases {
 pub struct Schedule {
     /// By the job's key; one that is not here runs at its default.
     set: BTreeMap<String, When>,
-    /// Each run starts up to so much later, by chance.
+    /// Each run starts later by a random time of up to this.
     pub jitter: Duration,
 }
 
@@ -83,7 +83,7 @@ pub struct Schedule {
 pub enum When {
     /// At these times.
     Cron(Box<Cron>),
-    /// Never: a look each minute, say, keeps a serverless database awake.
+    /// Never: a job that runs each minute, say, keeps a serverless database awake.
     Off,
 }
 
@@ -104,7 +104,7 @@ impl Schedule {
         self.set.get(key)
     }
 
-    /// Lets the job with this key run then.
+    /// Sets when the job with this key runs.
     pub fn set(&mut self, key: &str, when: When) {
         self.set.insert(key.to_owned(), when);
     }
@@ -115,7 +115,7 @@ impl Schedule {
 pub struct RequestLimits {
     /// Largest body of a request.
     pub body_bytes: usize,
-    /// How long an answer may take to begin. A visit that it waited for goes on.
+    /// How long an answer may take to begin. A visit that it waits for goes on after that.
     pub timeout: Duration,
     /// How many requests are worked on at once; more are turned away with 503.
     pub concurrency: usize,
@@ -155,13 +155,13 @@ pub enum SettingsError {
         "refusing to listen on {0}: others could reach it, and there are no access tokens yet. Listen on 127.0.0.1 or [::1], and put a reverse proxy that authenticates in front"
     )]
     OpenToOthers(SocketAddr),
-    /// Nothing could ever be done.
+    /// A limit of 0, with which nothing could ever be done.
     #[error("{0} is 0: nothing could be done; leave it out for the default")]
     Zero(&'static str),
 }
 
 impl Settings {
-    /// Settings with every default, for what is named.
+    /// Every default, for these instances.
     pub fn new(listen: SocketAddr, instances: Vec<Watched>) -> Self {
         Self {
             listen,
@@ -188,7 +188,7 @@ impl Settings {
         self.instances.iter().flat_map(of).collect()
     }
 
-    /// Says what makes the settings unusable.
+    /// Checks that the settings can be used.
     pub fn validate(&self) -> Result<(), SettingsError> {
         if self.instances.is_empty() {
             return Err(SettingsError::NothingToWatch);
@@ -221,7 +221,7 @@ impl Settings {
 }
 
 impl Watched {
-    /// An instance of which the database that the URL names is watched, with every default.
+    /// Every default, for a server of which the database that the URL names is watched.
     pub fn new(instance: &str, url: DatabaseUrl) -> Self {
         Self {
             instance: instance.into(),

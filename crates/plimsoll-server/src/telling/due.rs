@@ -27,9 +27,9 @@ pub(super) struct Alert<'a> {
     pub(super) is_held: bool,
 }
 
-/// What the channel was told of it.
+/// A message that the channel had about it before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct PastMessage {
     pub(super) event: Event,
     pub(super) severity: Severity,
     pub(super) at: Timestamp,
@@ -39,7 +39,7 @@ pub(super) struct Told {
 pub(super) fn due(
     wanted: &Wanted,
     alert: Alert<'_>,
-    told: &[Told],
+    told: &[PastMessage],
     now: Timestamp,
 ) -> Option<(Event, bool)> {
     let has = |event: Event| told.iter().any(|told| told.event == event);
@@ -77,8 +77,8 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)
     }
 
-    fn told(event: Event, severity: Severity, hours: i64) -> Told {
-        Told {
+    fn told(event: Event, severity: Severity, hours: i64) -> PastMessage {
+        PastMessage {
             event,
             severity,
             at: at(hours),
@@ -86,7 +86,12 @@ mod tests {
     }
 
     /// What is due of an alert at an hour, on a channel that takes all.
-    fn of(severity: Severity, is_over: bool, told: &[Told], hour: i64) -> Option<(Event, bool)> {
+    fn of(
+        severity: Severity,
+        is_over: bool,
+        told: &[PastMessage],
+        hour: i64,
+    ) -> Option<(Event, bool)> {
         let subject = Subject::database("prod", "shop");
         let alert = Alert {
             subject: &subject,

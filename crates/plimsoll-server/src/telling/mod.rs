@@ -22,7 +22,7 @@ use crate::alerting::silences::in_force;
 use crate::channels::ConfiguredChannel;
 use crate::clock::Clock;
 use compose::compose;
-use due::{Told, Wanted, due};
+use due::{PastMessage, Wanted, due};
 use post::Sending;
 
 /// How often it is looked whether something is to be told.
@@ -165,11 +165,11 @@ impl Receiver {
         if !self.channel.takes_messages() {
             return None;
         }
-        let told: Vec<Told> = told
+        let told: Vec<PastMessage> = told
             .iter()
             .filter(|kept| kept.message.channel == self.channel.name())
             .filter_map(|kept| {
-                Some(Told {
+                Some(PastMessage {
                     event: event(&kept.message.event)?,
                     severity: kept.message.severity,
                     at: kept.message.created_at,

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use super::{Parts, WatchError, fill_last_good};
 use crate::capacity::Capacities;
 use crate::panics::{Panicked, caught};
-use crate::selection::readings;
+use crate::selection::interpretations;
 use crate::settings::Watched;
 
 /// For how long a failed visit answers for others that ask for one: a server that is down is not knocked
@@ -116,12 +116,12 @@ impl WatchedDatabase {
 
     /// Whether a name is its own, or that by which it is asked for; raw, or in quotes as it is shown.
     pub(super) fn is_named(&self, name: &str) -> bool {
-        readings(name).any(|name| name == self.key().database || name == self.asked.database)
+        interpretations(name).any(|name| name == self.key().database || name == self.asked.database)
     }
 
     /// Whether a name is its own; raw, or in quotes as it is shown.
     pub(super) fn owns(&self, name: &str) -> bool {
-        readings(name).any(|name| name == self.key().database)
+        interpretations(name).any(|name| name == self.key().database)
     }
 
     /// Decides its own name, once.

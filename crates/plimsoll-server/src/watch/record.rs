@@ -71,7 +71,7 @@ async fn keep(
     watch.parts.followers.announce(&News::Sample(NewSample {
         of: database.key().clone(),
         header: header.clone(),
-        snapshot: Some(Arc::clone(snapshot)),
+        snapshot: Arc::clone(snapshot),
     }));
     Ok(header.clone())
 }

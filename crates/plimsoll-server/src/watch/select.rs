@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plimsoll_store::{DatabaseKey, StoreError};
 
 use super::{Watch, WatchedDatabase, WatchedInstance};
-use crate::selection::{Unknown, readings};
+use crate::selection::{Unknown, interpretations};
 
 /// Why a request does not name one watched database.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,15 +23,15 @@ pub enum SelectError {
     },
     /// A database is asked for by the name that another one has in the history.
     #[error(
-        "\"{name}\" leads to the database \"{leads_to}\", and the history has another database of that name: \
-         ?database={leads_to} names the one that is watched; history, series, growth, events and state answer for the \
+        "\"{name}\" leads to the database \"{alias_of}\", and the history has another database of that name: \
+         ?database={alias_of} names the one that is watched; history, series, growth, events and state answer for the \
          other"
     )]
     Crossed {
         /// The name.
         name: String,
         /// Where it leads.
-        leads_to: String,
+        alias_of: String,
     },
     /// Several instances fit.
     #[error("several instances are watched: {}; name one with ?instance=", .fitting.join(", "))]
@@ -126,7 +126,7 @@ impl Watch {
         if let (Some(name), Ok(Some(_))) = (database, self.crossed(&watched, database).await) {
             return Err(SelectError::Crossed {
                 name: name.to_owned(),
-                leads_to: watched.key().database.clone(),
+                alias_of: watched.key().database.clone(),
             });
         }
         Ok(watched)
@@ -192,5 +192,5 @@ impl Watch {
 
 /// Whether a database has this name itself, however the name was given.
 fn has_name(key: &DatabaseKey, name: &str) -> bool {
-    readings(name).any(|name| key.database == name)
+    interpretations(name).any(|name| key.database == name)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use plimsoll_server::jobs::{DISK, Step};
 use serde_json::Value;
-use throwaway_postgres::{Server, Volume, say_volumes, test};
+use throwaway_postgres::{Server, Volume, report_volumes, test};
 
 use crate::service::{NOON, Service, at, watched};
 
@@ -51,7 +51,7 @@ async fn a_resize_a_restore_and_no_room_left_are_each_told_as_what_they_are() {
     let volume = Volume::tmpfs(&server, "own", 600);
     let volume = volume.and_then(|volume| volume.take_data(&server).map(|()| volume));
     let what = "a resize, a restore and no room left";
-    say_volumes(what, volume.as_ref().map(|_| ()).map_err(String::as_str));
+    report_volumes(what, volume.as_ref().map(|_| ()).map_err(String::as_str));
     let Ok(volume) = volume else { return };
     let path = volume.path();
     let service = Service::of(vec![watched("main", &server.url("postgres"))]).await;
@@ -182,7 +182,7 @@ async fn what_no_part_explains_has_totals_read_within_five_minutes_where_it_is_m
     let server = Server::start(&test::options(&installation)).unwrap();
     let volume = Volume::of_file(&server, "large", "ext4", 3000, "");
     let what = "much that no part explains, on a volume of three gigabytes,";
-    say_volumes(what, volume.as_ref().map(|_| ()).map_err(String::as_str));
+    report_volumes(what, volume.as_ref().map(|_| ()).map_err(String::as_str));
     let Ok(volume) = volume else { return };
     let location = volume.make_folder(&server, "space").unwrap();
     let make = format!("create tablespace large location '{}'", location.display());

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use throwaway_postgres::{Server, Volume, say_volumes, test};
+use throwaway_postgres::{Server, Volume, report_volumes, test};
 
 use crate::service::{NOON, Service, at, watched};
 
@@ -18,7 +18,7 @@ async fn trap_73_bytes_on_several_volumes_are_measured_each_against_its_own() {
     let volumes = Volume::tmpfs(&server, "fast", 64)
         .and_then(|fast| Ok((fast, Volume::tmpfs(&server, "wal", 2048)?)));
     let made = volumes.as_ref().map(|_| ()).map_err(String::as_str);
-    say_volumes("a database on several volumes", made);
+    report_volumes("a database on several volumes", made);
     let Ok((fast, wal)) = volumes else { return };
     wal.take_wal(&server).unwrap();
     let location = fast.make_folder(&server, "space").unwrap();

@@ -51,13 +51,13 @@ async fn state(service: &Service, name: &str) -> JobState {
 }
 
 /// The job with something else to do.
-const fn doing(job: Job, run: plimsoll_server::jobs::Run) -> Job {
+const fn doing(job: Job, run: plimsoll_server::jobs::RunFn) -> Job {
     Job { run, ..job }
 }
 
 fn ok() -> Outcome {
     Outcome {
-        word: "ok",
+        status: "ok",
         message: "done".to_owned(),
     }
 }

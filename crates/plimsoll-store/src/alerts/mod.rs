@@ -130,7 +130,7 @@ pub struct NewAlert {
     pub told: Told,
 }
 
-/// What is told of an episode.
+/// What an alert says: its severity, message and numbers as of the last evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
     /// The highest severity that it had.

@@ -9,7 +9,7 @@ use plimsoll_core::counted::counted;
 use plimsoll_input::{Kind, ReadOptions, Refused};
 
 pub use super::staging::Relations;
-use super::staging::{Added, Seen, Staging};
+use super::staging::{Added, ImportedSize, Staging};
 use super::{ImportProgress, ImportedHistory, TransferError, begin, take};
 use crate::sample::{signed, unsigned};
 use crate::{DatabaseKey, Row, Store, StoreError, TableName};
@@ -244,7 +244,7 @@ fn stage_relations(
                     "its table is neither `table` nor `schema.table`",
                 );
             };
-            let seen = Seen {
+            let seen = ImportedSize {
                 at: size.at.as_millisecond(),
                 schema: name.schema_name,
                 relation: name.table_name,

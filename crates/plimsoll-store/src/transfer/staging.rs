@@ -26,9 +26,9 @@ use crate::sample::from_millis;
 /// So much of a series' name tells it from others.
 const NAME_LENGTH: usize = 100;
 
-/// One size.
+/// One relation's size at one time, as a file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct ImportedSize {
     /// Milliseconds since 1970.
     pub(super) at: i64,
     pub(super) schema: String,
@@ -87,8 +87,8 @@ impl Staging {
         })
     }
 
-    pub(super) fn add(&self, seen: &Seen) -> Result<Added, TransferError> {
-        let Seen {
+    pub(super) fn add(&self, seen: &ImportedSize) -> Result<Added, TransferError> {
+        let ImportedSize {
             at,
             schema,
             relation,

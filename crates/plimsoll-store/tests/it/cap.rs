@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::thinning::Retention;
-use throwaway_postgres::{Server, Volume, on_every_major, say_volumes, test};
+use throwaway_postgres::{Server, Volume, on_every_major, report_volumes, test};
 
 use crate::contract_footprint::{DAYS, keep_days, shows, start, worlds};
 use crate::fresh::Fresh;
@@ -18,11 +18,11 @@ fn volume(server: &Server, name: &str, megabytes: u64) -> Option<Volume> {
     let what = "a store on a full disk";
     match Volume::tmpfs(server, name, megabytes) {
         Ok(volume) => {
-            say_volumes(what, Ok(()));
+            report_volumes(what, Ok(()));
             Some(volume)
         }
         Err(reason) => {
-            say_volumes(what, Err(&reason));
+            report_volumes(what, Err(&reason));
             None
         }
     }

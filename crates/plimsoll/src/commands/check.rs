@@ -48,9 +48,9 @@ impl fmt::Display for State {
     }
 }
 
-/// What is known, ready to be told.
+/// What the line and the exit code are made from.
 #[derive(Debug, Default)]
-struct Seen {
+struct Report {
     /// Alerts that fire, the most serious first, and are not silenced.
     firing: Vec<(Severity, String)>,
     silenced: usize,
@@ -71,7 +71,7 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<(State, String)> {
     Ok(seen.told())
 }
 
-async fn look(context: &Context, store: &dyn Store, now: Timestamp) -> anyhow::Result<Seen> {
+async fn look(context: &Context, store: &dyn Store, now: Timestamp) -> anyhow::Result<Report> {
     let settings = &context.config.settings;
     let mut databases = context.kept(store).await?;
     if !settings.instances.is_empty() {
@@ -84,9 +84,9 @@ async fn look(context: &Context, store: &dyn Store, now: Timestamp) -> anyhow::R
         databases.retain(is_watched);
     }
     let every = sampled_every(&settings.schedule, now);
-    let mut seen = Seen {
+    let mut seen = Report {
         too_old: every.map_or(TOO_OLD, |every| (every * INTERVALS).min(TOO_OLD)),
-        ..Seen::default()
+        ..Report::default()
     };
     seen.age = oldest_news(store, &databases, now).await?;
     for of in &databases {
@@ -152,7 +152,7 @@ async fn oldest_news(
     Ok(Some(oldest))
 }
 
-impl Seen {
+impl Report {
     fn told(&self) -> (State, String) {
         let is_fresh = self.age.is_some_and(|age| age <= self.too_old);
         let worst = self.firing.iter().map(|(severity, _)| *severity).max();
@@ -246,15 +246,15 @@ fn label(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn seen(age_minutes: Option<i64>, firing: &[Severity]) -> Seen {
-        Seen {
+    fn seen(age_minutes: Option<i64>, firing: &[Severity]) -> Report {
+        Report {
             firing: firing
                 .iter()
                 .map(|severity| (*severity, format!("a {severity}")))
                 .collect(),
             age: age_minutes.map(SignedDuration::from_mins),
             too_old: SignedDuration::from_mins(45),
-            ..Seen::default()
+            ..Report::default()
         }
     }
 

@@ -14,7 +14,8 @@ use plimsoll_core::disk::pulse::Pulse;
 use plimsoll_core::disk::state::Volume;
 use plimsoll_core::disk::steps::{Steps, steps};
 use plimsoll_postgres::{
-    Lending, Limits, Session, VisitError, Volumes, add_queries, pulse, rest_of_disk, volumes_of,
+    Lending, Limits, Session, VisitError, Volumes, add_queries, pulse, rest_of_disk,
+    volumes_without_server,
 };
 use plimsoll_server::answer;
 use plimsoll_server::capacity::Capacities;
@@ -28,7 +29,7 @@ use super::Finding;
 use crate::args;
 use crate::context::Context;
 use crate::output;
-use crate::output::disk::{Looked, STEPS, Shown, screen, series, width};
+use crate::output::disk::{LookReport, STEPS, Shown, screen, series, width};
 
 /// How long the looks may take: somebody waits for them.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -47,29 +48,31 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
     };
     let shares = Shares::of(&context.config.settings.instances);
     let kept = InstanceDisk::new(watched, Lending::default(), shares);
-    let mut eye = Eye {
+    let mut observer = Observer {
         wants_queries: args.queries,
-        ..Eye::default()
+        ..Observer::default()
     };
     let mut foreseen = None;
     if let Some(store) = &store {
         let now = Timestamp::now();
-        (eye.memory, foreseen) = kept.recalled(&**store, now).await?;
-        eye.full_at = eye.memory.full_at();
+        (observer.memory, foreseen) = kept.recalled(&**store, now).await?;
+        observer.full_at = observer.memory.full_at();
     }
     loop {
         let looked = if args.stored {
             None
         } else {
-            Some(eye.look(watched, &kept, store.as_deref()).await?)
+            Some(observer.look(watched, &kept, store.as_deref()).await?)
         };
         let now = Timestamp::now();
-        let since = query.since.or(if args.watch { eye.first_at } else { None });
+        let since = query
+            .since
+            .or(if args.watch { observer.first_at } else { None });
         let older = match (&store, since) {
-            (Some(store), Some(since)) => kept.before(&**store, &eye.memory, since).await?,
+            (Some(store), Some(since)) => kept.before(&**store, &observer.memory, since).await?,
             _ => None,
         };
-        let mut disk = eye.memory.disk_since(since, older.as_ref(), now);
+        let mut disk = observer.memory.disk_since(since, older.as_ref(), now);
         if let Some(foreseen) = &foreseen {
             disk.foresee(foreseen);
         }
@@ -85,7 +88,7 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
         } else {
             let mut steps = BTreeMap::new();
             for volume in &disk.volumes {
-                let of = steps_of(&kept, store.as_deref(), &eye.memory, volume, now).await?;
+                let of = steps_of(&kept, store.as_deref(), &observer.memory, volume, now).await?;
                 steps.insert(volume.pool.clone(), of);
             }
             let shown = Shown {
@@ -126,9 +129,9 @@ pub(crate) async fn run(context: &Context, args: &args::Disk) -> anyhow::Result<
     }
 }
 
-/// What looks, with what it has seen and its connection, which stays open from one look to the next.
+/// Looks at the volumes: with the memory of what it saw, and a connection that stays open from one look to the next.
 #[derive(Default)]
-struct Eye {
+struct Observer {
     memory: Memory,
     volumes: Volumes,
     capacities: Option<Capacities>,
@@ -138,7 +141,7 @@ struct Eye {
     wants_queries: bool,
 }
 
-impl Eye {
+impl Observer {
     /// Looks once. A server that does not answer has its volumes looked at, where earlier looks are kept that say where
     /// they are.
     async fn look(
@@ -146,7 +149,7 @@ impl Eye {
         watched: &Watched,
         kept: &InstanceDisk,
         store: Option<&dyn Store>,
-    ) -> anyhow::Result<Looked> {
+    ) -> anyhow::Result<LookReport> {
         let began = Instant::now();
         let now = Timestamp::now();
         let is_due = self.first_at.is_none()
@@ -174,7 +177,7 @@ impl Eye {
                     return Err(error).with_context(|| format!("looking at {}", watched.url));
                 };
                 last.parts = Vec::new();
-                last.volumes = volumes_of(&last, &self.volumes, LIMIT).await;
+                last.volumes = volumes_without_server(&last, &self.volumes, LIMIT).await;
                 // Who else knows what a volume has does not need the server.
                 self.ask_capacities(watched, now, &mut last).await;
                 kept.add_neighbours(&mut last, store, now).await?;
@@ -185,7 +188,7 @@ impl Eye {
             }
         };
         self.first_at.get_or_insert(now);
-        Ok(Looked {
+        Ok(LookReport {
             took: began.elapsed(),
             statements,
             full_at: self.full_at,
@@ -211,7 +214,7 @@ impl Eye {
             Some(session) => session,
             None => open(watched, until).await?,
         };
-        session.until(until);
+        session.set_deadline(until);
         let before = session.cost().statements;
         let mut pulse = pulse(&session, &self.volumes, now).await?;
         if self.wants_queries {

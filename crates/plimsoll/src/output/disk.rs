@@ -33,7 +33,7 @@ pub(crate) use spark::STEPS;
 const BAR: usize = 100;
 
 /// What a look cost, and what it left out.
-pub(crate) struct Looked {
+pub(crate) struct LookReport {
     pub(crate) took: Duration,
     pub(crate) statements: u64,
     /// When databases and the rest of the data directory were read.
@@ -49,7 +49,7 @@ pub(crate) struct Shown<'a> {
     pub(crate) instance: &'a str,
     pub(crate) disk: &'a Disk,
     /// None where only what is kept is shown.
-    pub(crate) looked: Option<&'a Looked>,
+    pub(crate) looked: Option<&'a LookReport>,
     /// By pool, how each part went.
     pub(crate) steps: &'a BTreeMap<String, Steps>,
     pub(crate) now: Timestamp,
@@ -150,7 +150,7 @@ fn head(lines: &mut Lines<'_>, disk: &Disk) -> io::Result<()> {
     Ok(())
 }
 
-fn footer(lines: &mut Lines<'_>, disk: &Disk, looked: Option<&Looked>) -> io::Result<()> {
+fn footer(lines: &mut Lines<'_>, disk: &Disk, looked: Option<&LookReport>) -> io::Result<()> {
     let hidden: Vec<String> = disk
         .volumes
         .iter()

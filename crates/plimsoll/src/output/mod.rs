@@ -71,6 +71,11 @@ pub(crate) fn json(answer: &impl Serialize) -> io::Result<()> {
     })
 }
 
+/// How many columns the terminal has that standard output is; none where it is no terminal, or does not say.
+pub(crate) fn terminal_width() -> Option<u16> {
+    Table::new().width()
+}
+
 /// A column of a table: its heading and side.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Column<'a> {
@@ -84,12 +89,7 @@ pub(crate) fn table(
     columns: &[Column<'_>],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> io::Result<()> {
-    let width = if io::stdout().is_terminal() {
-        Table::new().width()
-    } else {
-        None
-    };
-    table_within(width, out, columns, rows)
+    table_within(terminal_width(), out, columns, rows)
 }
 
 /// The space between two columns.

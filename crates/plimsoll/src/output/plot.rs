@@ -1,24 +1,20 @@
 //! A small plot of one series, for a terminal, and of how it is expected to go on.
 
-use std::io::{self, IsTerminal};
-
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::forecast::{Band, Point};
 use plimsoll_core::size_text;
+
+use super::terminal_width;
 
 /// Rows of the plot; each holds eight steps.
 const HEIGHT: usize = 8;
 /// The eighths of a cell, from empty to full.
 const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// How many columns fit: those of the terminal, where there is one.
+/// How many columns fit beside the labels: into the terminal, or into 80 where there is none.
 pub(crate) fn width() -> usize {
-    if io::stdout().is_terminal() {
-        let terminal = comfy_table::Table::new().width().map_or(80, usize::from);
-        terminal.saturating_sub(16)
-    } else {
-        64
-    }
+    let columns = terminal_width().map_or(80, usize::from);
+    columns.saturating_sub(16)
 }
 
 /// Draws a series (oldest first) as columns of the given width, with the sizes of its top and

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use throwaway_postgres::{Server, Session, Volume, say_volumes, test};
+use throwaway_postgres::{Server, Session, Volume, report_volumes, test};
 
 use crate::serve::Service;
 use crate::server_faults::{OnTheWay, Proxy, wait_until};
@@ -236,11 +236,11 @@ fn on_a_volume(server: &Server) -> Option<(Volume, String)> {
     let volume = match Volume::tmpfs(server, "store", 64) {
         Ok(volume) => volume,
         Err(reason) => {
-            say_volumes("a full store", Err(&reason));
+            report_volumes("a full store", Err(&reason));
             return None;
         }
     };
-    say_volumes("a full store", Ok(()));
+    report_volumes("a full store", Ok(()));
     let folder = volume.make_folder(server, "space").unwrap();
     let sql = format!("create tablespace small location '{}'", folder.display());
     server.sql("postgres", &sql).unwrap();
@@ -369,7 +369,7 @@ fn whatever_a_file_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
     };
     let home = Home::new();
     let mounted = Volume::tmpfs(watched, "store_file", 24);
-    say_volumes(
+    report_volumes(
         "a full store",
         mounted.as_ref().map(drop).map_err(String::as_str),
     );

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use throwaway_postgres::{Options, Server};
+use throwaway_postgres::{Options, Server, Volume, report_volumes};
 
 /// A server of another process.
 struct Other {
@@ -199,4 +199,62 @@ fn binaries_behind_a_closed_folder_are_copied() {
     signal(other.child.id(), "TERM");
     other.child.wait().unwrap();
     assert!(is_gone(&other));
+}
+
+#[test]
+fn after_a_kill_volumes_are_unmounted() {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["leaves_nothing::with_volumes", "--exact", "--ignored"])
+        .args(["--nocapture", "--test-threads=1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = output.lines().map_while(Result::ok);
+    let mut next = |word: &str| {
+        let mut found = lines
+            .by_ref()
+            .filter_map(|line| line.strip_prefix(word).map(str::to_owned));
+        found.next().unwrap()
+    };
+    let folder = PathBuf::from(next("folder "));
+    let volumes = next("volumes ");
+    signal(child.id(), "KILL");
+    child.wait().unwrap();
+    let what = "volumes of a killed process";
+    if let Some(reason) = volumes.strip_prefix("none: ") {
+        report_volumes(what, Err(reason));
+        return;
+    }
+    report_volumes(what, Ok(()));
+    let is_mounted = || {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        mounts.contains(&*folder.to_string_lossy())
+    };
+    let began = Instant::now();
+    while is_mounted() || folder.exists() {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{}",
+            folder.display()
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// What that test kills: a server with a volume that answers and one that does not.
+#[test]
+#[ignore = "run by the test that kills it"]
+fn with_volumes() {
+    let server = Server::start(&Options::default()).unwrap();
+    let own = Volume::tmpfs(&server, "own", 16);
+    let volumes = own.and_then(|own| Volume::hung(&server, "hung").map(|hung| (own, hung)));
+    println!("\nfolder {}", server.folder().display());
+    match &volumes {
+        Ok(_) => println!("volumes mounted"),
+        Err(reason) => println!("volumes none: {reason}"),
+    }
+    let mut line = String::new();
+    let _ = std::io::stdin().read_line(&mut line);
 }

@@ -8,17 +8,7 @@ use crate::disk::state::tests::pulse;
 use crate::instance::Tablespace;
 
 fn space(capacity_bytes: u64, source: CapacitySource) -> Space {
-    Space {
-        mount_point: String::new(),
-        fs_type: String::new(),
-        capacity_bytes,
-        used_bytes: None,
-        available_bytes: None,
-        inodes_total: None,
-        inodes_available: None,
-        source,
-        source_at: None,
-    }
+    Space::of_capacity(capacity_bytes, source)
 }
 
 fn entry(place: Option<&str>, on: Option<&str>, space: Option<Figure<Space>>) -> Entry {

@@ -1,7 +1,7 @@
 //! What was seen of an instance's volumes so far: the looks of a day, what is usual, and the parts at the last look.
 
-mod book;
 mod pool;
+mod recorder;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,10 +12,10 @@ use super::part::{Kind, Part};
 use super::pulse::Pulse;
 use crate::instance::Figure;
 
-use book::Book;
 pub(crate) use pool::Pool;
+use recorder::Recorder;
 
-pub use book::{Kept, LastLook};
+pub use recorder::{Kept, LastLook};
 
 /// The pool of an instance of which no volume is known.
 pub const UNKNOWN_POOL: &str = "data";
@@ -44,7 +44,7 @@ pub struct Memory {
     full_at: Option<Timestamp>,
     /// Why the server did not answer the last look.
     pub(super) unreachable: Option<String>,
-    book: Book,
+    recorder: Recorder,
 }
 
 impl Memory {

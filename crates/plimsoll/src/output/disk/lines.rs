@@ -2,23 +2,17 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
+use crate::output::terminal_width;
+
 /// Below this width the reasons do not fit beside the parts.
 const WIDE: usize = 90;
 
-/// The terminal's width, or what `COLUMNS` says; of what is no terminal, as much as there is to say.
+/// The terminal's width, or what `COLUMNS` says, or 80; without a terminal and `COLUMNS` no limit.
 pub(crate) fn width() -> Option<usize> {
-    let told = std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok());
-    if io::stdout().is_terminal() {
-        comfy_table::Table::new()
-            .width()
-            .map(usize::from)
-            .or(told)
-            .or(Some(80))
-    } else {
-        told
-    }
+    let told = || std::env::var("COLUMNS").ok()?.parse().ok();
+    let of_terminal = terminal_width().map(usize::from);
+    let usual = io::stdout().is_terminal().then_some(80);
+    of_terminal.or_else(told).or(usual)
 }
 
 /// Text in lines of a width.

@@ -1,4 +1,4 @@
-//! One look: a pulse, what a visit's totals are for once in a while, and the volumes where the server does not answer.
+//! One look: a pulse, now and then the totals of databases, and the volumes alone where the server does not answer.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::part::Part;
 use plimsoll_core::disk::pulse::Pulse;
-use plimsoll_postgres::{Limits, Session, VisitError, pulse, rest_of_disk, volumes_of};
+use plimsoll_postgres::{Limits, Session, VisitError, pulse, rest_of_disk, volumes_without_server};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -20,14 +20,14 @@ const FULL_LIMIT: Duration = Duration::from_secs(30);
 pub(super) const VOLUMES_LIMIT: Duration = Duration::from_secs(1);
 /// How long a pulse without a connection waits for a visit to lend its own, before it tries to connect again.
 const BETWEEN_LIMIT: Duration = Duration::from_millis(500);
-/// Unexplained growth has totals read so often at most,
+/// How often unexplained growth has totals read, at most.
 const EARLY_EVERY: SignedDuration = SignedDuration::from_mins(5);
-/// and nothing has them read more often than so many times what they cost.
+/// Totals are not read again before so many times as long has passed as reading them took.
 const COSTS: u32 = 100;
 
-/// What a look came to.
+/// What a look asked, and what it could not have.
 #[derive(Debug)]
-pub struct Looked {
+pub struct LookReport {
     /// Why the server did not answer, if it did not.
     pub unreachable: Option<VisitError>,
     /// Statements that the pulse took.
@@ -38,15 +38,15 @@ pub struct Looked {
     pub not_full: Option<VisitError>,
 }
 
-/// What was seen.
-pub(super) enum Seen {
+/// What a look found, before it goes into the memory.
+pub(super) enum Observation {
     Pulse(Box<Pulse>, Option<Full>),
     /// With the last pulse as it would be now: the volumes alone; none where it never answered.
     Unreachable(VisitError, Option<Box<Pulse>>),
 }
 
-impl Seen {
-    /// The pulse to add to.
+impl Observation {
+    /// The pulse, to add to it.
     pub(super) fn pulse(&mut self) -> Option<&mut Pulse> {
         match self {
             Self::Pulse(pulse, _) | Self::Unreachable(_, Some(pulse)) => Some(pulse),
@@ -59,23 +59,28 @@ impl Seen {
 type Full = Result<(Vec<(Place, Part)>, Duration), VisitError>;
 
 impl InstanceDisk {
-    pub(super) async fn see(&self, visited_at: Option<Timestamp>, now: Timestamp) -> Seen {
+    /// Asks the server, this host and whoever knows capacities; the memory stays as it is.
+    pub(super) async fn observe(
+        &self,
+        visited_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Observation {
         let is_due = self.state().is_full_due(visited_at, now);
         match self.ask(is_due, now).await {
             Ok((mut pulse, full)) => {
                 self.capacities.ask(now).await.apply(&mut pulse);
-                Seen::Pulse(Box::new(pulse), full)
+                Observation::Pulse(Box::new(pulse), full)
             }
             Err(error) => {
                 let last = self.state().memory.last_pulse().cloned();
                 let Some(mut pulse) = last else {
-                    return Seen::Unreachable(error, None);
+                    return Observation::Unreachable(error, None);
                 };
                 pulse.parts = Vec::new();
-                pulse.volumes = volumes_of(&pulse, &self.volumes, VOLUMES_LIMIT).await;
+                pulse.volumes = volumes_without_server(&pulse, &self.volumes, VOLUMES_LIMIT).await;
                 // Who else knows what a volume has does not need the server.
                 self.capacities.ask(now).await.apply(&mut pulse);
-                Seen::Unreachable(error, Some(Box::new(pulse)))
+                Observation::Unreachable(error, Some(Box::new(pulse)))
             }
         }
     }
@@ -115,7 +120,7 @@ impl InstanceDisk {
                     (session, is_the_only_one)
                 }
             };
-            session.until(until);
+            session.set_deadline(until);
             match pulse(&session, &self.volumes, now).await {
                 Ok(seen) => {
                     let full = if is_due {
@@ -162,7 +167,7 @@ impl InstanceDisk {
 
 async fn read_full(session: &mut Session, now: Timestamp) -> Full {
     let began = Instant::now();
-    session.until(began + FULL_LIMIT);
+    session.set_deadline(began + FULL_LIMIT);
     let parts = rest_of_disk(session, now).await?;
     Ok((parts, began.elapsed()))
 }
@@ -179,9 +184,10 @@ impl State {
         age >= costs && (is_early || visited_at.is_some_and(|at| at > last))
     }
 
-    pub(super) fn take_in(&mut self, seen: Seen, now: Timestamp) -> Looked {
+    /// Takes an observation into the memory.
+    pub(super) fn apply(&mut self, seen: Observation, now: Timestamp) -> LookReport {
         match seen {
-            Seen::Pulse(pulse, full) => {
+            Observation::Pulse(pulse, full) => {
                 let statements = pulse.statements;
                 let (parts, not_full) = match full {
                     Some(Ok((parts, took))) => {
@@ -192,17 +198,17 @@ impl State {
                     None => (None, None),
                 };
                 self.memory.observe(*pulse, parts.as_deref());
-                Looked {
+                LookReport {
                     unreachable: None,
                     statements,
                     is_full: parts.is_some(),
                     not_full,
                 }
             }
-            Seen::Unreachable(error, pulse) => {
+            Observation::Unreachable(error, pulse) => {
                 let why = error.to_string();
                 self.memory.observe_volumes(now, &why, pulse.as_deref());
-                Looked {
+                LookReport {
                     unreachable: Some(error),
                     statements: 0,
                     is_full: false,
@@ -232,7 +238,7 @@ mod tests {
     }
 
     /// A volume of 50 GB of which so much is used, and a database that a full look read.
-    fn look(minute: i64, used: u64, full: Option<Duration>) -> Seen {
+    fn look(minute: i64, used: u64, full: Option<Duration>) -> Observation {
         let absent = || "not in this test".to_owned();
         let space = Space {
             mount_point: "/data".into(),
@@ -271,7 +277,7 @@ mod tests {
             statements: 9,
         };
         let full = full.map(|took| Ok((vec![(Place::Data, part)], took)));
-        Seen::Pulse(Box::new(pulse), full)
+        Observation::Pulse(Box::new(pulse), full)
     }
 
     #[test]
@@ -280,7 +286,7 @@ mod tests {
         assert!(state.is_full_due(None, at(0)), "never read");
         assert!(
             state
-                .take_in(look(0, 10 * GB, Some(Duration::from_secs(1))), at(0))
+                .apply(look(0, 10 * GB, Some(Duration::from_secs(1))), at(0))
                 .is_full
         );
         assert!(!state.is_full_due(None, at(60)), "nobody visited it");
@@ -291,20 +297,20 @@ mod tests {
             "a hundred times what it took"
         );
         // Half a gigabyte is what a volume may gain.
-        state.take_in(look(61, 10 * GB + GB / 2, None), at(61));
+        state.apply(look(61, 10 * GB + GB / 2, None), at(61));
         assert!(!state.is_full_due(None, at(62)));
-        state.take_in(look(62, 12 * GB, None), at(62));
+        state.apply(look(62, 12 * GB, None), at(62));
         assert!(state.is_full_due(None, at(62)));
-        state.take_in(look(63, 12 * GB, Some(Duration::from_secs(1))), at(63));
-        state.take_in(look(64, 14 * GB, None), at(64));
+        state.apply(look(63, 12 * GB, Some(Duration::from_secs(1))), at(63));
+        state.apply(look(64, 14 * GB, None), at(64));
         assert!(
             !state.is_full_due(None, at(66)),
             "every five minutes at most"
         );
         assert!(state.is_full_due(None, at(68)));
         // One that takes half a minute is read in fifty at the earliest.
-        state.take_in(look(70, 14 * GB, Some(Duration::from_secs(30))), at(70));
-        state.take_in(look(71, 20 * GB, None), at(71));
+        state.apply(look(70, 14 * GB, Some(Duration::from_secs(30))), at(70));
+        state.apply(look(71, 20 * GB, None), at(71));
         assert!(!state.is_full_due(Some(at(100)), at(110)));
         assert!(state.is_full_due(None, at(121)));
     }

@@ -1,22 +1,22 @@
-//! Which tables of one moment are asked about: all, those of a schema, or one with all below it.
+//! Which tables of a snapshot or sample are asked about: all, those of a schema, or one with all below it.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 
 use plimsoll_store::TableName;
 
-use super::tree::{Node, below};
-use super::{Unknown, readings};
+use super::tree::{Node, descendants};
+use super::{Unknown, interpretations};
 
-/// Those that are asked about.
+/// Tells the tables that are asked about from the others.
 #[derive(Debug, Clone, Default)]
-pub struct Only<K> {
+pub struct TableFilter<K> {
     ids: Option<HashSet<K>>,
     schema: Option<String>,
 }
 
-impl<K: Copy + Eq + Hash> Only<K> {
-    /// Finds them among the moment's tables, each with the names of its schema and its own.
+impl<K: Copy + Eq + Hash> TableFilter<K> {
+    /// Looks the names up among the tables, each of which is given with its schema's name and its own.
     pub fn find<'a, N>(
         table: Option<&TableName>,
         schema: Option<&str>,
@@ -34,14 +34,14 @@ impl<K: Copy + Eq + Hash> Only<K> {
                 let (root, ..) = tables()
                     .find(has_it)
                     .ok_or_else(|| Unknown::Table(name.clone()))?;
-                Some(below(root.id, tables().map(|(node, ..)| node)))
+                Some(descendants(root.id, tables().map(|(node, ..)| node)))
             }
         };
         let schema = match schema {
             None => None,
             Some(given) => {
                 let is_there = |name: &String| tables().any(|(_, schema, _)| schema == name);
-                let found = readings(given).find(is_there);
+                let found = interpretations(given).find(is_there);
                 Some(found.ok_or_else(|| Unknown::Schema(given.to_owned()))?)
             }
         };

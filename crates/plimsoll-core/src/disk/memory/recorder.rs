@@ -1,4 +1,4 @@
-//! How what was seen is written down, and taken up again: by the process that goes on, or by another.
+//! What of the memory is kept, and how a memory is restored from it: by the process that goes on, or by another.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use crate::disk::pulse::{Pulse, Space};
 use crate::forecast::Point;
 use crate::instance::Figure;
 
-/// How what was seen is written down.
+/// What turns looks into rows: the writer of each step, and the hour and the day that are being summed up.
 #[derive(Debug, Clone)]
-pub(super) struct Book {
+pub(super) struct Recorder {
     hour: Summary,
     day: Summary,
     minutes: Writer,
@@ -27,7 +27,7 @@ pub(super) struct Book {
     kept: [Option<Timestamp>; 2],
 }
 
-impl Default for Book {
+impl Default for Recorder {
     fn default() -> Self {
         Self {
             hour: Summary::of(Step::Hour),
@@ -40,7 +40,7 @@ impl Default for Book {
     }
 }
 
-/// What is kept beside the looks, of the last one only.
+/// What rows leave out, kept of the last look only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LastLook {
     /// When.
@@ -139,7 +139,7 @@ impl Memory {
         let Some(look) = self.look() else {
             return Vec::new();
         };
-        let mut rows = vec![self.book.minutes.row(Step::Minute, &look)];
+        let mut rows = vec![self.recorder.minutes.row(Step::Minute, &look)];
         rows.extend(self.sum_up(&look));
         rows
     }
@@ -147,7 +147,7 @@ impl Memory {
     /// Takes up what was kept, by this process or another. Looks that are known already are left out.
     pub fn recall(&mut self, kept: Kept) {
         for hour in kept.hours {
-            if self.book.kept[0].is_some_and(|known| known >= hour.at) {
+            if self.recorder.kept[0].is_some_and(|known| known >= hour.at) {
                 continue;
             }
             for (name, usual) in &hour.usual {
@@ -156,18 +156,18 @@ impl Memory {
                 pool.hours.retain(|(begun, _)| *begun != begin);
                 pool.hours.push_back((begin, usual.clone()));
             }
-            self.book.day.add(&hour);
-            self.book.kept[0] = Some(hour.at);
-            self.book.hours.after(&hour);
+            self.recorder.day.add(&hour);
+            self.recorder.kept[0] = Some(hour.at);
+            self.recorder.hours.after(&hour);
         }
         if let Some(day) = kept.day {
-            self.book.kept[1] = Some(day.at);
-            self.book.days.after(&day);
+            self.recorder.kept[1] = Some(day.at);
+            self.recorder.days.after(&day);
         }
         for look in kept.minutes {
             if self.looked_at.is_none_or(|known| known < look.at) {
                 self.recall_minute(&look);
-                self.book.minutes.after(&look);
+                self.recorder.minutes.after(&look);
                 self.sum_up(&look);
             }
         }
@@ -191,7 +191,8 @@ impl Memory {
             self.positions
                 .retain(|(then, _)| *then > look.at - PARTS_EACH);
         }
-        let is_counted = self.book.kept[0].is_some_and(|kept| hour_of(kept) >= hour_of(look.at));
+        let is_counted =
+            self.recorder.kept[0].is_some_and(|kept| hour_of(kept) >= hour_of(look.at));
         for name in look.pools() {
             let pool = self.pools.entry(name.to_owned()).or_default();
             if let Some(parts) = look.parts(name) {
@@ -257,12 +258,12 @@ impl Memory {
     /// Takes a look into the hour and the day; gives the rows of those that are over and not kept yet.
     fn sum_up(&mut self, look: &Look) -> Vec<Row> {
         let mut rows = Vec::new();
-        let Some(mut hour) = self.book.hour.add(look) else {
+        let Some(mut hour) = self.recorder.hour.add(look) else {
             return rows;
         };
         let is_kept =
             |kept: Option<Timestamp>, over: &Look| kept.is_some_and(|kept| kept >= over.at);
-        if is_kept(self.book.kept[0], &hour) {
+        if is_kept(self.recorder.kept[0], &hour) {
             return rows;
         }
         let begin = hour_of(hour.at);
@@ -271,13 +272,13 @@ impl Memory {
             hour.usual
                 .extend(usual.map(|(_, usual)| (name.clone(), usual.clone())));
         }
-        rows.push(self.book.hours.row(Step::Hour, &hour));
-        self.book.kept[0] = Some(hour.at);
-        if let Some(day) = self.book.day.add(&hour)
-            && !is_kept(self.book.kept[1], &day)
+        rows.push(self.recorder.hours.row(Step::Hour, &hour));
+        self.recorder.kept[0] = Some(hour.at);
+        if let Some(day) = self.recorder.day.add(&hour)
+            && !is_kept(self.recorder.kept[1], &day)
         {
-            rows.push(self.book.days.row(Step::Day, &day));
-            self.book.kept[1] = Some(day.at);
+            rows.push(self.recorder.days.row(Step::Day, &day));
+            self.recorder.kept[1] = Some(day.at);
         }
         rows
     }
@@ -303,6 +304,6 @@ impl Memory {
             }
         }
         self.positions.retain(|(at, _)| *at < now);
-        self.book = Book::default();
+        self.recorder = Recorder::default();
     }
 }

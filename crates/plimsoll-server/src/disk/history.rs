@@ -1,4 +1,4 @@
-//! From the store into memory, and what goes into the store.
+//! The looks that the store keeps: read into memory, and written from it.
 
 use jiff::Timestamp;
 use plimsoll_core::disk::kept::{Look, Reader, Row, Step};
@@ -7,24 +7,20 @@ use plimsoll_store::{CLOCK_SKEW, DiskLook, DiskRange, Store, StoreError};
 
 use super::{InstanceDisk, State};
 
-/// The name under which the last look is kept,
+/// The name under which the store keeps the last look.
 const LAST: &str = "last";
-/// and what was forecast.
+/// The name under which it keeps the forecast.
 pub(super) const FORESEEN: &str = "forecast";
 
 impl InstanceDisk {
-    /// Takes up what is kept and not known yet: all of it at first, then what another process wrote.
-    pub(super) async fn take_up(
-        &self,
-        store: &dyn Store,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Reads what is kept and not in memory yet: all of it at first, then what another process wrote.
+    pub(super) async fn load(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
         let (is_first, known) = {
             let mut state = self.state();
             if state.is_unkept {
                 *state = State::default();
             }
-            (!state.is_taken_up, state.memory.looked_at())
+            (!state.is_loaded, state.memory.looked_at())
         };
         let instance = &*self.watched.instance;
         // What lies further ahead was written before a clock was set back.
@@ -52,14 +48,14 @@ impl InstanceDisk {
         };
         let mut state = self.state();
         state.memory.recall(kept);
-        state.is_taken_up = true;
+        state.is_loaded = true;
         state.foreseen = foreseen.and_then(|(_, text)| serde_json::from_str(&text).ok());
         Ok(())
     }
 }
 
 impl State {
-    /// What is to be kept of the last look.
+    /// What the store is to keep of the last look.
     pub(super) fn keep(
         &mut self,
         last: &LastLook,
@@ -99,7 +95,7 @@ pub(super) async fn looks(
     Ok(Reader::looks(&rows))
 }
 
-/// Rows with those of their period that come before them.
+/// The rows, preceded by the earlier ones of the same period.
 async fn with_period(
     store: &dyn Store,
     instance: &str,
@@ -117,7 +113,7 @@ async fn with_period(
     Ok(all)
 }
 
-/// The kept look of about a time: of the finest step that has one then.
+/// The last look up to a time, of the finest step that has one near it; else the first one after it.
 pub(super) async fn look_at(
     store: &dyn Store,
     instance: &str,
