@@ -14,7 +14,6 @@ mod measure;
 mod routes;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,19 +52,18 @@ const ROUNDS: usize = 201;
 async fn main() -> ExitCode {
     let days = std::env::var("PLIMSOLL_BENCH_DAYS").map_or(365, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("history.db");
-    let url = format!("sqlite:{}", file.display());
+    let url = format!("sqlite:{}", folder.path().join("history.db").display());
     let store = plimsoll_store::open(&url).unwrap();
     store.migrate().await.unwrap();
-    let empty = bytes_of(&file);
+    let empty = store.size_bytes().await.unwrap();
     println!(
         "-- SQLite, {days} days of a look each minute, {DATABASES} databases, three slots, two volumes"
     );
-    let (now, most) = keep(&*store, days, &file).await;
+    let (now, most) = keep(&*store, days).await;
     let grown = |bytes: u64| megabytes(bytes - empty);
     bar(
-        "the file, beside that of an empty store",
-        grown(bytes_of(&file)),
+        "the history, beside an empty store",
+        grown(store.size_bytes().await.unwrap()),
         "MB",
         2.0,
     );
@@ -74,23 +72,13 @@ async fn main() -> ExitCode {
     verdict()
 }
 
-/// With what lies beside it until it is written back.
-fn bytes_of(file: &Path) -> u64 {
-    let beside = |suffix: &str| {
-        let mut name = file.as_os_str().to_owned();
-        name.push(suffix);
-        std::fs::metadata(name).map_or(0, |found| found.len())
-    };
-    std::fs::metadata(file).unwrap().len() + beside("-wal")
-}
-
 fn minute(n: u32) -> Timestamp {
     let first: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
     first + SignedDuration::from_mins(n.into())
 }
 
 /// Keeps the looks of so many days, as the job does; gives when the last was, and the most bytes on the end of any day.
-async fn keep(store: &dyn Store, days: u32, file: &Path) -> (Timestamp, u64) {
+async fn keep(store: &dyn Store, days: u32) -> (Timestamp, u64) {
     let mut server = Server::new();
     let mut memory = Memory::default();
     let mut took = Duration::ZERO;
@@ -111,7 +99,7 @@ async fn keep(store: &dyn Store, days: u32, file: &Path) -> (Timestamp, u64) {
         store.keep_disk("main", look).await.unwrap();
         took += began.elapsed();
         if n % MINUTES_A_DAY == MINUTES_A_DAY - 1 {
-            most = most.max(bytes_of(file));
+            most = most.max(store.size_bytes().await.unwrap());
         }
     }
     println!(

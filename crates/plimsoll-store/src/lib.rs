@@ -20,6 +20,7 @@ mod former_names;
 mod history;
 mod jobs;
 mod keys;
+mod last_samples;
 mod migration;
 mod portable;
 mod postgres;

@@ -104,8 +104,10 @@ pub struct SamplePage {
 pub(crate) struct Before {
     /// The newest sample's tick.
     pub(crate) last_tick: Option<i64>,
-    /// What to compare a snapshot with.
+    /// What to compare a snapshot with,
     pub(crate) known: KnownDatabase,
+    /// and whether it is that part only which a [`Guess`](crate::last_samples::Guess) asked for.
+    pub(crate) is_part: bool,
     /// The sample that already stands for the scheduled time.
     pub(crate) already: Option<SampleHeader>,
 }

@@ -4,6 +4,7 @@
 mod compare;
 mod event;
 mod link;
+mod moved;
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,6 +16,7 @@ use crate::snapshot::{Snapshot, TableKind};
 
 pub use self::compare::{IMPORTED_BEFORE, IMPORTED_OTHERWISE, compare};
 pub use self::event::{Event, EventKind};
+pub use self::moved::{Fingerprint, LastTables, Moved, fingerprints};
 
 /// Names a relation within its database for as long as the history knows it, whatever its name and
 /// OID become.

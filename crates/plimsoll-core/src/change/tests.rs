@@ -7,7 +7,7 @@ use crate::instance::InstanceFacts;
 use crate::snapshot::Totals;
 use crate::snapshot::{Cost, Index, Method, Persistence, Rows, Server, Storage, Table, Toast};
 
-fn snapshot() -> Snapshot {
+pub(super) fn snapshot() -> Snapshot {
     Snapshot {
         instance: "main".into(),
         database: "app".into(),
@@ -42,7 +42,7 @@ fn storage(filenode: Oid, bytes: u64) -> Storage {
 }
 
 /// A table of 80 kB with toast and one index of 16 kB.
-fn table(oid: Oid, name: &str) -> Table {
+pub(super) fn table(oid: Oid, name: &str) -> Table {
     Table {
         oid,
         schema_name: "public".into(),
@@ -71,7 +71,7 @@ fn table(oid: Oid, name: &str) -> Table {
 }
 
 /// Gives a table new files, as every rewrite does, with `heap` bytes in it.
-fn rewrite(table: &mut Table, heap: u64) {
+pub(super) fn rewrite(table: &mut Table, heap: u64) {
     table.heap = storage(table.heap.filenode + 1000, heap);
     if let Some(toast) = &mut table.toast {
         toast.heap.filenode += 1000;

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures_util::TryStreamExt;
 use plimsoll_core::change::{
-    Changes, KnownDatabase, KnownRelation, KnownToast, LastVisit, RelationKind, Sizes,
+    Changes, KnownDatabase, KnownRelation, KnownToast, LastVisit, RelationId, RelationKind, Sizes,
 };
 use plimsoll_core::sample::SampleHeader;
 use tokio_postgres::Row;
@@ -14,6 +14,7 @@ use super::error::Wrong;
 use super::read::{header, instance_id, keep_name};
 use super::work::Work;
 use crate::keys::Place;
+use crate::last_samples::{Guess, State};
 use crate::sample::{Before, SampleRow, from_millis, unsigned};
 use crate::{events, former_names, unread};
 
@@ -24,14 +25,18 @@ pub(super) const NEW_DATABASE_LOCK: i64 = 0x706c_696d_736f_6c6e;
 
 /// What became of a sample.
 pub(super) enum Written {
-    New(SampleHeader),
+    New(SampleHeader, Place),
     /// Another process took this scheduled sample.
     Already(SampleHeader),
     /// Another sample was kept since the changes were worked out.
     Outdated,
 }
 
-pub(super) async fn load(work: &Work<'_>, sample: &SampleRow) -> Result<Before, Wrong> {
+pub(super) async fn load(
+    work: &Work<'_>,
+    sample: &SampleRow,
+    guess: Option<&Guess>,
+) -> Result<Before, Wrong> {
     let Some(found) = find(work, include_str!("append/find.sql"), sample).await? else {
         return Ok(Before {
             known: KnownDatabase::new(),
@@ -63,11 +68,23 @@ pub(super) async fn load(work: &Work<'_>, sample: &SampleRow) -> Result<Before, 
         sampled_at: row.try_get(5)?,
         total_bytes: row.try_get::<_, Option<i64>>(6)?.map(unsigned),
     };
+    let guess = guess.filter(|guess| {
+        let state = found.last_tick.map(|last_tick| State {
+            keys: found.keys,
+            last_tick,
+            next_relation_id: found.next_relation_id,
+        });
+        state.is_some_and(|state| guess.holds(state, &last, sample))
+    });
     Ok(Before {
         last_tick: found.last_tick,
+        is_part: guess.is_some(),
         known: KnownDatabase {
             last: Some(last),
-            relations: relations(work, found.keys).await?,
+            relations: match guess {
+                Some(guess) => some_relations(work, found.keys, &guess.ids).await?,
+                None => relations(work, found.keys).await?,
+            },
             unread: unread::now(work, found.keys).await?,
             next_relation_id: found.next_relation_id,
         },
@@ -175,6 +192,24 @@ async fn relations(
     Ok(relations)
 }
 
+/// Present tables of some ids, with their indexes.
+async fn some_relations(
+    work: &Work<'_>,
+    (instance_id, database_id): (i32, i32),
+    ids: &[RelationId],
+) -> Result<Vec<KnownRelation>, Wrong> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = work
+        .query(
+            include_str!("append/some_relations.sql"),
+            &[&instance_id, &database_id, &ids],
+        )
+        .await?;
+    rows.iter().map(known).collect()
+}
+
 fn known(row: &Row) -> Result<KnownRelation, Wrong> {
     let toast: Option<u32> = row.try_get(8)?;
     let toast = match toast {
@@ -267,7 +302,7 @@ pub(super) async fn write(
     former_names::keep(work, place, &changes.former).await?;
     unread::keep(work, place, changes).await?;
     events::keep(work, place, &changes.events).await?;
-    Ok(Written::New(sample.header(id, changes)))
+    Ok(Written::New(sample.header(id, changes), place))
 }
 
 async fn keep_database(

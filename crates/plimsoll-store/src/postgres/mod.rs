@@ -89,7 +89,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use plimsoll_connect::DatabaseUrl;
 use plimsoll_core::Oid;
-use plimsoll_core::change::{EventKind, compare};
+use plimsoll_core::change::EventKind;
 use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
@@ -108,6 +108,7 @@ use crate::history::{
     Stored, StoredSeries, TableName, TableSeries,
 };
 use crate::keys::Keys;
+use crate::last_samples::{Comparison, LastSamples};
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
     BackupProgress, DatabaseKey, ImportedHistory, NotImported, Progress, Row, Samples, Series,
@@ -124,6 +125,7 @@ pub(crate) struct PostgresStore {
     probe: Probe,
     partitions: Partitions,
     key_cache: KeyCache,
+    last_samples: LastSamples,
     /// The server and database, without the password.
     name: String,
 }
@@ -167,6 +169,7 @@ impl PostgresStore {
             probe: Probe::of(url),
             partitions: Partitions::default(),
             key_cache: KeyCache::default(),
+            last_samples: LastSamples::default(),
             name,
         })
     }
@@ -174,7 +177,7 @@ impl PostgresStore {
     async fn try_record(
         &self,
         row: &SampleRow,
-        snapshot: &Snapshot,
+        comparison: &Comparison<'_>,
         in_doubt: bool,
     ) -> Result<Option<Recorded>, Wrong> {
         let mut connection;
@@ -182,14 +185,14 @@ impl PostgresStore {
         if in_doubt && let Some(header) = append::kept(&work, row).await? {
             return Ok(Some(Recorded::New(header)));
         }
-        let before = append::load(&work, row).await?;
+        let before = append::load(&work, row, comparison.guess.as_deref()).await?;
         work.commit().await?;
         if let Some(header) = before.already {
             return Ok(Some(Recorded::Already(header)));
         }
         // nobody holds a connection while waiting for another
         drop(connection);
-        let changes = on_this_thread(|| compare(&before.known, snapshot));
+        let changes = on_this_thread(|| comparison.changes(&before));
         self.partitions
             .ensure(&self.pool, row.tick(before.last_tick))
             .await?;
@@ -197,12 +200,11 @@ impl PostgresStore {
         let work = begin!(&self.pool, connection, write);
         let written = append::write(&work, row, before.last_tick, &changes).await?;
         match written {
-            Written::New(header) => {
+            Written::New(header, place) => {
                 work.commit().await?;
                 drop(connection);
-                self.partitions
-                    .ensure_ahead(&self.pool, row.tick(before.last_tick))
-                    .await;
+                on_this_thread(|| self.last_samples.keep(comparison, &before, &changes, place));
+                self.partitions.ensure_ahead(&self.pool, place.tick).await;
                 Ok(Some(Recorded::New(header)))
             }
             Written::Already(header) => Ok(Some(Recorded::Already(header))),
@@ -219,9 +221,10 @@ impl Samples for PostgresStore {
         recording: Recording,
     ) -> Result<Recorded, StoreError> {
         let row = SampleRow::new(snapshot, recording);
+        let comparison = on_this_thread(|| self.last_samples.comparison(snapshot));
         let (mut again, mut in_doubt) = (true, false);
         for _ in 0..RECORD_ATTEMPTS {
-            match self.try_record(&row, snapshot, in_doubt).await {
+            match self.try_record(&row, &comparison, in_doubt).await {
                 Ok(Some(recorded)) => return Ok(recorded),
                 Ok(None) => {}
                 Err(wrong) if wrong.is_conflict() => self.partitions.forget(),

@@ -4,12 +4,13 @@ use jiff::Timestamp;
 use plimsoll_core::change::{RelationId, RelationKind, Sizes};
 use plimsoll_core::sample::{SampleHeader, SampleKind};
 use plimsoll_core::snapshot::TableKind;
+use tokio_postgres::Row;
 
 use super::append::sizes;
 use super::error::Wrong;
 use super::read::{header, instance_name};
-use super::work::Work;
-use crate::history::SeriesQuery;
+use super::work::{Params, Work};
+use crate::history::{SeriesQuery, TableName};
 use crate::reader::{Compared, Ids, Keys, Reader, Relation, SizeChange, Which};
 use crate::rows::Transaction;
 use crate::sample::{Step, unsigned};
@@ -89,26 +90,8 @@ impl Reader for Work<'_> {
     async fn relations(&self, of: Keys, which: Which<'_>) -> Result<Vec<Relation>, Wrong> {
         let (instance_id, database_id) = (&of.0, &of.1);
         let rows = match which {
-            Which::Named(name) => {
-                self.query(
-                    include_str!("reader/relations_named.sql"),
-                    &[
-                        instance_id,
-                        database_id,
-                        &name.table_name,
-                        &name.schema_name,
-                    ],
-                )
-                .await?
-            }
-            Which::Ids([]) => Vec::new(),
-            Which::Ids(ids) => {
-                self.query(
-                    include_str!("reader/relations_ids.sql"),
-                    &[instance_id, database_id, &ids],
-                )
-                .await?
-            }
+            Which::Named(name) => return self.named(of, name).await,
+            Which::Ids(ids) => return self.by_id(of, ids).await,
             Which::IndexesOf(owner) => {
                 self.query(
                     include_str!("reader/relations_indexes.sql"),
@@ -154,19 +137,7 @@ impl Reader for Work<'_> {
                 .await?
             }
         };
-        let rows = rows.iter().map(|row| -> Result<_, Wrong> {
-            Ok(Relation {
-                id: row.try_get(0)?,
-                kind: RelationKind::from_letter(row.try_get(1)?).unwrap_or(RelationKind::Index),
-                owner: row.try_get(2)?,
-                schema_name: row.try_get(3)?,
-                relation_name: row.try_get(4)?,
-                parent: row.try_get(5)?,
-                first_tick: row.try_get(6)?,
-                gone_tick: row.try_get(7)?,
-            })
-        });
-        rows.collect()
+        rows.iter().map(relation).collect()
     }
 
     async fn parents(&self, of: Keys) -> Result<Vec<(RelationId, RelationId)>, Wrong> {
@@ -321,6 +292,47 @@ impl Reader for Work<'_> {
         });
         rows.collect()
     }
+}
+
+impl Work<'_> {
+    /// The tables that have a name or had it before. Two short statements at once: planning one that finds both takes
+    /// longer than either.
+    async fn named(&self, of: Keys, name: &TableName) -> Result<Vec<Relation>, Wrong> {
+        let params: Params<'_> = &[&of.0, &of.1, &name.table_name, &name.schema_name];
+        let (now, before) = tokio::try_join!(biased;
+            self.query(include_str!("reader/relations_named.sql"), params),
+            self.query(include_str!("reader/relations_once_named.sql"), params),
+        )?;
+        let mut found: Vec<Relation> = now.iter().map(relation).collect::<Result<_, _>>()?;
+        let ids = before.iter().map(|row| row.try_get(0));
+        let mut ids: Vec<RelationId> = ids.collect::<Result<_, _>>()?;
+        ids.retain(|id| found.iter().all(|relation| relation.id != *id));
+        let others = self.by_id(of, &ids).await?;
+        found.extend(others.into_iter().filter(|other| other.owner.is_none()));
+        Ok(found)
+    }
+
+    async fn by_id(&self, of: Keys, ids: &[RelationId]) -> Result<Vec<Relation>, Wrong> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = include_str!("reader/relations_ids.sql");
+        let rows = self.query(sql, &[&of.0, &of.1, &ids]).await?;
+        rows.iter().map(relation).collect()
+    }
+}
+
+fn relation(row: &Row) -> Result<Relation, Wrong> {
+    Ok(Relation {
+        id: row.try_get(0)?,
+        kind: RelationKind::from_letter(row.try_get(1)?).unwrap_or(RelationKind::Index),
+        owner: row.try_get(2)?,
+        schema_name: row.try_get(3)?,
+        relation_name: row.try_get(4)?,
+        parent: row.try_get(5)?,
+        first_tick: row.try_get(6)?,
+        gone_tick: row.try_get(7)?,
+    })
 }
 
 /// Values in the order of ids and ticks. Asked of the server, that order doubles what planning takes: there is an index

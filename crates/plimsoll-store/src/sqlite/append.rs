@@ -3,7 +3,7 @@
 mod writer;
 
 use plimsoll_core::change::{
-    Changes, KnownDatabase, KnownRelation, KnownToast, LastVisit, RelationKind, Sizes,
+    Changes, KnownDatabase, KnownRelation, KnownToast, LastVisit, RelationId, RelationKind, Sizes,
 };
 use plimsoll_core::sample::SampleHeader;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
@@ -12,22 +12,27 @@ use self::writer::Writer;
 use super::error::Wrong;
 use super::read::{HEADER, header};
 use super::rows::{SqliteTransaction, wait};
-use crate::keys::Place;
+use crate::keys::{Keys, Place};
+use crate::last_samples::{Guess, State};
 use crate::sample::{Before, SampleRow, from_millis, millis, signed, unsigned, value_count};
 use crate::{events, former_names, unread};
 
 /// What became of a sample.
 pub(super) enum Written {
-    New(SampleHeader),
+    New(SampleHeader, Place),
     /// Another process took this scheduled sample.
     Already(SampleHeader),
     /// Another sample was kept since the changes were worked out.
     Outdated,
 }
 
-pub(super) fn load(work: &SqliteTransaction, sample: &SampleRow) -> Result<Before, Wrong> {
+pub(super) fn load(
+    work: &SqliteTransaction,
+    sample: &SampleRow,
+    guess: Option<&Guess>,
+) -> Result<Before, Wrong> {
     let found = find(&work.connection(), sample)?;
-    let mut before = last_known(&work.connection(), sample, found)?;
+    let mut before = last_known(&work.connection(), sample, found, guess)?;
     if let Some(keys) = found {
         before.known.unread = wait(unread::now(work, keys))?;
     }
@@ -38,6 +43,7 @@ fn last_known(
     connection: &Connection,
     sample: &SampleRow,
     found: Option<(i32, i32)>,
+    guess: Option<&Guess>,
 ) -> Result<Before, Wrong> {
     let Some((instance_id, database_id)) = found else {
         return Ok(Before {
@@ -74,11 +80,21 @@ fn last_known(
             Ok((row.get(0)?, row.get(1)?, last))
         },
     )?;
+    let state = State {
+        keys: (instance_id, database_id),
+        last_tick,
+        next_relation_id,
+    };
+    let guess = guess.filter(|guess| guess.holds(state, &last, sample));
     Ok(Before {
         last_tick: Some(last_tick),
+        is_part: guess.is_some(),
         known: KnownDatabase {
             last: Some(last),
-            relations: relations(connection, instance_id, database_id)?,
+            relations: match guess {
+                Some(guess) => some_relations(connection, state.keys, &guess.ids)?,
+                None => relations(connection, state.keys)?,
+            },
             // is read next
             unread: Vec::new(),
             next_relation_id,
@@ -141,20 +157,37 @@ fn scheduled(
     Ok(found)
 }
 
-fn relations(
-    connection: &Connection,
-    instance_id: i32,
-    database_id: i32,
-) -> Result<Vec<KnownRelation>, Wrong> {
-    let mut statement = connection.prepare_cached(
-        "select relation_id, oid, kind, owner_id, schema_name, relation_name, parent_id, filenode,
-                toast_oid, toast_filenode, toast_index_oid, toast_index_filenode,
-                heap_bytes, toast_bytes, toast_index_bytes, index_bytes, row_count
-         from relations
-         where instance_id = ?1 and database_id = ?2 and gone_tick is null",
-    )?;
-    let rows = statement.query_map((instance_id, database_id), known)?;
+/// Present relations with their last sizes.
+const RELATIONS: &str =
+    "select relation_id, oid, kind, owner_id, schema_name, relation_name, parent_id, filenode,
+         toast_oid, toast_filenode, toast_index_oid, toast_index_filenode,
+         heap_bytes, toast_bytes, toast_index_bytes, index_bytes, row_count
+     from relations
+     where instance_id = ?1 and database_id = ?2 and gone_tick is null";
+
+fn relations(connection: &Connection, keys: Keys) -> Result<Vec<KnownRelation>, Wrong> {
+    let mut statement = connection.prepare_cached(RELATIONS)?;
+    let rows = statement.query_map(keys, known)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Tables of some ids, with their indexes.
+fn some_relations(
+    connection: &Connection,
+    keys: Keys,
+    ids: &[RelationId],
+) -> Result<Vec<KnownRelation>, Wrong> {
+    let mut table = connection.prepare_cached(&format!("{RELATIONS} and relation_id = ?3"))?;
+    let mut indexes = connection.prepare_cached(&format!("{RELATIONS} and owner_id = ?3"))?;
+    let mut found = Vec::new();
+    for id in ids {
+        for statement in [&mut table, &mut indexes] {
+            for relation in statement.query_map((keys.0, keys.1, id), known)? {
+                found.push(relation?);
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn known(row: &Row<'_>) -> rusqlite::Result<KnownRelation> {
@@ -211,8 +244,8 @@ pub(super) fn write(
     expected: Option<i64>,
     changes: &Changes,
 ) -> Result<Written, Wrong> {
-    let (written, place) = write_values(&work.connection(), sample, expected, changes)?;
-    if let Some(place) = place {
+    let written = write_values(&work.connection(), sample, expected, changes)?;
+    if let Written::New(_, place) = written {
         wait(former_names::keep(work, place, &changes.former))?;
         wait(unread::keep(work, place, changes))?;
         wait(events::keep(work, place, &changes.events))?;
@@ -226,12 +259,12 @@ fn write_values(
     sample: &SampleRow,
     expected: Option<i64>,
     changes: &Changes,
-) -> Result<(Written, Option<Place>), Wrong> {
+) -> Result<Written, Wrong> {
     let found = find(connection, sample)?;
     let mut last_tick = None;
     if let Some((instance_id, database_id)) = found {
         if let Some(header) = scheduled(connection, instance_id, database_id, sample)? {
-            return Ok((Written::Already(header), None));
+            return Ok(Written::Already(header));
         }
         last_tick = Some(connection.query_row(
             "select last_tick from databases where instance_id = ?1 and database_id = ?2",
@@ -240,7 +273,7 @@ fn write_values(
         )?);
     }
     if last_tick != expected {
-        return Ok((Written::Outdated, None));
+        return Ok(Written::Outdated);
     }
     let tick = sample.tick(last_tick);
     let database = keep_database(connection, sample, found, tick, changes.next_relation_id)?;
@@ -259,8 +292,7 @@ fn write_values(
         tick,
         major: sample.major(),
     };
-    let header = sample.header(id, changes);
-    Ok((Written::New(header), Some(place)))
+    Ok(Written::New(sample.header(id, changes), place))
 }
 
 fn keep_database(

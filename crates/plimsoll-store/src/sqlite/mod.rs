@@ -24,7 +24,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use plimsoll_core::Oid;
-use plimsoll_core::change::{EventKind, compare};
+use plimsoll_core::change::EventKind;
 use plimsoll_core::reconcile::LastGood;
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
@@ -42,6 +42,7 @@ use crate::history::{
     Difference, DifferenceQuery, EventQuery, NamedEvent, Point, SeriesQuery, SetSeries, State,
     Stored, StoredSeries, TableName, TableSeries,
 };
+use crate::last_samples::LastSamples;
 use crate::sample::{Recorded, Recording, SamplePage, SampleQuery, SampleRow};
 use crate::{
     BackupProgress, DatabaseKey, ImportedHistory, NotImported, Progress, Row, Samples, Series,
@@ -66,6 +67,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteStore {
     file: Arc<File>,
+    last_samples: Arc<LastSamples>,
 }
 
 impl SqliteStore {
@@ -73,6 +75,7 @@ impl SqliteStore {
     pub(crate) fn new(path: &Path) -> Self {
         Self {
             file: Arc::new(File::new(path)),
+            last_samples: Arc::default(),
         }
     }
 
@@ -180,19 +183,30 @@ impl Samples for SqliteStore {
         recording: Recording,
     ) -> Result<Recorded, StoreError> {
         let row = Arc::new(SampleRow::new(snapshot, recording));
+        let comparison = on_this_thread(|| self.last_samples.comparison(snapshot));
         for _ in 0..RECORD_ATTEMPTS {
             let sample = Arc::clone(&row);
-            let before = self.read(move |work| append::load(work, &sample)).await?;
+            let guess = comparison.guess.clone();
+            let before = self
+                .read(move |work| append::load(work, &sample, guess.as_deref()))
+                .await?;
             if let Some(header) = before.already {
                 return Ok(Recorded::Already(header));
             }
-            let changes = on_this_thread(|| compare(&before.known, snapshot));
-            let sample = Arc::clone(&row);
+            let changes = Arc::new(on_this_thread(|| comparison.changes(&before)));
+            let (sample, to_write, last_tick) =
+                (Arc::clone(&row), Arc::clone(&changes), before.last_tick);
             let written = self
-                .write(move |work| append::write(work, &sample, before.last_tick, &changes))
+                .write(move |work| append::write(work, &sample, last_tick, &to_write))
                 .await?;
             match written {
-                Written::New(header) => return Ok(Recorded::New(header)),
+                Written::New(header, place) => {
+                    on_this_thread(|| {
+                        self.last_samples
+                            .keep(&comparison, &before, &changes, place);
+                    });
+                    return Ok(Recorded::New(header));
+                }
                 Written::Already(header) => return Ok(Recorded::Already(header)),
                 Written::Outdated => {}
             }

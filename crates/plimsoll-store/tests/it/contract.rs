@@ -410,6 +410,54 @@ contract! {
         assert_eq!(fresh.all(&new).await.len(), 2);
     }
 
+    async fn what_another_process_kept_meanwhile_is_not_overlooked(fresh: &Fresh) {
+        let mut world = World::new("main", "app");
+        for n in 0..40 {
+            world.add(1000 + n * 10, "public", &format!("t{n}"), 8192);
+        }
+        let other = plimsoll_store::open(&fresh.url).unwrap();
+        let mut kept = Vec::new();
+        for hour in 0..12_u32 {
+            let n = 1000 + hour % 5 * 10;
+            world.table(n).heap.size = Size::measured(u64::from(hour) * 81_920);
+            match hour {
+                4 => world.drop(1200),
+                5 => world.table(1210).table_name = "renamed".into(),
+                // restored: other OIDs under the old names
+                7 => {
+                    world.oid += 1;
+                    for table in &mut world.tables {
+                        table.oid += 5000;
+                        table.indexes[0].oid += 5000;
+                    }
+                }
+                8.. => world.table(6000 + hour % 5 * 10).heap.size = locked(),
+                _ => {}
+            }
+            if hour == 7 {
+                // from here on `n` is another
+                world.add(1000, "public", "of_an_old_oid", 8192);
+                for n in 1..5 { world.add(1000 + n * 10, "public", &format!("late{n}"), 8192); }
+            }
+            let snapshot = world.snapshot(at("2026-01-01T00:00:00Z") + SignedDuration::from_hours(hour.into()));
+            let store = if hour % 3 == 2 { &other } else { &fresh.store };
+            let recorded = store.record_sample(&snapshot, SampleKind::Watch, None).await.unwrap();
+            kept.push((recorded.header().clone(), snapshot));
+        }
+        for (header, snapshot) in kept {
+            let shown = fresh.store.table_sizes(&header, None, None).await.unwrap();
+            if header.unread_count == 0 {
+                assert_eq!(shown, expected(&snapshot));
+            }
+            assert_eq!(header.table_count, u64::try_from(shown.len()).unwrap());
+        }
+        let events = fresh.store.events(&world.key(), &EventQuery::default()).await.unwrap();
+        let count = |kind| events.iter().filter(|event| event.event.kind == kind).count();
+        assert_eq!((count(EventKind::Drop), count(EventKind::Rename)), (1, 1));
+        // one of the database, and one of each of its tables
+        assert_eq!(count(EventKind::Restore), 1 + 39);
+    }
+
     async fn demo_data_says_so(fresh: &Fresh) {
         let mut world = World::new("demo", "shop");
         world.add(1000, "public", "a", 8192);

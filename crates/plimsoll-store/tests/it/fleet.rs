@@ -188,6 +188,10 @@ pub(crate) async fn write_everything(fresh: &Fresh) {
     (second.oid, second.storage.filenode) = (1024, 1024);
     second.index_name = "child_second".into();
     child.indexes.push(second);
+    // so many that the few which change are looked up by themselves
+    for n in 0..12 {
+        world.add(2000 + n * 10, "public", &format!("idle_{n}"), 8192);
+    }
     fresh.keep(&world, hour(0)).await;
     world.table(1000).heap.size = locked();
     world.table(1020).table_name = "child_1".into();

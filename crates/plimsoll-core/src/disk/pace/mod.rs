@@ -7,6 +7,7 @@
 //! the longest window: growth that is a week old is usual by then, and still fills the disk.
 
 pub mod constants;
+mod counts;
 mod excuse;
 mod onset;
 mod slope;

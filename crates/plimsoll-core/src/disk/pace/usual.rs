@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::constants::{USUAL, WINDOWS};
+use super::counts::Counts;
 
 /// The ratio of one class to the next.
 const RATIO: f64 = 1.05;
@@ -15,21 +16,21 @@ const LEAST: f64 = 1024.0 * 1024.0;
 /// How often each window had which slope.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usual {
-    /// For each of [`WINDOWS`]: classes with their counts, sorted by class.
-    counts: [Vec<(u16, u32)>; WINDOWS.len()],
+    /// For each of [`WINDOWS`].
+    counts: [Counts; WINDOWS.len()],
 }
 
 impl Usual {
     /// One more slope of the window with this index, in bytes an hour, counted `times`.
     pub(super) fn add(&mut self, window: usize, per_hour: f64, times: u32) {
-        add(&mut self.counts[window], class(per_hour), times);
+        self.counts[window].add(class(per_hour), times);
     }
 
     /// The counts of another stretch of time as well.
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
-            for (class, times) in theirs {
-                add(mine, *class, *times);
+            for (class, times) in theirs.iter() {
+                mine.add(class, times);
             }
         }
     }
@@ -38,7 +39,7 @@ impl Usual {
     pub(super) fn total(&self, window: usize) -> u64 {
         self.counts[window]
             .iter()
-            .map(|(_, times)| u64::from(*times))
+            .map(|(_, times)| u64::from(times))
             .sum()
     }
 
@@ -46,20 +47,13 @@ impl Usual {
     pub(super) fn slope(&self, window: usize) -> f64 {
         let wanted = USUAL * self.total(window) as f64;
         let mut seen = 0.0;
-        for (class, times) in &self.counts[window] {
-            seen += f64::from(*times);
+        for (class, times) in self.counts[window].iter() {
+            seen += f64::from(times);
             if seen >= wanted {
-                return slope(*class);
+                return slope(class);
             }
         }
         0.0
-    }
-}
-
-fn add(counts: &mut Vec<(u16, u32)>, class: u16, times: u32) {
-    match counts.binary_search_by_key(&class, |(class, _)| *class) {
-        Ok(at) => counts[at].1 = counts[at].1.saturating_add(times),
-        Err(at) => counts.insert(at, (class, times)),
     }
 }
 
