@@ -346,8 +346,17 @@ pub struct Unattributed {
     pub bytes: u64,
     /// How many files they are.
     pub files: u64,
-    /// Some of the files (paths relative to the data directory), largest first.
-    pub examples: Vec<String>,
+    /// The largest of the files, largest first: a relation's segments and forks are one.
+    pub largest: Vec<UnattributedFile>,
+}
+
+/// A file that belongs to no relation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnattributedFile {
+    /// Its path relative to the data directory.
+    pub path: String,
+    /// Its bytes.
+    pub bytes: u64,
 }
 
 /// Why a file in a database's folder belongs to no relation.

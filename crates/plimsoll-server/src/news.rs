@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::disk::state::Disk;
 use plimsoll_core::sample::SampleHeader;
 use plimsoll_core::snapshot::Snapshot;
-use plimsoll_store::DatabaseKey;
+use plimsoll_store::{DatabaseKey, JobState};
 
 /// What there is to follow.
 #[derive(Debug, Clone)]
@@ -39,10 +39,25 @@ pub struct NewPulse {
     pub disk: Arc<Disk>,
     /// When the volumes were forecast last.
     pub foreseen_at: Option<Timestamp>,
-    /// The databases that are sampled.
+    /// The databases that are sampled,
     pub databases: Vec<SeenDatabase>,
+    /// and whether these are all: before the server has told, others may be.
+    pub knows_databases: bool,
     /// The time from one sample to the next; none where the schedule takes none.
     pub sampled_every: Option<SignedDuration>,
+    /// The instance's cleanup job as it is kept, if it ever ran.
+    pub cleanup: Option<JobState>,
+    /// How the store was then.
+    pub store: StoreLook,
+}
+
+/// How the store is.
+#[derive(Debug, Clone, Default)]
+pub struct StoreLook {
+    /// Why it does not take what is measured; none where it does.
+    pub refuses: Option<String>,
+    /// Used and available bytes of the volume that its file lies on, where that can be seen.
+    pub space: Option<(u64, u64)>,
 }
 
 /// A database that is sampled.
@@ -52,6 +67,8 @@ pub struct SeenDatabase {
     pub of: DatabaseKey,
     /// Whether a visit has ended since the start, well or not.
     pub has_visited: bool,
+    /// Why the last visit failed, or what it saw was not kept.
+    pub failure: Option<String>,
 }
 
 /// What news are of: a database, or an instance.

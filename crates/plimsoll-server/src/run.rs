@@ -103,8 +103,7 @@ pub fn assemble(
         Arc::clone(&store),
         Arc::clone(&forecasts),
         Arc::clone(&clock),
-        Arc::clone(&settings.alerts),
-        settings.database_limits(),
+        &settings,
     ));
     let instances = settings.instances.iter();
     let telling = Telling::new(

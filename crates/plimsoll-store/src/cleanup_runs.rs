@@ -15,6 +15,9 @@ pub trait CleanupRuns: Send + Sync {
         of: &DatabaseKey,
         limit: usize,
     ) -> Result<(Vec<CleanupRun>, u64), StoreError>;
+
+    /// The last run of each database of an instance that has ended, in the order of their names.
+    async fn last_cleanup_runs(&self, instance: &str) -> Result<Vec<CleanupRun>, StoreError>;
 }
 
 /// A cleanup run, as `cleanup_runs` keeps it.
@@ -52,23 +55,43 @@ impl<S: Transactions> CleanupRuns for S {
                            where instance = $1 and database = $2";
                 let total = work.read(sql, &keys, |row| row.get(0)).await?;
                 let sql = "select id, started_at, finished_at, outcome,
-                               cast(rows_deleted as text), error
+                               cast(rows_deleted as text), error, instance, database
                            from plimsoll.cleanup_runs
                            where instance = $1 and database = $2 order by id desc limit $3";
                 let [instance, database] = keys;
                 let params = [instance, database, limit.into()];
-                let runs = work.read(sql, &params, |row| run(&of, row)).await?;
+                let runs = work.read(sql, &params, run).await?;
                 Ok((runs, total.into_iter().next().unwrap_or(0)))
+            })
+        })
+        .await
+    }
+
+    async fn last_cleanup_runs(&self, instance: &str) -> Result<Vec<CleanupRun>, StoreError> {
+        let instance = Value::from(instance);
+        self.reading(move |work| {
+            Box::pin(async move {
+                let sql = "select id, started_at, finished_at, outcome,
+                               cast(rows_deleted as text), error, instance, database
+                           from plimsoll.cleanup_runs
+                           where instance = $1 and id in (
+                               select max(id) from plimsoll.cleanup_runs
+                               where instance = $1 and finished_at is not null group by database
+                           ) order by database collate \"C\"";
+                work.read(sql, &[instance], run).await
             })
         })
         .await
     }
 }
 
-fn run(of: &DatabaseKey, row: &Row) -> Result<CleanupRun, RowError> {
+fn run(row: &Row) -> Result<CleanupRun, RowError> {
     Ok(CleanupRun {
         id: row.get(0)?,
-        of: of.clone(),
+        of: DatabaseKey {
+            instance: row.get(6)?,
+            database: row.get(7)?,
+        },
         started_at: row.get(1)?,
         finished_at: row.get(2)?,
         outcome: row.get(3)?,

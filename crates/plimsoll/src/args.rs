@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use plimsoll_core::alert::AlertType;
 use plimsoll_input::{DateOrder, Decimal, ReadOptions, Unit};
 use plimsoll_server::answer::alerts::AlertsQuery;
 use plimsoll_server::answer::events::EventsQuery;
@@ -357,6 +358,8 @@ pub(crate) struct Alerts {
 pub(crate) enum AlertsCommand {
     /// Print where every rule stands with every subject: value, threshold, or why it cannot be judged
     Explain,
+    /// Print what a rule judges, and what to do when its alert fires
+    Runbook { alert_type: AlertType },
     /// Print what would have been told of the samples that are kept, by the rules as they are set now
     #[command(
         after_help = "Judges what samples hold: growth, sizes, bytes of no relation, and by a forecast a day, growth that is not usual and limits of databases.\n\nExamples:\n  plimsoll alerts replay\n  plimsoll --config try.toml alerts replay --since 30d"

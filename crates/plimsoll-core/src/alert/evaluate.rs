@@ -33,6 +33,8 @@ pub enum Memory {
     Waited,
     /// `abnormal_growth`.
     Abnormal(abnormal::Memory),
+    /// `orphaned_files`.
+    Orphaned(stray::KnownFiles),
     /// `unattributed_growth`.
     Unattributed(stray::Memory),
 }
@@ -56,8 +58,9 @@ pub enum Facts<'a> {
     Holder(&'a Holder, wal::Around),
     /// For `wal_retention`: it is not there any more, and all holders were seen.
     HolderGone,
-    /// For `orphaned_files`: those of a daily sample, and of the one before.
-    Orphans(Option<&'a Files>, Option<&'a Files>),
+    /// For `orphaned_files`: a sample's files that no relation owns, where the method sees files; and whether the sample is a
+    /// daily one.
+    Files(Option<&'a Files>, bool),
     /// For `unattributed_growth`.
     Unattributed(Option<u64>),
     /// For `sampling_stale`.
@@ -135,8 +138,13 @@ fn read(
             alone(rule.read(holder, around)?)
         }
         (Borders::WalRetention(rule), Facts::HolderGone) => alone(rule.gone()),
-        (Borders::OrphanedFiles(rule), Facts::Orphans(now, before)) => {
-            alone(rule.read(now, before))
+        (Borders::OrphanedFiles(rule), Facts::Files(files, is_daily)) => {
+            let own = match memory {
+                Memory::Orphaned(own) => own,
+                _ => stray::KnownFiles::default(),
+            };
+            let (reading, own) = rule.read(files, is_daily, own);
+            Some((reading, Memory::Orphaned(own)))
         }
         (Borders::UnattributedGrowth(rule), Facts::Unattributed(bytes)) => {
             let own = match memory {
@@ -213,7 +221,7 @@ mod tests {
             (AlertType::FillingFast, Facts::Pace(Err("young"))),
             (AlertType::AbnormalGrowth, Facts::Shapes(&[], None)),
             (AlertType::WalRetention, Facts::HolderGone),
-            (AlertType::OrphanedFiles, Facts::Orphans(None, None)),
+            (AlertType::OrphanedFiles, Facts::Files(None, true)),
             (AlertType::UnattributedGrowth, Facts::Unattributed(None)),
             (AlertType::SamplingStale, Facts::Freshness(fresh)),
             (

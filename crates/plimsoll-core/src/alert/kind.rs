@@ -75,29 +75,23 @@ impl AlertType {
         Self::HistoryAtRisk,
     ];
 
-    /// Those that are judged. Of the others Plimsoll does not see enough yet.
-    pub const JUDGED: [Self; 9] = [
-        Self::GrowthWarning,
-        Self::SizeCritical,
-        Self::VolumeFull,
-        Self::TimeToFull,
-        Self::FillingFast,
-        Self::AbnormalGrowth,
-        Self::WalRetention,
-        Self::UnattributedGrowth,
-        Self::SamplingStale,
-    ];
-
     /// Their names.
-    pub const NAMES: [&'static str; Self::JUDGED.len()] = {
-        let mut names = [""; Self::JUDGED.len()];
+    pub const NAMES: [&'static str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
         let mut at = 0;
         while at < names.len() {
-            names[at] = Self::JUDGED[at].as_str();
+            names[at] = Self::ALL[at].as_str();
             at += 1;
         }
         names
     };
+
+    /// Those that judge schemas, sets and tables, too, where a pattern names them.
+    pub const OF_TABLES: [Self; 3] = [
+        Self::GrowthWarning,
+        Self::SizeCritical,
+        Self::AbnormalGrowth,
+    ];
 
     /// The name that answers, stores and the configuration carry.
     pub const fn as_str(self) -> &'static str {
@@ -135,12 +129,18 @@ impl fmt::Display for AlertType {
 #[error("`{0}` is neither of {1}")]
 pub struct UnknownName(String, String);
 
+impl UnknownName {
+    pub(super) fn new(text: &str, names: &[&str]) -> Self {
+        Self(text.to_owned(), names.join(", "))
+    }
+}
+
 impl FromStr for AlertType {
     type Err = UnknownName;
 
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let find = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        find.ok_or_else(|| UnknownName(text.to_owned(), Self::NAMES.join(", ")))
+        find.ok_or_else(|| UnknownName::new(text, &Self::NAMES))
     }
 }
 
@@ -150,7 +150,7 @@ impl FromStr for Severity {
     fn from_str(text: &str) -> Result<Self, UnknownName> {
         let all = [Self::Warning, Self::Critical];
         let find = all.into_iter().find(|severity| severity.as_str() == text);
-        find.ok_or_else(|| UnknownName(text.to_owned(), all.map(Self::as_str).join(", ")))
+        find.ok_or_else(|| UnknownName::new(text, &all.map(Self::as_str)))
     }
 }
 

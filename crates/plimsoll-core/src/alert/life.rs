@@ -41,8 +41,6 @@ pub struct State {
     pub dismissed: Option<Severity>,
     /// When it was judged last. Readings that knew nothing do not move it.
     pub evaluated_at: Option<Timestamp>,
-    /// Why it cannot be judged at present.
-    pub unknown: Option<String>,
     /// Since when the condition holds at least as a warning, and as critical.
     warning: Option<Run>,
     critical: Option<Run>,
@@ -57,8 +55,6 @@ pub struct State {
 pub struct Episode {
     /// Since when the condition holds.
     pub since: Timestamp,
-    /// When it opened.
-    pub opened_at: Timestamp,
     /// The highest severity that it had.
     pub severity: Severity,
 }
@@ -97,14 +93,10 @@ impl State {
         now: Timestamp,
     ) -> (Self, Option<Change>) {
         let holds = match &reading.verdict {
-            Verdict::Unknown(why) => {
-                self.unknown = Some(why.clone());
-                return (self, None);
-            }
+            Verdict::Unknown(_) => return (self, None),
             Verdict::Holds(severity) => Some(*severity),
             Verdict::Clear | Verdict::Between => None,
         };
-        self.unknown = None;
         self.evaluated_at = Some(now);
         self.openings
             .retain(|&opened| now.duration_since(opened) < RESTLESS_WITHIN);
@@ -161,7 +153,6 @@ impl State {
         self.openings.push(now);
         self.firing = Some(Episode {
             since: run.since,
-            opened_at: now,
             severity,
         });
         Some(Change::Opened(severity))

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::advice::{Named, advice, runbook};
 use super::contributors::Contributor;
 use super::kind::AlertType;
 use super::reading::{Reading, Unit};
@@ -28,6 +29,8 @@ pub struct Facts<'a> {
     pub events: &'a [String],
     /// When it is full, for people.
     pub forecast: Option<&'a str>,
+    /// What the command that helps must name.
+    pub named: Named<'a>,
 }
 
 /// The whole text: a line that stands alone, and lines with the reasons.
@@ -45,9 +48,12 @@ pub fn message(facts: Facts<'_>) -> String {
             .map_or_else(|| "Of this".to_owned(), |since| format!("Since {since:.0}"));
         lines.push(format!("{of}: {}.", shares.join(", ")));
     }
+    let note = facts.reading.note.as_ref();
+    let note = note.filter(|note| !lines.iter().any(|line| line.contains(*note)));
+    lines.extend(note.map(|note| format!("That is: {note}.")));
     lines.extend(facts.events.iter().map(|event| visible(event).into_owned()));
     lines.extend(facts.forecast.map(str::to_owned));
-    lines.push(advice(facts.alert_type).to_owned());
+    lines.push(advice(facts.alert_type, facts.subject, facts.named));
     lines.push(format!("Runbook: {}", runbook(facts.alert_type)));
     lines.join("\n")
 }
@@ -98,34 +104,16 @@ pub fn headline(alert_type: AlertType, subject: &Subject, reading: &Reading) -> 
         }
         AlertType::SamplingStale => format!("{subject_text} has had no good sample for {value}"),
         AlertType::CleanupFailed => format!("the last cleanup run of {subject_text} failed"),
-        AlertType::HistoryAtRisk => "the history cannot be written, or soon cannot".to_owned(),
+        AlertType::HistoryAtRisk => match (&reading.note, reading.value) {
+            (Some(why), Some(_)) => {
+                format!("{subject_text} is not kept: {why}; its volume is {value} full")
+            }
+            (Some(why), None) => format!("{subject_text} is not kept: {why}"),
+            (None, _) => {
+                format!("the volume of {subject_text} is {value} full (limit {threshold})")
+            }
+        },
     }
-}
-
-/// One thing to do.
-pub const fn advice(alert_type: AlertType) -> &'static str {
-    match alert_type {
-        AlertType::GrowthWarning | AlertType::AbnormalGrowth => {
-            "Look what grows: plimsoll growth --since 24h"
-        }
-        AlertType::SizeCritical => "Look what is in there: plimsoll sizes",
-        AlertType::VolumeFull | AlertType::FillingFast => {
-            "Look what fills it and what would help: plimsoll disk"
-        }
-        AlertType::TimeToFull => "Look what is expected: plimsoll forecast",
-        AlertType::WalRetention => "Look who holds WAL and what would be lost: plimsoll disk",
-        AlertType::OrphanedFiles | AlertType::UnattributedGrowth => {
-            "Look what is in no relation: plimsoll sizes. Remove no file by hand while the server runs."
-        }
-        AlertType::SamplingStale => "Look what the role can see: plimsoll doctor",
-        AlertType::CleanupFailed => "Look how the run ended: GET /api/cleanup/history",
-        AlertType::HistoryAtRisk => "Give the store room, or the right to write: plimsoll store",
-    }
-}
-
-/// Where it says what to do in full.
-pub fn runbook(alert_type: AlertType) -> String {
-    format!("docs/ALERTS.md#{alert_type}")
 }
 
 /// A subject for people.
@@ -161,6 +149,7 @@ pub fn subject_text(subject: &Subject) -> String {
         (None, ..) => instance.into_owned(),
     };
     match &subject.name {
+        Some(name) if place.is_empty() => visible(name).into_owned(),
         Some(name) => format!("{} on {place}", visible(name)),
         None => place,
     }
@@ -228,6 +217,7 @@ mod tests {
             counted_since: None,
             events: &["orders_by_day was reindexed".to_owned()],
             forecast: Some("Full between 2026-03-01 and 2026-05-01."),
+            named: Named::default(),
         });
         assert_eq!(
             text,
@@ -237,7 +227,7 @@ mod tests {
              orders_by_day was reindexed\n\
              Full between 2026-03-01 and 2026-05-01.\n\
              Look what grows: plimsoll growth --since 24h\n\
-             Runbook: docs/ALERTS.md#growth_warning"
+             Runbook: plimsoll alerts runbook growth_warning"
         );
     }
 
@@ -247,7 +237,11 @@ mod tests {
         for alert_type in AlertType::ALL {
             let line = headline(alert_type, &hostile, &reading(90.0, 80.0, Unit::Percent));
             assert!(!line.contains(['\n', '\r', '\u{202e}']), "{line:?}");
-            assert!(line.len() > 10 && !advice(alert_type).is_empty());
+            let advice = advice(alert_type, &hostile, Named::default());
+            assert!(
+                line.len() > 10 && !advice.contains(['\n', '\u{202e}']),
+                "{advice:?}"
+            );
             assert!(runbook(alert_type).contains(alert_type.as_str()));
         }
     }

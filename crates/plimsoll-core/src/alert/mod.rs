@@ -8,6 +8,7 @@
 //! **Invariant:** what cannot be judged holds the state: it neither opens nor closes anything.
 //! **Invariant:** percentages are compared as integers.
 
+pub mod advice;
 pub mod contributors;
 pub mod evaluate;
 pub mod kind;
@@ -15,6 +16,7 @@ pub mod life;
 pub mod message;
 pub mod pattern;
 pub mod reading;
+pub mod resolved_by;
 pub mod rules;
 pub mod settings;
 pub mod silence;
@@ -22,4 +24,5 @@ pub mod subject;
 
 pub use kind::{AlertType, Severity};
 pub use reading::{Reading, Unit, Verdict};
+pub use resolved_by::ResolvedBy;
 pub use subject::Subject;

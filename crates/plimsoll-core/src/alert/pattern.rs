@@ -1,8 +1,8 @@
 //! Patterns of subjects: `instance/database/schema.table`, with `*` for any text and `?` for one character.
 //!
 //! A part that is left out stands for all: `prod` is everything of that instance, `*/shop` that database everywhere.
-//! A table's pattern names tables only, a database's pattern also what lies within it. `volume:POOL` names volumes, which
-//! are no instance's.
+//! The third part names tables as `schema.table` and schemas as `schema`, a database's pattern also what lies within it.
+//! `volume:POOL` names volumes, which are no instance's.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ pub struct Pattern {
     text: String,
     instance: String,
     database: Option<String>,
-    /// Of `schema.table`.
+    /// Of `schema.table`, and of `schema`.
     table: Option<String>,
     /// Of a volume's pool; then there is nothing else.
     volume: Option<String>,
@@ -86,16 +86,32 @@ impl fmt::Display for Pattern {
 }
 
 impl Pattern {
-    /// Whether it names tables: then the rules that are about databases judge these, too.
+    /// Whether it names tables or schemas: then the rules that are about databases judge these, too.
     pub const fn names_tables(&self) -> bool {
         self.table.is_some()
     }
 
+    /// Whether it may name tables or schemas of a database.
+    pub fn names_tables_of(&self, instance: &str, database: &str) -> bool {
+        let named = self.database.as_deref();
+        self.names_tables()
+            && is_like(&self.instance, instance)
+            && named.is_some_and(|named| is_like(named, database))
+    }
+
+    /// Whether it names a table, as `schema.table`, or a schema, of a database that it fits.
+    pub fn names(&self, name: &str) -> bool {
+        self.table
+            .as_ref()
+            .is_some_and(|table| is_like(table, name))
+    }
+
     /// Whether it fits a subject.
     pub fn fits(&self, subject: &Subject) -> bool {
-        let table = subject.table_name.as_deref().map(|table| {
-            let schema = subject.schema_name.as_deref().unwrap_or_default();
-            format!("{schema}.{table}")
+        let schema = subject.schema_name.as_deref();
+        let table = schema.map(|schema| match &subject.table_name {
+            Some(table) => format!("{schema}.{table}"),
+            None => schema.to_owned(),
         });
         let fits = |pattern: Option<&String>, text: Option<&str>| match (pattern, text) {
             (None, _) => true,
@@ -109,34 +125,34 @@ impl Pattern {
     }
 }
 
-/// Whether `text` is what `pattern` says. In linear space and at most quadratic time, whatever the pattern.
+/// Whether `text` is what `pattern` says. Without copies and in at most quadratic time, whatever the pattern.
 fn is_like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // Where the last star stood, and from where on the text was tried behind it.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
+    let (mut pattern, mut text) = (pattern, text);
+    // What comes behind the last star, and from where on it was tried.
+    let mut star: Option<(&str, &str)> = None;
+    while let Some(c) = text.chars().next() {
+        let rest = text.get(c.len_utf8()..).unwrap_or_default();
+        match pattern.chars().next() {
             Some('*') => {
-                star = Some((p + 1, t));
-                p += 1;
+                pattern = pattern.get(1..).unwrap_or_default();
+                star = Some((pattern, text));
             }
-            Some(&c) if c == '?' || text.get(t) == Some(&c) => {
-                p += 1;
-                t += 1;
+            Some(p) if p == '?' || p == c => {
+                pattern = pattern.get(p.len_utf8()..).unwrap_or_default();
+                text = rest;
             }
             _ => {
                 let Some((behind, tried)) = star else {
                     return false;
                 };
-                star = Some((behind, tried + 1));
-                p = behind;
-                t = tried + 1;
+                let mut shorter = tried.chars();
+                shorter.next();
+                (pattern, text) = (behind, shorter.as_str());
+                star = Some((pattern, text));
             }
         }
     }
-    pattern.iter().skip(p).all(|&c| c == '*')
+    pattern.chars().all(|c| c == '*')
 }
 
 #[cfg(test)]
@@ -163,6 +179,19 @@ mod tests {
             let pattern: Pattern = text.parse().unwrap();
             assert_eq!(pattern.fits(&orders), table, "{text} and the table");
             assert_eq!(pattern.fits(&shop), database, "{text} and the database");
+        }
+        let schema = Subject::schema("prod", "shop", "sales");
+        for (text, fits) in [
+            ("prod/shop", true),
+            ("prod/shop/sales", true),
+            ("prod/shop/s*", true),
+            ("prod/shop/sales.*", false),
+            ("prod/shop/public", false),
+        ] {
+            let pattern: Pattern = text.parse().unwrap();
+            assert_eq!(pattern.fits(&schema), fits, "{text} and the schema");
+            let is_told = pattern.names_tables_of("prod", "shop") && pattern.names("sales");
+            assert_eq!(is_told, fits && text != "prod/shop", "{text}");
         }
         let volume = Subject::volume("/dev/vda1");
         for (text, fits) in [
@@ -191,5 +220,6 @@ mod tests {
         assert!(is_like("**", "") && is_like("*", "x/y") && !is_like("?", ""));
         assert!(!is_like(&"*a".repeat(50), &"a".repeat(49)));
         assert!(is_like("a.b", "a.b") && !is_like("a.b", "axb"));
+        assert!(is_like("é*?x", "éüüx") && !is_like("?", "ab") && is_like("*é", "aéé"));
     }
 }

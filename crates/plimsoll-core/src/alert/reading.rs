@@ -71,6 +71,9 @@ pub struct Reading {
     pub current_bytes: Option<u64>,
     /// Bytes before, where the rule compares two moments.
     pub previous_bytes: Option<u64>,
+    /// What the numbers alone do not say of the verdict, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 impl Reading {
@@ -83,18 +86,25 @@ impl Reading {
             unit,
             current_bytes: None,
             previous_bytes: None,
+            note: None,
         }
     }
 
-    /// One with its numbers.
-    pub const fn new(verdict: Verdict, value: f64, threshold: f64, unit: Unit) -> Self {
+    /// One with its numbers; the value may not be known.
+    pub fn new(
+        verdict: Verdict,
+        value: impl Into<Option<f64>>,
+        threshold: f64,
+        unit: Unit,
+    ) -> Self {
         Self {
             verdict,
-            value: Some(value),
+            value: value.into(),
             threshold: Some(threshold),
             unit,
             current_bytes: None,
             previous_bytes: None,
+            note: None,
         }
     }
 
@@ -103,6 +113,13 @@ impl Reading {
     pub const fn with_bytes(mut self, current: Option<u64>, previous: Option<u64>) -> Self {
         self.current_bytes = current;
         self.previous_bytes = previous;
+        self
+    }
+
+    /// The same with what the numbers alone do not say.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<Option<&'static str>>) -> Self {
+        self.note = note.into().map(str::to_owned);
         self
     }
 

@@ -154,7 +154,15 @@ impl Settings {
         }
     }
 
-    /// The rule as it is set for a subject. None for a table that no pattern names.
+    /// The patterns that may name schemas or tables of a database.
+    pub fn naming_tables_of(&self, instance: &str, database: &str) -> Vec<&Pattern> {
+        let patterns = self.overrides.iter().map(|(pattern, _)| pattern);
+        patterns
+            .filter(|pattern| pattern.names_tables_of(instance, database))
+            .collect()
+    }
+
+    /// The rule as it is set for a subject. None for a schema or table that no pattern names.
     pub fn of(&self, alert_type: AlertType, subject: &Subject) -> Option<&Rule> {
         let mut fitting = self
             .overrides
@@ -226,6 +234,9 @@ mod tests {
             of(&Subject::table("prod", "shop", "public", "orders")),
             None
         );
+        let naming = settings.naming_tables_of("prod", "crm");
+        assert_eq!(naming, [&pattern("prod/*/public.log_*")]);
+        assert!(settings.naming_tables_of("test", "crm").is_empty());
         let other = settings.of(AlertType::SizeCritical, &Subject::database("prod", "shop"));
         assert_eq!(other, Some(&Rule::default_of(AlertType::SizeCritical)));
     }

@@ -91,26 +91,19 @@ pub struct Firing<'a> {
     pub severity: Severity,
 }
 
-/// Whether one of `others` says what `alert` says, and more: the same alert of its database that is as serious; and a
-/// full volume of the forecast that says when it is full. `lies_on` tells whether a subject lies on a volume.
-pub fn is_swallowed(
-    alert: Firing<'_>,
-    others: &[Firing<'_>],
-    lies_on: impl Fn(&Subject, &str) -> bool,
-) -> bool {
+/// Whether one of `others` says what `alert` says, and more: the same alert of its database or schema that is as serious; and
+/// a full volume of the forecast that says when that volume is full.
+pub fn is_swallowed(alert: Firing<'_>, others: &[Firing<'_>]) -> bool {
     others.iter().any(|other| {
         let is_outer = other.alert_type == alert.alert_type
             && other.severity >= alert.severity
             && other.subject != alert.subject
-            && alert.subject.table_name.is_some()
+            && alert.subject.schema_name.is_some()
             && alert.subject.is_within(other.subject);
-        let volume = other.subject.volume.as_deref();
         let is_full = alert.alert_type == AlertType::TimeToFull
             && other.alert_type == AlertType::VolumeFull
             && other.severity == Severity::Critical
-            && volume.is_some_and(|volume| {
-                alert.subject.volume.as_deref() == Some(volume) || lies_on(alert.subject, volume)
-            });
+            && other.subject == alert.subject;
         is_outer || is_full
     })
 }
@@ -184,8 +177,15 @@ mod tests {
             subject,
             severity,
         };
-        let on_it =
-            |subject: &Subject, volume: &str| *subject == shop && volume == "ext4 /dev/vda1";
+        let schema = Subject {
+            table_name: None,
+            ..orders.clone()
+        };
+        let other_schema = Subject {
+            schema_name: Some("archive".into()),
+            ..schema.clone()
+        };
+        let elsewhere = volume.clone().named("db2");
         let cases = [
             (
                 firing(GrowthWarning, &orders, Warning),
@@ -213,8 +213,40 @@ mod tests {
                 false,
             ),
             (
+                firing(GrowthWarning, &schema, Warning),
+                firing(GrowthWarning, &shop, Warning),
+                true,
+            ),
+            (
+                firing(GrowthWarning, &orders, Warning),
+                firing(GrowthWarning, &schema, Critical),
+                true,
+            ),
+            (
+                firing(GrowthWarning, &orders, Warning),
+                firing(GrowthWarning, &other_schema, Critical),
+                false,
+            ),
+            // A database's own limit is another than its volume's room.
+            (
                 firing(TimeToFull, &shop, Critical),
                 firing(VolumeFull, &volume, Critical),
+                false,
+            ),
+            // Another host has a device of the same name.
+            (
+                firing(TimeToFull, &elsewhere, Critical),
+                firing(VolumeFull, &volume, Critical),
+                false,
+            ),
+            (
+                firing(TimeToFull, &volume, Critical),
+                firing(VolumeFull, &elsewhere, Critical),
+                false,
+            ),
+            (
+                firing(TimeToFull, &elsewhere, Critical),
+                firing(VolumeFull, &elsewhere, Critical),
                 true,
             ),
             (
@@ -223,7 +255,7 @@ mod tests {
                 true,
             ),
             (
-                firing(TimeToFull, &shop, Critical),
+                firing(TimeToFull, &volume, Critical),
                 firing(VolumeFull, &volume, Warning),
                 false,
             ),
@@ -235,7 +267,7 @@ mod tests {
         ];
         for (alert, other, expected) in cases {
             assert_eq!(
-                is_swallowed(alert, &[other], on_it),
+                is_swallowed(alert, &[other]),
                 expected,
                 "{alert:?} beside {other:?}"
             );

@@ -18,7 +18,7 @@ pub struct Subject {
     pub table_name: Option<String>,
     /// A volume, by its pool. Instances that lie on one share the alert: its subject has no instance.
     pub volume: Option<String>,
-    /// What else tells it from others: a slot, a policy, a volume's host.
+    /// What else tells it from others: a slot, a policy, a volume's host; or what it is, where nothing else says so.
     pub name: Option<String>,
 }
 
@@ -39,12 +39,19 @@ impl Subject {
         }
     }
 
+    /// A schema.
+    pub fn schema(instance: &str, database: &str, schema: &str) -> Self {
+        Self {
+            schema_name: Some(schema.to_owned()),
+            ..Self::database(instance, database)
+        }
+    }
+
     /// A table or a set of tables.
     pub fn table(instance: &str, database: &str, schema: &str, table: &str) -> Self {
         Self {
-            schema_name: Some(schema.to_owned()),
             table_name: Some(table.to_owned()),
-            ..Self::database(instance, database)
+            ..Self::schema(instance, database, schema)
         }
     }
 
@@ -70,6 +77,11 @@ impl Subject {
             };
         }
         subject
+    }
+
+    /// Plimsoll's own history, which instances share.
+    pub fn history() -> Self {
+        Self::default().named("the history")
     }
 
     /// The same with what else tells it from others.

@@ -2,9 +2,10 @@
 
 use foldhash::{HashMap, HashMapExt};
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use plimsoll_core::Oid;
-use plimsoll_core::snapshot::{Unattributed, UnattributedCause};
+use plimsoll_core::snapshot::{Unattributed, UnattributedCause, UnattributedFile};
 
 use super::file_name::FileName;
 use crate::catalog::{FileKey, PERMANENT};
@@ -24,8 +25,8 @@ impl Stray {
     }
 }
 
-/// How many files a cause names as examples.
-const EXAMPLES: usize = 5;
+/// So many files a cause names: all that anybody would look after.
+const NAMED: usize = 1000;
 
 /// Files without an owner that earlier visits saw, each with the first transaction that began after
 /// it was first seen.
@@ -80,7 +81,8 @@ struct Causes(Vec<Cause>);
 
 struct Cause {
     found: Unattributed,
-    examples: Vec<(u64, String)>,
+    /// The smallest on top.
+    largest: BinaryHeap<Reverse<(u64, Reverse<String>)>>,
 }
 
 impl Causes {
@@ -92,30 +94,33 @@ impl Causes {
                     cause,
                     bytes: 0,
                     files: 0,
-                    examples: Vec::new(),
+                    largest: Vec::new(),
                 },
-                examples: Vec::new(),
+                largest: BinaryHeap::new(),
             });
             self.0.len() - 1
         });
         let known = &mut self.0[at];
         known.found.bytes += bytes;
         known.found.files += files;
-        if known.examples.len() < EXAMPLES {
-            known.examples.push((bytes, path()));
-        } else if let Some(smallest) = known.examples.iter_mut().min_by_key(|(bytes, _)| *bytes)
-            && smallest.0 < bytes
-        {
-            *smallest = (bytes, path());
+        let is_full = known.largest.len() >= NAMED;
+        let smallest = known.largest.peek().map(|Reverse((bytes, _))| *bytes);
+        if is_full && smallest >= Some(bytes) {
+            return;
         }
+        if is_full {
+            known.largest.pop();
+        }
+        known.largest.push(Reverse((bytes, Reverse(path()))));
     }
 }
 
 impl Cause {
     fn finish(mut self) -> Unattributed {
-        self.examples
-            .sort_by_key(|(bytes, path)| (Reverse(*bytes), path.clone()));
-        self.found.examples = self.examples.into_iter().map(|(_, path)| path).collect();
+        // Of what is turned round the smallest is the largest file.
+        let sorted = self.largest.into_sorted_vec().into_iter();
+        let file = |Reverse((bytes, Reverse(path)))| UnattributedFile { path, bytes };
+        self.found.largest = sorted.map(file).collect();
         self.found
     }
 }
@@ -180,8 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_files_are_the_examples() {
-        let strays = (1..=9).map(|n| (key(n), stray(u64::from(n)))).collect();
+    fn the_largest_files_are_named() {
+        let count = u32::try_from(NAMED).unwrap() + 9;
+        let strays = (1..=count).map(|n| (key(n), stray(u64::from(n)))).collect();
         let server = [(1663, "PG_VERSION".to_owned(), 3)];
         let found = Unowned::default().explain(
             &strays,
@@ -193,11 +199,14 @@ mod tests {
             },
             |_| "base/5",
         );
-        assert_eq!(found[0].examples, ["base/5/PG_VERSION"]);
-        assert_eq!(found[1].bytes, 45);
-        assert_eq!(
-            found[1].examples,
-            ["base/5/9", "base/5/8", "base/5/7", "base/5/6", "base/5/5"]
-        );
+        let file = |n: u64| UnattributedFile {
+            path: format!("base/5/{n}"),
+            bytes: n,
+        };
+        assert_eq!(found[0].largest[0].path, "base/5/PG_VERSION");
+        let count = u64::from(count);
+        assert_eq!(found[1].bytes, count * (count + 1) / 2);
+        let largest: Vec<UnattributedFile> = (10..=count).rev().map(file).collect();
+        assert_eq!(found[1].largest, largest);
     }
 }

@@ -107,7 +107,7 @@ on_every_major! {
             assert_eq!(unattributed(&snapshot, UnattributedCause::Orphaned), 0);
             assert!(unattributed(&snapshot, UnattributedCause::ServerFiles) > 8192);
             let server_files = snapshot.unattributed.iter().find(|u| u.cause == UnattributedCause::ServerFiles).unwrap();
-            assert!(server_files.examples.iter().any(|path| path.ends_with("/pg_filenode.map")), "{server_files:?}");
+            assert!(server_files.largest.iter().any(|file| file.path.ends_with("/pg_filenode.map")), "{server_files:?}");
             assert_eq!(snapshot.totals.total_bytes, Some(number(server, "trap_20", "select pg_database_size(current_database())")));
             assert!(find(&snapshot, "unborn").is_none());
             let functions = see(server, "trap_20", MethodChoice::Functions).await;
@@ -203,7 +203,7 @@ async fn orphans(installation: &Installation) {
         .iter()
         .find(|u| u.cause == UnattributedCause::Orphaned)
         .unwrap();
-    let file = server.data_dir().join(&orphaned.examples[0]);
+    let file = server.data_dir().join(&orphaned.largest[0].path);
     assert!(file.exists(), "{}", file.display());
     let size = number(
         &server,

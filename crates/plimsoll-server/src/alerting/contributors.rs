@@ -74,7 +74,7 @@ fn shares_of(growth: &Growth) -> Vec<Contributor> {
 }
 
 /// What a part gained; none where one of its sizes is not known.
-fn change(
+pub(super) fn change(
     before: Option<Sizes>,
     after: Option<Sizes>,
     part: impl Fn(Sizes) -> Option<u64>,

@@ -1,14 +1,17 @@
 //! The rules about a database's sizes, evaluated on a new sample.
 
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::alert::Subject;
+use plimsoll_core::alert::rules::stray::{File, Files};
+use plimsoll_core::alert::{AlertType, ResolvedBy, Subject};
 use plimsoll_core::change::EventKind;
-use plimsoll_core::snapshot::Snapshot;
+use plimsoll_core::sample::SampleKind;
+use plimsoll_core::snapshot::{Method, Snapshot, UnattributedCause};
 use plimsoll_store::{DatabaseKey, EventQuery, SampleParts, Store, StoreError};
 
 use super::Alerting;
 use super::facts::{DatabaseFacts, SampleContext};
 use super::settle::Settled;
+use super::tables::DatabaseAt;
 use super::told::Samples;
 use crate::disk::last_look;
 use crate::forecasting::{
@@ -29,18 +32,24 @@ impl Alerting {
         parts.retain(|parts| parts.sampled_at <= now);
         let forecast = self.forecast(sample).await?;
         let room = forecast.as_ref().map(|forecast| &forecast.room);
+        let snapshot = &*sample.snapshot;
+        let files = files_of(snapshot);
+        let limit_bytes = self.limits.get(of).copied();
+        let has_capacity =
+            room.is_some_and(|room| matches!(room.source, Some(RoomSource::Capacity(_))));
+        let begins_at = beginnings(&*self.store, of, &parts).await?.pop();
+        let last = last_look(&*self.store, &of.instance).await?;
+        let is_rewriting = last.and_then(|last| last.is_rewriting()).unwrap_or(false);
         let facts = DatabaseFacts::of(&SampleContext {
             now,
             parts: &parts,
-            begins_at: beginnings(&*self.store, of, &parts).await?.pop(),
-            is_rewriting: last_look(&*self.store, &of.instance)
-                .await?
-                .and_then(|last| last.is_rewriting())
-                .unwrap_or(false),
-            invalid_index_bytes: invalid_index_bytes(&sample.snapshot),
-            limit_bytes: self.limits.get(of).copied(),
-            has_capacity: room
-                .is_some_and(|room| matches!(room.source, Some(RoomSource::Capacity(_)))),
+            begins_at,
+            is_rewriting,
+            invalid_index_bytes: invalid_index_bytes(snapshot),
+            files: files.as_ref(),
+            is_daily: sample.header.kind == SampleKind::Daily,
+            limit_bytes,
+            has_capacity,
             outlook: forecast.as_ref().map(|forecast| &forecast.found),
             points: forecast
                 .as_ref()
@@ -53,8 +62,9 @@ impl Alerting {
             parts: &parts,
             growth_from: facts.growth_from(),
             forecast: forecast.as_ref(),
+            files: files.as_ref(),
         };
-        let states = self.store.alert_states(&of.instance).await?;
+        let states = self.store.alert_states_of(of).await?;
         let all = facts.of_sample().into_iter().chain(facts.of_forecast());
         for (alert_type, facts) in all {
             let settled = Settled {
@@ -62,10 +72,29 @@ impl Alerting {
                 subject: &subject,
                 facts,
                 now,
+                instance: &of.instance,
             };
             self.settle(&states, settled, &samples).await?;
         }
-        Ok(())
+        // A limit that is not set any more is above nothing.
+        let own = states.iter().filter(|state| state.subject == subject);
+        for state in own {
+            let is_limited = match state.alert_type {
+                AlertType::TimeToFull => limit_bytes.is_some(),
+                AlertType::SizeCritical => limit_bytes.is_some() || !has_capacity,
+                _ => true,
+            };
+            if !is_limited {
+                self.close(state, ResolvedBy::RuleDisabled, now).await?;
+            }
+        }
+        let at = DatabaseAt {
+            since,
+            begins_at,
+            is_rewriting,
+            states: &states,
+        };
+        self.tables(sample, at).await
     }
 
     /// The forecast of the database's total, up to its own limit where it has one; none where the history has none.
@@ -111,6 +140,27 @@ pub(super) async fn beginnings(
         .collect();
     times.sort();
     Ok(times)
+}
+
+/// The files that no relation owns and that may stay; none where the method does not see files.
+fn files_of(snapshot: &Snapshot) -> Option<Files> {
+    if snapshot.method != Method::Files {
+        return None;
+    }
+    let mut files = Files::new();
+    for found in &snapshot.unattributed {
+        let is_orphaned = match found.cause {
+            UnattributedCause::Orphaned => true,
+            UnattributedCause::Uncommitted => false,
+            UnattributedCause::ServerFiles | UnattributedCause::Temporary => continue,
+        };
+        let with_bytes = found.largest.iter().filter(|file| file.bytes > 0);
+        files.extend(with_bytes.map(|file| {
+            let bytes = file.bytes;
+            (file.path.clone(), File { bytes, is_orphaned })
+        }));
+    }
+    Some(files)
 }
 
 /// Bytes of indexes that are being built, or that a failed build left.

@@ -5,6 +5,7 @@ use plimsoll_core::alert::AlertType;
 use plimsoll_core::alert::evaluate::Facts;
 use plimsoll_core::alert::rules::growth::{Past, Total};
 use plimsoll_core::alert::rules::size::SizeNow;
+use plimsoll_core::alert::rules::stray::Files;
 use plimsoll_core::alert::rules::time::Reaches;
 use plimsoll_core::events::Shape;
 use plimsoll_core::forecast::Point;
@@ -26,6 +27,10 @@ pub(super) struct SampleContext<'a> {
     pub(super) is_rewriting: bool,
     /// Bytes of indexes that are being built, or that a failed build left.
     pub(super) invalid_index_bytes: u64,
+    /// Its files that no relation owns, where the method sees files.
+    pub(super) files: Option<&'a Files>,
+    /// Whether it is a daily sample.
+    pub(super) is_daily: bool,
     /// Its own limit.
     pub(super) limit_bytes: Option<u64>,
     /// Whether the capacity of what it lies on is known.
@@ -47,6 +52,8 @@ pub(super) struct DatabaseFacts<'a> {
     shapes: &'a [Shape],
     recent_rate: Option<f64>,
     unattributed_bytes: Option<u64>,
+    files: Option<&'a Files>,
+    is_daily: bool,
 }
 
 impl<'a> DatabaseFacts<'a> {
@@ -78,6 +85,8 @@ impl<'a> DatabaseFacts<'a> {
                 .map_or(&[][..], |outlook| outlook.events.as_slice()),
             recent_rate: recent_rate(known.points),
             unattributed_bytes: current.and_then(|parts| parts.unattributed_bytes),
+            files: known.files,
+            is_daily: known.is_daily,
         }
     }
 
@@ -95,10 +104,14 @@ impl<'a> DatabaseFacts<'a> {
     }
 
     /// The facts of each rule that judges databases by a sample alone.
-    pub(super) fn of_sample(&self) -> [(AlertType, Facts<'_>); 3] {
+    pub(super) fn of_sample(&self) -> [(AlertType, Facts<'_>); 4] {
         [
             (AlertType::GrowthWarning, Facts::Past(self.past())),
             (AlertType::SizeCritical, Facts::Size(self.size)),
+            (
+                AlertType::OrphanedFiles,
+                Facts::Files(self.files, self.is_daily),
+            ),
             (
                 AlertType::UnattributedGrowth,
                 Facts::Unattributed(self.unattributed_bytes),
@@ -148,7 +161,7 @@ fn reaches(outlook: Option<&Outlook>) -> Result<Reaches, String> {
 }
 
 /// Bytes a day over the last three days; none where the series is younger, or has a hole there.
-fn recent_rate(points: &[Point]) -> Option<f64> {
+pub(super) fn recent_rate(points: &[Point]) -> Option<f64> {
     let last = points.last()?;
     let from = last.at.checked_sub(RECENT).ok()?;
     let before = points.iter().rfind(|point| point.at <= from)?;

@@ -3,27 +3,37 @@
 //!
 //! **Invariant:** nothing here judges: the core's rules do. Nothing here sends: what changed is kept with its text.
 
+mod cleanup;
+mod closing;
 mod contributors;
 mod database;
 mod facts;
+mod history;
+mod lodgers;
+mod part;
 mod pulse;
 mod replay;
 mod resolve;
 mod settle;
 pub mod silences;
 mod staleness;
+mod tables;
 mod told;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use plimsoll_core::alert::settings::Settings;
+use plimsoll_core::alert::Subject;
+use plimsoll_core::alert::advice::Named;
+use plimsoll_core::alert::settings::Settings as Rules;
 use plimsoll_store::{DatabaseKey, Store};
 
 use crate::clock::Clock;
 use crate::forecasting::Forecasts;
+use crate::settings::{Databases, Settings};
+use lodgers::Lodgers;
 pub use replay::{Replay, ReplayedChange, replay};
 use staleness::Sighting;
 
@@ -35,7 +45,11 @@ pub struct Alerting {
     store: Arc<dyn Store>,
     forecasts: Arc<Forecasts>,
     clock: Arc<dyn Clock>,
-    settings: Arc<Settings>,
+    settings: Arc<Rules>,
+    /// The instances that are watched here, by name,
+    instances: Vec<String>,
+    /// and those of which several databases are.
+    of_several: HashSet<String>,
     /// How large databases may be, as far as the configuration says.
     limits: HashMap<DatabaseKey, u64>,
     /// When it began, by the clock that nobody sets.
@@ -43,29 +57,53 @@ pub struct Alerting {
     sightings: Mutex<HashMap<DatabaseKey, Sighting>>,
     /// When rules were evaluated last.
     evaluated: Mutex<Option<Duration>>,
+    lodgers: Lodgers,
+    /// In how many looks in a row a volume was not seen.
+    missed: Mutex<HashMap<Subject, u32>>,
+    /// When instances that nobody watches any more were looked for last.
+    sought: Mutex<Option<Duration>>,
 }
 
 /// Rules that were not evaluated for three pulses are not evaluated.
 const STOPPED_AFTER: Duration = Duration::from_mins(3);
 
 impl Alerting {
-    /// By these settings and limits, of the histories in `store`.
+    /// By these settings, of the histories in `store`.
     pub fn new(
         store: Arc<dyn Store>,
         forecasts: Arc<Forecasts>,
         clock: Arc<dyn Clock>,
-        settings: Arc<Settings>,
-        limits: HashMap<DatabaseKey, u64>,
+        settings: &Settings,
     ) -> Self {
+        let instances = settings.instances.iter();
+        let several = instances.clone().filter(|it| match &it.databases {
+            Databases::OfUrl => false,
+            Databases::Listed(names) => names.len() > 1,
+            Databases::All => true,
+        });
         Self {
             started: clock.uptime(),
             store,
             forecasts,
             clock,
-            settings,
-            limits,
+            settings: Arc::clone(&settings.alerts),
+            instances: instances.map(|it| it.instance.to_string()).collect(),
+            of_several: several.map(|it| it.instance.to_string()).collect(),
+            limits: settings.database_limits(),
             sightings: Mutex::default(),
             evaluated: Mutex::default(),
+            lodgers: Lodgers::default(),
+            missed: Mutex::default(),
+            sought: Mutex::default(),
+        }
+    }
+
+    /// What a command about a subject must name, seen from an instance.
+    fn named<'a>(&self, instance: &'a str, subject: &'a Subject) -> Named<'a> {
+        let is_one_of_several = self.of_several.contains(instance);
+        Named {
+            instance: Some(instance).filter(|_| self.instances.len() > 1),
+            database: subject.database.as_deref().filter(|_| is_one_of_several),
         }
     }
 
@@ -85,6 +123,14 @@ impl Alerting {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *last = Some(now);
+    }
+
+    fn missed(&self) -> MutexGuard<'_, HashMap<Subject, u32>> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sought(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.sought.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sightings(&self) -> MutexGuard<'_, HashMap<DatabaseKey, Sighting>> {

@@ -1,12 +1,13 @@
 //! The rules about volumes and WAL, evaluated on a pulse.
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use plimsoll_core::alert::contributors::{Contributor, Part, contributors};
 use plimsoll_core::alert::evaluate::Facts;
 use plimsoll_core::alert::rules::time::{PaceNow, Reaches};
 use plimsoll_core::alert::rules::volume::Fullness;
 use plimsoll_core::alert::rules::wal::Around;
-use plimsoll_core::alert::{AlertType, Subject};
+use plimsoll_core::alert::{AlertType, Reading, Subject};
 use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::state::{Dates, Retained, Volume, Wal};
 use plimsoll_core::disk::volume::text;
@@ -14,7 +15,7 @@ use plimsoll_core::disk::wal::HolderKind;
 use plimsoll_store::{KeptState, StoreError};
 
 use super::Alerting;
-use super::settle::{Beside, Settled};
+use super::settle::{Beside, Settled, Telling};
 use super::told::full_text;
 use crate::news::NewPulse;
 
@@ -24,6 +25,7 @@ const SAME_LOOK_SECONDS: i64 = 30;
 impl Alerting {
     /// Evaluates the rules about an instance's volumes, its WAL, and how old its samples are.
     pub async fn after_pulse(&self, pulse: &NewPulse) -> Result<(), StoreError> {
+        self.lodgers.note(pulse);
         let shared = self.store.alert_states("").await?;
         let own = self.store.alert_states(&pulse.instance).await?;
         for volume in &pulse.disk.volumes {
@@ -39,6 +41,12 @@ impl Alerting {
             self.wal(&own, pulse).await?;
         }
         self.staleness(&own, pulse).await?;
+        self.cleanup(&own, pulse).await?;
+        self.history(&shared, pulse).await?;
+        // What cannot be closed now fires a minute longer, and holds up nothing.
+        if let Err(error) = self.close_unjudged(&own, &shared, pulse).await {
+            tracing::warn!(instance = &*pulse.instance, error = %error, "alert.not_closed");
+        }
         self.has_evaluated();
         Ok(())
     }
@@ -64,16 +72,11 @@ impl Alerting {
             ),
         ];
         for (alert_type, facts) in all {
-            let judged_at = states
-                .iter()
-                .find(|state| state.alert_type == alert_type && state.subject == *subject)
-                .and_then(|state| state.standing.state.evaluated_at);
+            let judged_at = judged_at(states, alert_type, subject);
             // A forecast is judged once, however often it is looked at.
             let is_known = match alert_type {
                 AlertType::TimeToFull => judged_at >= pulse.foreseen_at,
-                _ => judged_at.is_some_and(|at| {
-                    (0..SAME_LOOK_SECONDS).contains(&pulse.at.duration_since(at).as_secs())
-                }),
+                _ => is_one_look(judged_at, pulse.at),
             };
             if is_known {
                 continue;
@@ -83,11 +86,44 @@ impl Alerting {
                 subject,
                 facts,
                 now: pulse.at,
+                instance: &pulse.instance,
             };
-            let telling = || told_of(volume, pulse);
+            let telling = OfVolume {
+                alerting: self,
+                subject,
+                volume,
+                pulse,
+            };
             self.settle(states, settled, &telling).await?;
         }
         Ok(())
+    }
+
+    /// What of each instance lies on a volume, for people.
+    async fn places_on(
+        &self,
+        subject: &Subject,
+        volume: &Volume,
+        pulse: &NewPulse,
+    ) -> Option<String> {
+        let lodgers = self.lodgers(pulse.at).await;
+        let mut on: Vec<String> = lodgers
+            .iter()
+            .filter_map(|lodger| Some((lodger, lodger.places_on(subject)?)))
+            .map(|(lodger, places)| format!("{} of {}", places.join(", "), lodger.instance))
+            .collect();
+        if on.is_empty() && !volume.places.is_empty() {
+            on.push(format!(
+                "{} of {}",
+                volume.places.join(", "),
+                pulse.instance
+            ));
+        }
+        let mounted = volume
+            .name
+            .as_ref()
+            .map_or_else(String::new, |name| format!(" (mounted at {name})"));
+        (!on.is_empty()).then(|| format!("On it{mounted}: {}.", on.join("; ")))
     }
 
     /// Judges whoever holds WAL, and those of whom an alert is known and who hold none any more.
@@ -121,6 +157,7 @@ impl Alerting {
                 subject: &subject,
                 facts: Facts::Holder(&retained.holder, around),
                 now: pulse.at,
+                instance: &pulse.instance,
             };
             let telling = || told_of_holder(retained);
             self.settle(own, settled, &telling).await?;
@@ -141,11 +178,29 @@ impl Alerting {
                 subject: &state.subject,
                 facts: Facts::HolderGone,
                 now: pulse.at,
+                instance: &pulse.instance,
             };
             self.settle(own, settled, &Beside::default).await?;
         }
         Ok(())
     }
+}
+
+/// When a rule judged a subject last.
+pub(super) fn judged_at(
+    states: &[KeptState],
+    alert_type: AlertType,
+    subject: &Subject,
+) -> Option<Timestamp> {
+    let mut states = states.iter();
+    let state = states.find(|it| it.alert_type == alert_type && it.subject == *subject);
+    state?.standing.state.evaluated_at
+}
+
+/// Whether what was judged then was judged by the look of another instance.
+pub(super) fn is_one_look(judged_at: Option<Timestamp>, now: Timestamp) -> bool {
+    let seconds = judged_at.map(|at| now.duration_since(at).as_secs());
+    seconds.is_some_and(|seconds| (0..SAME_LOOK_SECONDS).contains(&seconds))
 }
 
 const fn fullness(volume: &Volume) -> Fullness {
@@ -192,7 +247,24 @@ fn reaches(volume: &Volume, now: Timestamp) -> Result<Reaches, String> {
 }
 
 /// What a volume's alert tells beside its numbers.
-fn told_of(volume: &Volume, pulse: &NewPulse) -> Beside {
+struct OfVolume<'a> {
+    alerting: &'a Alerting,
+    subject: &'a Subject,
+    volume: &'a Volume,
+    pulse: &'a NewPulse,
+}
+
+#[async_trait]
+impl Telling for OfVolume<'_> {
+    async fn tell(&self, _: AlertType, _: &Reading) -> Result<Beside, StoreError> {
+        let on = self
+            .alerting
+            .places_on(self.subject, self.volume, self.pulse);
+        Ok(told_of(self.volume, on.await))
+    }
+}
+
+fn told_of(volume: &Volume, on: Option<String>) -> Beside {
     let shares = volume.why.iter().map(|cause| Contributor {
         part: Part::OfVolume,
         schema_name: None,
@@ -204,18 +276,7 @@ fn told_of(volume: &Volume, pulse: &NewPulse) -> Beside {
         .why
         .iter()
         .fold(0_i64, |sum, cause| sum.saturating_add(cause.change_bytes));
-    let mut events = Vec::new();
-    if !volume.places.is_empty() {
-        let at = volume
-            .name
-            .as_ref()
-            .map_or_else(String::new, |name| format!(" (mounted at {name})"));
-        events.push(format!(
-            "On it{at}: {} of {}.",
-            volume.places.join(", "),
-            pulse.instance
-        ));
-    }
+    let mut events: Vec<String> = on.into_iter().collect();
     events.extend(volume.help.first().map(|help| {
         let command = help
             .command

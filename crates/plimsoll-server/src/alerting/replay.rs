@@ -142,6 +142,8 @@ impl Play<'_> {
             begins_at,
             is_rewriting: false,
             invalid_index_bytes: 0,
+            files: None,
+            is_daily: false,
             limit_bytes: self.replay.limit_bytes,
             has_capacity: self.has_capacity,
             outlook,

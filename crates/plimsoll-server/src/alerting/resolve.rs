@@ -1,5 +1,6 @@
 //! Closes an episode by hand: it is silent until its condition was false once, or is worse.
 
+use plimsoll_core::alert::ResolvedBy;
 use plimsoll_core::alert::evaluate::Standing;
 use plimsoll_store::{Alert, EpisodeChange, KeptState, ReplacedState, StoreError};
 
@@ -49,7 +50,7 @@ impl Alerting {
             before: Some(open),
             episode: EpisodeChange::Ends {
                 at: self.clock.now(),
-                by: "hand",
+                by: ResolvedBy::Hand,
                 comment: comment.map(str::to_owned),
             },
         }

@@ -3,12 +3,13 @@
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use plimsoll_core::alert::advice::Named;
 use plimsoll_core::alert::contributors::Contributor;
 use plimsoll_core::alert::evaluate::{Evaluated, Facts, Standing, evaluate};
 use plimsoll_core::alert::life::{Change, State};
 use plimsoll_core::alert::message::{Facts as Words, message};
 use plimsoll_core::alert::settings::Rule;
-use plimsoll_core::alert::{AlertType, Reading, Severity, Subject, Verdict};
+use plimsoll_core::alert::{AlertType, Reading, ResolvedBy, Severity, Subject, Verdict};
 use plimsoll_store::{EpisodeChange, KeptState, NewAlert, ReplacedState, StoreError, Told};
 
 use super::Alerting;
@@ -49,6 +50,8 @@ pub(super) struct Settled<'a> {
     pub(super) subject: &'a Subject,
     pub(super) facts: Facts<'a>,
     pub(super) now: Timestamp,
+    /// The instance whose look or sample it is settled on.
+    pub(super) instance: &'a str,
 }
 
 impl Alerting {
@@ -65,7 +68,9 @@ impl Alerting {
             subject,
             facts,
             now,
+            instance,
         } = settled;
+        let named = self.named(instance, subject);
         let Some(rule) = self.settings.of(alert_type, subject) else {
             return Ok(());
         };
@@ -97,7 +102,8 @@ impl Alerting {
             if told.is_none() && is_told(&evaluated) {
                 told = Some(telling.tell(alert_type, &evaluated.reading).await?);
             }
-            let episode = episode(rule, subject, &evaluated, told.as_ref(), now);
+            let beside = told.as_ref();
+            let episode = episode(rule, (subject, named), &evaluated, beside, now);
             let replaced = ReplacedState {
                 before: before.clone(),
                 alert_type,
@@ -153,7 +159,7 @@ fn is_told(evaluated: &Evaluated) -> bool {
 
 fn episode(
     rule: &Rule,
-    subject: &Subject,
+    (subject, named): (&Subject, Named<'_>),
     evaluated: &Evaluated,
     beside: Option<&Beside>,
     now: Timestamp,
@@ -161,7 +167,7 @@ fn episode(
     if evaluated.change == Some(Change::Resolved) {
         return EpisodeChange::Ends {
             at: now,
-            by: "condition",
+            by: ResolvedBy::Condition,
             comment: None,
         };
     }
@@ -182,6 +188,7 @@ fn episode(
             counted_since: beside.counted_since,
             events: &beside.events,
             forecast: beside.forecast.as_deref(),
+            named,
         }),
         reading: evaluated.reading.clone(),
         contributors: beside.contributors.clone(),

@@ -36,9 +36,13 @@ impl Alerting {
         let Some(interval) = pulse.sampled_every else {
             return Ok(());
         };
-        for SeenDatabase { of, has_visited } in &pulse.databases {
-            let until = pulse.at + CLOCK_SKEW;
-            let sampled_at = self.store.last_good_sample(of, until).await?;
+        let until = pulse.at + CLOCK_SKEW;
+        let good = self.store.last_good_samples(&pulse.instance, until).await?;
+        for seen in &pulse.databases {
+            let SeenDatabase {
+                of, has_visited, ..
+            } = seen;
+            let sampled_at = good.get(&of.database).copied();
             let uptime = self.clock.uptime();
             let sighting = {
                 let mut all = self.sightings();
@@ -59,8 +63,9 @@ impl Alerting {
                 subject: &subject,
                 facts: Facts::Freshness(fresh),
                 now: pulse.at,
+                instance: &pulse.instance,
             };
-            let telling = || told_of(sampled_at);
+            let telling = || told_of(sampled_at, seen.failure.as_deref());
             self.settle(own, settled, &telling).await?;
         }
         Ok(())
@@ -95,13 +100,14 @@ fn after(
     }
 }
 
-fn told_of(sampled_at: Option<Timestamp>) -> Beside {
-    let event = sampled_at.map_or_else(
+fn told_of(sampled_at: Option<Timestamp>, failure: Option<&str>) -> Beside {
+    let last = sampled_at.map_or_else(
         || "There never was one.".to_owned(),
         |at| format!("The last one is of {at:.0}."),
     );
+    let why = failure.map(|why| format!("Why: {why}"));
     Beside {
-        events: vec![event],
+        events: [Some(last), why].into_iter().flatten().collect(),
         ..Beside::default()
     }
 }

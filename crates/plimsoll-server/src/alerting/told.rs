@@ -1,11 +1,16 @@
 //! What is told of a database beside its numbers: what it grew by, what happened to it, when it is full.
 
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::alert::contributors::{Contributor, Part, contributors};
+use plimsoll_core::alert::rules::stray::Files;
 use plimsoll_core::alert::{AlertType, Reading};
+use plimsoll_core::change::EventKind;
 use plimsoll_core::name::{shown, shown_table};
 use plimsoll_core::size::signed;
+use plimsoll_core::size_text::pretty;
 use plimsoll_store::{DatabaseKey, EventQuery, NamedEvent, SampleParts, Store, StoreError};
 
 use super::contributors::of_growth;
@@ -13,9 +18,11 @@ use super::settle::{Beside, Telling};
 use crate::forecasting::Forecast;
 
 /// What grew in this time is told where a rule does not count from a sample of its own.
-const DAY: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// So many events are told.
-const EVENTS: usize = 3;
+pub(super) const EVENTS: usize = 3;
+/// So many files are told.
+const FILES: usize = 5;
 
 /// What is known of a database at a sample.
 pub(super) struct Samples<'a> {
@@ -28,11 +35,16 @@ pub(super) struct Samples<'a> {
     /// Of the sample that `growth_warning` counts from.
     pub(super) growth_from: Option<Timestamp>,
     pub(super) forecast: Option<&'a Forecast>,
+    /// Its files that no relation owns.
+    pub(super) files: Option<&'a Files>,
 }
 
 #[async_trait]
 impl Telling for Samples<'_> {
     async fn tell(&self, alert_type: AlertType, reading: &Reading) -> Result<Beside, StoreError> {
+        if alert_type == AlertType::OrphanedFiles {
+            return Ok(self.largest_files());
+        }
         let is_growth = alert_type == AlertType::GrowthWarning;
         let day_ago = self.now.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
         let from = self.growth_from.filter(|_| is_growth).unwrap_or(day_ago);
@@ -67,9 +79,27 @@ impl Telling for Samples<'_> {
 }
 
 impl Samples<'_> {
+    /// Which files no relation owns.
+    fn largest_files(&self) -> Beside {
+        let mut files: Vec<_> = self.files.into_iter().flatten().collect();
+        files.sort_by_key(|(path, file)| (Reverse(file.bytes), path.as_str()));
+        let largest = files.iter().take(FILES);
+        let largest: Vec<String> = largest
+            .map(|(path, file)| format!("{path} ({})", pretty(file.bytes)))
+            .collect();
+        let told = (!largest.is_empty()).then(|| format!("The largest: {}.", largest.join(", ")));
+        Beside {
+            events: told.into_iter().collect(),
+            ..Beside::default()
+        }
+    }
+
     /// What happened since and is no growth, newest first.
     async fn events(&self, since: Timestamp) -> Result<Vec<String>, StoreError> {
+        // What was created is growth.
+        let is_told = |kind: &EventKind| *kind != EventKind::Create;
         let query = EventQuery {
+            kinds: EventKind::ALL.into_iter().filter(is_told).collect(),
             since: Some(since),
             limit: Some(EVENTS),
             ..EventQuery::default()
@@ -79,7 +109,8 @@ impl Samples<'_> {
     }
 }
 
-fn event(named: &NamedEvent) -> String {
+/// What happened and is no growth, for people.
+pub(super) fn event(named: &NamedEvent) -> String {
     let table = named
         .table
         .as_ref()
@@ -103,7 +134,7 @@ const fn no_relation(bytes: i64) -> Contributor {
     }
 }
 
-fn gained(before: u64, after: u64) -> i64 {
+pub(super) fn gained(before: u64, after: u64) -> i64 {
     signed(after).saturating_sub(signed(before))
 }
 

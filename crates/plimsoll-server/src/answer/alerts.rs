@@ -7,7 +7,7 @@ use plimsoll_core::alert::contributors::{Contributor, Part};
 use plimsoll_core::alert::life::Change;
 use plimsoll_core::alert::message::subject_text;
 use plimsoll_core::alert::silence::silenced_until;
-use plimsoll_core::alert::{AlertType, Severity, Unit, Verdict};
+use plimsoll_core::alert::{AlertType, ResolvedBy, Severity, Unit, Verdict};
 use plimsoll_store::{Alert, AlertQuery, DatabaseKey, KeptMessage, KeptState, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -129,8 +129,9 @@ pub struct AlertAnswer {
     /// When it was judged last: what cannot be judged holds the state.
     #[serde(serialize_with = "plimsoll_core::time::serialize")]
     pub evaluated_at: Timestamp,
-    /// `condition` or `hand`.
-    pub resolved_by: Option<String>,
+    /// Why it ended; null while it fires.
+    #[schema(schema_with = schema::resolved_by_or_null)]
+    pub resolved_by: Option<ResolvedBy>,
     /// What somebody said about it.
     pub comment: Option<String>,
     /// Until when messages about it are held back; null if they are not.
@@ -317,6 +318,8 @@ pub struct StandingAnswer {
     pub state: &'static str,
     /// Why it cannot be judged.
     pub unknown: Option<String>,
+    /// What the numbers alone do not say.
+    pub note: Option<String>,
     /// What was compared.
     pub value: Option<f64>,
     /// With what.
@@ -351,7 +354,11 @@ fn standing(kept: &KeptState) -> StandingAnswer {
         alert_type: kept.alert_type,
         subject: subject_text(&kept.subject),
         state: word,
-        unknown: state.unknown.clone(),
+        unknown: match reading.map(|reading| &reading.verdict) {
+            Some(Verdict::Unknown(why)) => Some(why.clone()),
+            _ => None,
+        },
+        note: reading.and_then(|reading| reading.note.clone()),
         value: reading.and_then(|reading| reading.value),
         threshold: reading.and_then(|reading| reading.threshold),
         unit: reading.map(|reading| reading.unit),

@@ -1,6 +1,6 @@
 //! How the domain's own words appear in the specification: strings with their allowed values.
 
-use plimsoll_core::alert::{AlertType, Severity, Unit};
+use plimsoll_core::alert::{AlertType, ResolvedBy, Severity, Unit};
 use plimsoll_core::capacity::CapacitySource;
 use plimsoll_core::snapshot::{Method, TableKind};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
@@ -71,6 +71,14 @@ pub(crate) fn alert_unit() -> Object {
     words(
         "The unit of `value` and `threshold`",
         &Unit::ALL.map(Unit::as_str),
+    )
+}
+
+pub(crate) fn resolved_by_or_null() -> Object {
+    words_or_null(
+        "Why it ended: its condition did, somebody closed it, no rule judges it any more, nobody watches it any more, or it \
+         is gone; null while it fires",
+        &ResolvedBy::ALL.map(ResolvedBy::as_str),
     )
 }
 

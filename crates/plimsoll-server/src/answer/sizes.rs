@@ -455,6 +455,9 @@ impl SizesPage {
     }
 }
 
+/// How many files a cause names as examples.
+const EXAMPLES: usize = 5;
+
 /// What belongs to no relation, as answers show it.
 pub fn unattributed(snapshot: &Snapshot) -> Vec<UnattributedAnswer> {
     snapshot
@@ -464,7 +467,12 @@ pub fn unattributed(snapshot: &Snapshot) -> Vec<UnattributedAnswer> {
             cause: files.cause,
             bytes: files.bytes,
             files: files.files,
-            examples: files.examples.clone(),
+            examples: files
+                .largest
+                .iter()
+                .take(EXAMPLES)
+                .map(|file| file.path.clone())
+                .collect(),
         })
         .collect()
 }

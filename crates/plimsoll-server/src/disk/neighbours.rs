@@ -10,6 +10,7 @@ use plimsoll_core::disk::neighbours::Neighbour;
 use plimsoll_core::disk::part::{Kind, Part, Source};
 use plimsoll_core::disk::pulse::Pulse;
 use plimsoll_core::instance::Figure;
+use plimsoll_postgres::PoolSpace;
 use plimsoll_store::{Store, StoreError};
 
 use super::InstanceDisk;
@@ -103,6 +104,23 @@ impl InstanceDisk {
         Ok(())
     }
 
+    /// Used and available bytes of the volume that a file lies on, where that can be seen.
+    pub async fn space_around(&self, file: Option<&Path>) -> Option<(u64, u64)> {
+        let path = std::path::absolute(file?).ok()?;
+        let Some(Figure::Known(found)) = self.volume_around(&path).await else {
+            return None;
+        };
+        found.space.used_bytes.zip(found.space.available_bytes)
+    }
+
+    /// What a file's folder lies on; none where it has no folder.
+    async fn volume_around(&self, file: &Path) -> Option<Figure<PoolSpace>> {
+        let folder = file.parent()?.to_path_buf();
+        let folders = std::slice::from_ref(&folder);
+        let mut found = self.volumes.look(folders, VOLUMES_LIMIT).await;
+        found.remove(&folder)
+    }
+
     /// What Plimsoll's own store has on this host: a file's bytes. One in PostgreSQL is a database of some instance.
     async fn store_share(
         &self,
@@ -118,18 +136,10 @@ impl InstanceDisk {
         }
         let absent = |reason: &dyn std::fmt::Display| format!("{}: {reason}", file.display());
         let path = std::path::absolute(file).map_err(|error| absent(&error))?;
-        let folder = path
-            .parent()
-            .ok_or_else(|| absent(&"it has no folder"))?
-            .to_path_buf();
-        let mut found = self
-            .volumes
-            .look(std::slice::from_ref(&folder), VOLUMES_LIMIT)
-            .await;
-        let pool = match found.remove(&folder) {
+        let pool = match self.volume_around(&path).await {
             Some(Figure::Known(found)) => found.pool,
             Some(Figure::Absent(reason)) => return Err(reason),
-            None => return Err(absent(&"it was not looked at")),
+            None => return Err(absent(&"it has no folder")),
         };
         let bytes = bytes_of(&path).map_err(|error| absent(&error))?;
         Ok(Some(Neighbour {

@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::counted::counted;
 use plimsoll_core::disk::state::Disk;
 
-use super::{Job, Outcome, RunContext, SAMPLE, Scope, Subject, WATCH};
+use super::{CLEANUP, Job, Outcome, RunContext, SAMPLE, Scope, Subject, WATCH};
 use crate::disk::LookReport;
-use crate::news::{NewPulse, SeenDatabase};
+use crate::news::{NewPulse, SeenDatabase, StoreLook};
 use crate::settings::Schedule;
 use crate::watch::WatchedInstance;
 
@@ -44,8 +44,8 @@ async fn run(work: &RunContext<'_>) -> Outcome {
             if let Err(error) = disk.forecast_if_due(store, now).await {
                 tracing::warn!(instance = name, error = %error, "storage.disk.not_forecast");
             }
-            work.watch
-                .announce(pulse(work, instance, disk.looked_up(now)));
+            let pulse = pulse(work, instance, disk.looked_up(now)).await;
+            work.watch.announce(pulse);
             outcome(name, &looked)
         }
         Err(error) => {
@@ -56,23 +56,37 @@ async fn run(work: &RunContext<'_>) -> Outcome {
 }
 
 /// The look as the followers are given it.
-fn pulse(work: &RunContext<'_>, instance: &WatchedInstance, disk: Disk) -> NewPulse {
+async fn pulse(work: &RunContext<'_>, instance: &WatchedInstance, disk: Disk) -> NewPulse {
+    let store = work.watch.store();
+    let cleanup = store.job(&CLEANUP.claim_name(work.subject)).await;
     let at = disk.measured_at.unwrap_or_else(|| work.watch.clock().now());
     let excluded = &instance.settings.exclude;
     let databases = instance
         .databases()
         .into_iter()
         .filter(|database| !excluded.contains(&database.key().database))
-        .map(|database| SeenDatabase {
-            of: database.key().clone(),
-            has_visited: database.latest().is_some() || database.failure().is_some(),
+        .map(|database| {
+            let failure = database.failure();
+            SeenDatabase {
+                of: database.key().clone(),
+                has_visited: database.latest().is_some() || failure.is_some(),
+                failure: failure
+                    .map(|failure| failure.error.to_string())
+                    .or_else(|| work.watch.unwritten()),
+            }
         });
     NewPulse {
         instance: Arc::clone(&instance.settings.instance),
         at,
         databases: databases.collect(),
+        knows_databases: instance.knows_databases(),
         sampled_every: sampled_every(&work.settings.schedule, at),
         foreseen_at: instance.disk().foreseen_at(),
+        cleanup: cleanup.unwrap_or_default(),
+        store: StoreLook {
+            refuses: work.watch.unwritten(),
+            space: instance.disk().space_around(store.file()).await,
+        },
         disk: Arc::new(disk),
     }
 }

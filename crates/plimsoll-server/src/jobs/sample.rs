@@ -43,15 +43,12 @@ fn is_of(work: &RunContext<'_>, key: &DatabaseKey) -> bool {
     matches!(work.subject, Subject::Instance(of) if *of.settings.instance == *key.instance)
 }
 
-/// Drops alerts of the instance, and those that instances share, that ended long ago; and old messages.
+/// Drops alerts that ended long ago, also of instances that nobody watches any more; and old messages.
 async fn forget_alerts(work: &RunContext<'_>, now: Timestamp) -> Result<(), StoreError> {
-    let Subject::Instance(instance) = *work.subject else {
-        return Ok(());
-    };
     let long_ago = now.saturating_sub(alerting::KEPT).unwrap_or(Timestamp::MIN);
     let store = work.watch.store();
-    for instance in [&*instance.settings.instance, ""] {
-        store.thin_alerts(instance, long_ago).await?;
+    for instance in store.alert_instances().await? {
+        store.thin_alerts(&instance, long_ago).await?;
     }
     store.thin_messages(long_ago).await?;
     Ok(())

@@ -1,8 +1,9 @@
 //! Makes the message about an alert.
 
-use plimsoll_core::alert::Severity;
+use plimsoll_core::alert::advice::runbook_url;
 use plimsoll_core::alert::contributors::Contributor;
-use plimsoll_core::alert::message::{runbook, subject_text};
+use plimsoll_core::alert::message::subject_text;
+use plimsoll_core::alert::{ResolvedBy, Severity};
 use plimsoll_core::name::visible;
 use plimsoll_notify::{Event, Message, Share};
 use plimsoll_store::Alert;
@@ -40,7 +41,7 @@ pub(super) fn compose(
         name: alert.subject.name.clone(),
         headline,
         text,
-        runbook: Some(runbook(alert.alert_type)),
+        runbook: runbook_url(alert.alert_type),
         value: told.reading.value,
         threshold: told.reading.threshold,
         unit: Some(told.reading.unit.as_str().to_owned()),
@@ -58,14 +59,14 @@ fn ending(alert: &Alert, over_at: jiff::Timestamp) -> (String, String) {
         alert.alert_type,
         subject_text(&alert.subject)
     );
-    let by_hand = alert.resolved_by.as_deref() == Some("hand");
-    let how = match &alert.comment {
-        Some(comment) if by_hand => format!(" It was closed by hand: {}", visible(comment)),
-        None if by_hand => " It was closed by hand.".to_owned(),
-        _ => String::new(),
+    let why = alert.resolved_by.and_then(ResolvedBy::text);
+    let why = match (why, &alert.comment) {
+        (Some(why), Some(comment)) => format!(", when {why}: {}", visible(comment)),
+        (Some(why), None) => format!(", when {why}."),
+        (None, _) => ".".to_owned(),
     };
     let text = format!(
-        "{over}\nIt fired from {:.0} to {over_at:.0}.{how}\nIt had been told as: {}",
+        "{over}\nIt fired from {:.0} to {over_at:.0}{why}\nIt had been told as: {}",
         alert.created_at,
         alert.told.headline()
     );

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use plimsoll_core::alert::ResolvedBy;
 use plimsoll_core::alert::silence::{Firing, Silence, is_swallowed, silenced_until};
 use plimsoll_notify::{Channel, Event};
 use plimsoll_store::{Alert, AlertQuery, KeptMessage, NewMessage, Store, StoreError};
@@ -135,14 +136,16 @@ impl Telling {
 
     fn is_ours(&self, alert: &Alert) -> bool {
         let instance = &alert.subject.instance;
-        instance.is_empty() || self.instances.contains(instance)
+        // Of an instance that nobody watches any more whoever closed it tells, where somebody was told that it opened.
+        let is_nobodys = alert.resolved_by == Some(ResolvedBy::NotWatched);
+        instance.is_empty() || is_nobodys || self.instances.contains(instance)
     }
 }
 
 /// Whether messages about an alert are held back.
 fn is_held(alert: &Alert, firing: &[Firing<'_>], silences: &[Silence], now: Timestamp) -> bool {
     silenced_until(silences, alert.alert_type, &alert.subject, now).is_some()
-        || is_swallowed(of_alert(alert), firing, |_, _| false)
+        || is_swallowed(of_alert(alert), firing)
 }
 
 const fn of_alert(alert: &Alert) -> Firing<'_> {

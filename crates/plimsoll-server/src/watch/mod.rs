@@ -9,6 +9,7 @@ mod stamps;
 mod unwritten;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use plimsoll_core::instance::DatabaseTotal;
@@ -58,6 +59,8 @@ pub struct WatchedInstance {
     /// What the settings say about it.
     pub settings: Watched,
     databases: RwLock<BTreeMap<String, Arc<WatchedDatabase>>>,
+    /// Whether a visit has told since the start which databases there are.
+    has_learned: AtomicBool,
     disk: Arc<InstanceDisk>,
     /// The one visit that its server may have at a time.
     own_visit: Arc<Semaphore>,
@@ -218,6 +221,7 @@ impl WatchedInstance {
         let disk = InstanceDisk::new(&settings, settings.visit.lending.clone(), shares);
         let instance = Self {
             databases: RwLock::default(),
+            has_learned: AtomicBool::new(false),
             disk: Arc::new(disk),
             own_visit,
             settings,
@@ -247,6 +251,11 @@ impl WatchedInstance {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         databases.values().cloned().collect()
+    }
+
+    /// Whether these are all of its databases that are watched: where all are, the server must have told since the start.
+    pub fn knows_databases(&self) -> bool {
+        self.settings.databases != Databases::All || self.has_learned.load(Ordering::Relaxed)
     }
 
     /// What is known of its volumes.
@@ -338,5 +347,6 @@ impl WatchedInstance {
                 databases.insert(name.to_owned(), self.watched(name, connect_name));
             }
         }
+        self.has_learned.store(true, Ordering::Relaxed);
     }
 }

@@ -1,76 +1,21 @@
 //! Alerts on real servers: what opens one, keeps it, says why, and closes it.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use jiff::{SignedDuration, Timestamp};
-use plimsoll_call::Program;
 use plimsoll_core::alert::AlertType;
 use plimsoll_server::alerting::Replay;
 use plimsoll_server::answer::alerts as answer;
-use plimsoll_server::capacity::{ConfiguredCapacity, Source};
-use plimsoll_server::jobs::{DISK, Step};
-use plimsoll_server::settings::{Settings, Watched};
 use plimsoll_store::DatabaseKey;
 use serde_json::{Value, json};
 use throwaway_postgres::{Server, test};
 use tower::ServiceExt;
 
-use crate::service::{NOON, Service, at, watched};
-
-const ROUTE: &str = "/api/storage/alerts";
-
-fn settings(instances: Vec<Watched>) -> Settings {
-    Settings::new("127.0.0.1:8000".parse().unwrap(), instances)
-}
-
-fn minute(n: i64) -> Timestamp {
-    at(NOON) + SignedDuration::from_mins(n)
-}
-
-async fn sample_at(service: &Service, n: i64, database: &str) {
-    service.clock.pass_until(minute(n));
-    let path = format!("/api/storage/samples?database={database}");
-    assert_eq!(service.post(&path).await.status, 201);
-    service.settled().await;
-}
-
-/// Looks at the volumes of every instance at the n-th minute.
-async fn look_at(service: &Service, n: i64) {
-    service.clock.pass_until(minute(n));
-    for instance in 0..service.watch.instances().len() {
-        assert_eq!(service.step(&DISK, instance).await, Step::Ran, "minute {n}");
-    }
-    service.settled().await;
-}
-
-/// Alerts of a type, as `severity` or `resolved`, newest first.
-async fn told(service: &Service, alert_type: &str) -> Vec<Value> {
-    let answer = service
-        .json(&format!("{ROUTE}?state=all&type={alert_type}"))
-        .await;
-    answer["alerts"].as_array().unwrap().clone()
-}
-
-fn words(alerts: &[Value]) -> Vec<&str> {
-    let word = |alert: &Value| {
-        if alert["resolved_at"].is_null() {
-            alert["severity"].as_str().unwrap().to_owned()
-        } else {
-            "resolved".to_owned()
-        }
-    };
-    let all = alerts.iter().map(word);
-    all.map(|word| match &*word {
-        "warning" => "warning",
-        "critical" => "critical",
-        _ => "resolved",
-    })
-    .collect()
-}
+use crate::alert_steps::{
+    ROUTE, look_at, minute, number, on_a_pool, sample_at, say, settings, told, words,
+};
+use crate::service::{Service, watched};
 
 async fn send(service: &Service, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let request = Request::builder()
@@ -83,11 +28,6 @@ async fn send(service: &Service, method: &str, path: &str, body: &Value) -> (u16
     let status = response.status().as_u16();
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
-}
-
-fn number(server: &Server, database: &str, sql: &str) -> i64 {
-    let rows = server.sql(database, sql).unwrap();
-    rows.last().unwrap()[0].as_deref().unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,10 +117,15 @@ async fn a_database_that_grew_is_told_once_with_what_grew_and_stays_told_after_a
         "grew on main grew by",
         "the toast of mails",
         "index orders_by_n of orders",
-        "plimsoll growth",
+        "plimsoll growth --since 24h\n",
+        "Runbook: plimsoll alerts runbook growth_warning",
     ] {
         assert!(message.contains(part), "{message}");
     }
+    assert!(
+        !message.contains("Not growth"),
+        "an index that was created is growth: {message}"
+    );
 
     // Told once, also by a process that was started anew.
     let service = Service::sharing(settings(main()), Arc::clone(&service.folder)).await;
@@ -287,31 +232,6 @@ async fn a_database_that_grew_is_told_once_with_what_grew_and_stays_told_after_a
         .problem(400, "invalid_parameter");
 }
 
-/// A volume of which a file says how full it is.
-fn on_a_pool(name: &str, server: &Server, says: &Path) -> Watched {
-    let mut watched = watched(name, &server.url("postgres"));
-    watched.capacity = vec![ConfiguredCapacity {
-        place: None,
-        on: Some("san".to_owned()),
-        file_system: None,
-        sources: vec![Source::Command(Program {
-            program: "cat".to_owned(),
-            arguments: vec![says.to_str().unwrap().to_owned()],
-            timeout: Duration::from_secs(10),
-        })],
-    }];
-    watched
-}
-
-fn say(file: &PathBuf, used_percent: u64) {
-    let answer = json!({
-        "capacity_bytes": 100_000_000_000_u64,
-        "used_bytes": used_percent * 1_000_000_000,
-        "available_bytes": (100 - used_percent) * 1_000_000_000,
-    });
-    std::fs::write(file, answer.to_string()).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_volume_that_two_instances_share_is_one_alert_that_rises_and_ends() {
     let Some(server) = test::shared_if_installed(18) else {
@@ -353,6 +273,10 @@ async fn a_volume_that_two_instances_share_is_one_alert_that_rises_and_ends() {
         message.starts_with("volume san is 96.0 % full (limit 95.0 %)"),
         "{message}"
     );
+    // It names what lies there of both, and a command names one of them.
+    for part in [" of a; ", " of b.", "plimsoll disk --instance "] {
+        assert!(message.contains(part), "no {part}: {message}");
+    }
 
     // What is not known any more holds the state, and shows.
     std::fs::remove_file(&file).unwrap();

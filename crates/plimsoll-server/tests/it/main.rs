@@ -1,7 +1,11 @@
 //! Tests of the server as a whole: its specification, its routes and its schedule on real servers.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod alert_steps;
 mod alerts;
+mod alerts_closing;
+mod alerts_of_plimsoll;
+mod alerts_tables;
 mod bounds;
 mod capacity;
 mod channels;

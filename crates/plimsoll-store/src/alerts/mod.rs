@@ -7,11 +7,13 @@ mod rows;
 mod silences;
 mod totals;
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::alert::contributors::Contributor;
 use plimsoll_core::alert::evaluate::Standing;
-use plimsoll_core::alert::{AlertType, Reading, Severity, Subject};
+use plimsoll_core::alert::{AlertType, Reading, ResolvedBy, Severity, Subject};
 
 pub use self::messages::{Fate, KeptMessage, Messages, NewMessage};
 pub use self::silences::{KeptSilence, NewSilence, SilenceSpan};
@@ -25,9 +27,29 @@ pub trait Alerts: Send + Sync {
     /// Where the rules stand with an instance's subjects.
     async fn alert_states(&self, instance: &str) -> Result<Vec<KeptState>, StoreError>;
 
+    /// The instances of which states or episodes are kept, and nothing for what instances share, in the order of their
+    /// names.
+    async fn alert_instances(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Where the rules stand with a database and with what lies in it.
+    async fn alert_states_of(&self, of: &DatabaseKey) -> Result<Vec<KeptState>, StoreError>;
+
     /// Replaces a state, and keeps what becomes of its episode, as one. None if somebody else has replaced it since it
     /// was read: then nothing is written. Else the episode that is open, or was closed by it.
     async fn keep_alert(&self, replaced: ReplacedState) -> Result<Option<Option<i64>>, StoreError>;
+
+    /// Forgets a state, and ends its episode if one is open. Whether that was done: nothing is if somebody else has replaced
+    /// it since it was read.
+    async fn forget_alert(
+        &self,
+        state: KeptState,
+        by: ResolvedBy,
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// Gives a state and its open episode to the same table of a database under another name. Whether that was done: nothing
+    /// is where there is a state of that name, or somebody has replaced this one since it was read.
+    async fn rename_alert(&self, state: KeptState, to: Subject) -> Result<bool, StoreError>;
 
     /// Episodes, newest first, and how many there are.
     async fn alerts(&self, query: AlertQuery) -> Result<(Vec<Alert>, u64), StoreError>;
@@ -61,6 +83,13 @@ pub trait Alerts: Send + Sync {
         of: &DatabaseKey,
         until: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError>;
+
+    /// The same of each database of an instance that has one.
+    async fn last_good_samples(
+        &self,
+        instance: &str,
+        until: Timestamp,
+    ) -> Result<HashMap<String, Timestamp>, StoreError>;
 }
 
 /// So many ended episodes of a database are always kept.
@@ -112,8 +141,8 @@ pub enum EpisodeChange {
     Ends {
         /// When.
         at: Timestamp,
-        /// `condition` or `hand`.
-        by: &'static str,
+        /// Why.
+        by: ResolvedBy,
         /// What somebody said about it.
         comment: Option<String>,
     },
@@ -167,8 +196,8 @@ pub struct Alert {
     pub created_at: Timestamp,
     /// When it ended; null while it fires.
     pub resolved_at: Option<Timestamp>,
-    /// `condition` or `hand`.
-    pub resolved_by: Option<String>,
+    /// Why it ended.
+    pub resolved_by: Option<ResolvedBy>,
     /// What somebody said about it.
     pub comment: Option<String>,
     /// What is told of it.
@@ -220,6 +249,43 @@ impl<S: Transactions> Alerts for S {
             })
         })
         .await
+    }
+
+    async fn alert_instances(&self) -> Result<Vec<String>, StoreError> {
+        self.reading(|work| {
+            Box::pin(async move {
+                let sql = "select instance from plimsoll.alert_states
+                           union select instance from plimsoll.alerts";
+                let mut names: Vec<String> = work.read(sql, &[], |row| row.get(0)).await?;
+                names.sort();
+                Ok(names)
+            })
+        })
+        .await
+    }
+
+    async fn alert_states_of(&self, of: &DatabaseKey) -> Result<Vec<KeptState>, StoreError> {
+        let instance = Value::from(&of.instance);
+        let subject = Subject::database(&of.instance, &of.database);
+        self.reading(move |work| {
+            Box::pin(async move { rows::states_within(work, instance, &subject).await })
+        })
+        .await
+    }
+
+    async fn forget_alert(
+        &self,
+        state: KeptState,
+        by: ResolvedBy,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.writing(move |work| Box::pin(async move { rows::forget(work, state, by, at).await }))
+            .await
+    }
+
+    async fn rename_alert(&self, state: KeptState, to: Subject) -> Result<bool, StoreError> {
+        self.writing(move |work| Box::pin(async move { rows::rename(work, state, to).await }))
+            .await
     }
 
     async fn keep_alert(&self, replaced: ReplacedState) -> Result<Option<Option<i64>>, StoreError> {
@@ -288,5 +354,17 @@ impl<S: Transactions> Alerts for S {
         let of = of.clone();
         self.reading(move |work| Box::pin(async move { totals::last_good(work, &of, until).await }))
             .await
+    }
+
+    async fn last_good_samples(
+        &self,
+        instance: &str,
+        until: Timestamp,
+    ) -> Result<HashMap<String, Timestamp>, StoreError> {
+        let instance = instance.to_owned();
+        self.reading(move |work| {
+            Box::pin(async move { totals::last_good_of_each(work, &instance, until).await })
+        })
+        .await
     }
 }

@@ -1,7 +1,7 @@
 //! The rows of alerts: read, written, thinned.
 
 use jiff::Timestamp;
-use plimsoll_core::alert::{AlertType, Severity, Subject};
+use plimsoll_core::alert::{AlertType, ResolvedBy, Severity, Subject};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -103,12 +103,7 @@ pub(super) async fn keep(
         }
         EpisodeChange::Ends { at, by, comment } => {
             if let Some(id) = open {
-                let sql = "update plimsoll.alerts
-                           set resolved_at = $3, resolved_by = $4, comment = coalesce($5, comment)
-                           where instance = $1 and id = $2 and resolved_at is null";
-                let instance = Value::from(&subject.instance);
-                let params = [instance, id.into(), at.into(), by.into(), comment.into()];
-                work.execute(sql, &params).await?;
+                end(work, &subject.instance, id, (at, by, comment)).await?;
             }
             (open, None)
         }
@@ -119,6 +114,105 @@ pub(super) async fn keep(
     work.execute(sql, &[instance, kind, subject_text, left_open.into()])
         .await?;
     Ok(Some(told))
+}
+
+/// Ends an episode: when, why, and what somebody said about it.
+async fn end(
+    work: &dyn Transaction,
+    instance: &str,
+    id: i64,
+    (at, by, comment): (Timestamp, ResolvedBy, Option<String>),
+) -> Result<(), StoreError> {
+    let sql = "update plimsoll.alerts
+               set resolved_at = $3, resolved_by = $4, comment = coalesce($5, comment)
+               where instance = $1 and id = $2 and resolved_at is null";
+    let params = [
+        Value::from(instance),
+        id.into(),
+        at.into(),
+        by.as_str().into(),
+        comment.into(),
+    ];
+    work.execute(sql, &params).await?;
+    Ok(())
+}
+
+/// Forgets a state if it is still what it was, and ends its episode.
+pub(super) async fn forget(
+    work: &dyn Transaction,
+    state: KeptState,
+    by: ResolvedBy,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = "delete from plimsoll.alert_states
+               where instance = $1 and alert_type = $2 and subject = $3 and state = $4";
+    let params = [
+        Value::from(&state.subject.instance),
+        state.alert_type.as_str().into(),
+        text(work, &state.subject)?.into(),
+        state.written.into(),
+    ];
+    if work.execute(sql, &params).await? == 0 {
+        return Ok(false);
+    }
+    if let Some(id) = state.alert_id {
+        end(work, &state.subject.instance, id, (at, by, None)).await?;
+    }
+    Ok(true)
+}
+
+/// Gives a state and its open episode to a table under another name, if nothing has that and it is still what it was.
+pub(super) async fn rename(
+    work: &dyn Transaction,
+    state: KeptState,
+    to: Subject,
+) -> Result<bool, StoreError> {
+    let instance = Value::from(&state.subject.instance);
+    let kind = Value::from(state.alert_type.as_str());
+    let (from, to_text) = (text(work, &state.subject)?, text(work, &to)?);
+    let sql = "update plimsoll.alert_states set subject = $4
+               where instance = $1 and alert_type = $2 and subject = $3 and state = $5
+                   and not exists (
+                       select 1 from plimsoll.alert_states
+                       where instance = $1 and alert_type = $2 and subject = $4
+                   )";
+    let params = [
+        instance.clone(),
+        kind,
+        from.into(),
+        to_text.into(),
+        state.written.into(),
+    ];
+    if work.execute(sql, &params).await? == 0 {
+        return Ok(false);
+    }
+    if let Some(id) = state.alert_id {
+        let sql = "update plimsoll.alerts set schema_name = $3, table_name = $4
+                   where instance = $1 and id = $2";
+        let (schema, table) = (to.schema_name.into(), to.table_name.into());
+        work.execute(sql, &[instance, id.into(), schema, table])
+            .await?;
+    }
+    Ok(true)
+}
+
+/// The states of a subject's instance whose subjects are this one or lie within it: as texts they begin alike.
+pub(super) async fn states_within(
+    work: &dyn Transaction,
+    instance: Value,
+    subject: &Subject,
+) -> Result<Vec<KeptState>, StoreError> {
+    let whole = text(work, subject)?;
+    let begin = whole
+        .split(",\"schema_name\":null")
+        .next()
+        .unwrap_or(&whole);
+    let sql = "select alert_type, subject, state, alert_id from plimsoll.alert_states
+               where instance = $1 and substr(subject, 1, length(cast($2 as text))) = $2
+               order by alert_type collate \"C\", subject collate \"C\"";
+    let mut states = work.read(sql, &[instance, begin.into()], state).await?;
+    states.retain(|state| state.subject.is_within(subject));
+    Ok(states)
 }
 
 async fn open_one(
@@ -253,7 +347,7 @@ fn alert(row: &Row) -> Result<Alert, RowError> {
         since: row.get(9)?,
         created_at: row.get(10)?,
         resolved_at: row.get(12)?,
-        resolved_by: row.get(13)?,
+        resolved_by: optional_word(row, 13)?,
         comment: row.get(14)?,
         told: Told {
             severity: word::<Severity>(row, 3)?,

@@ -40,6 +40,9 @@ pub trait Jobs: Send + Sync {
     /// Gives a run up: it counts as not done, and anybody may begin it anew at once.
     async fn abandon(&self, claim: Claim) -> Result<Held, StoreError>;
 
+    /// The state of a job, if it ever ran.
+    async fn job(&self, name: &str) -> Result<Option<JobState>, StoreError>;
+
     /// The state of every job that ever ran, in the order of their names.
     async fn jobs(&self) -> Result<Vec<JobState>, StoreError>;
 }
@@ -75,6 +78,18 @@ impl JobState {
             .filter(|at| *at <= now)
             .max()
     }
+}
+
+/// Jobs, and which of them.
+macro_rules! select_jobs {
+    ($rest:expr) => {
+        concat!(
+            "select name, last_started_at, last_finished_at, last_beat_at, last_outcome,
+                last_message, last_scheduled_for, ahead_for
+             from plimsoll.jobs ",
+            $rest
+        )
+    };
 }
 
 #[async_trait]
@@ -150,13 +165,21 @@ impl<S: Transactions> Jobs for S {
         .await
     }
 
+    async fn job(&self, name: &str) -> Result<Option<JobState>, StoreError> {
+        let name = Value::from(name);
+        self.reading(move |work| {
+            Box::pin(async move {
+                let sql = select_jobs!("where name = $1");
+                Ok(work.read(sql, &[name], state).await?.into_iter().next())
+            })
+        })
+        .await
+    }
+
     async fn jobs(&self) -> Result<Vec<JobState>, StoreError> {
         self.reading(|work| {
             Box::pin(async move {
-                let sql =
-                    "select name, last_started_at, last_finished_at, last_beat_at, last_outcome,
-                               last_message, last_scheduled_for, ahead_for
-                           from plimsoll.jobs order by name collate \"C\"";
+                let sql = select_jobs!("order by name collate \"C\"");
                 work.read(sql, &[], state).await
             })
         })

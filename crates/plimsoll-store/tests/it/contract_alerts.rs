@@ -4,12 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::alert::contributors::{Contributor, Part};
 use plimsoll_core::alert::evaluate::Standing;
 use plimsoll_core::alert::life::{Patience, State};
-use plimsoll_core::alert::{AlertType, Reading, Severity, Subject, Unit, Verdict};
+use plimsoll_core::alert::{AlertType, Reading, ResolvedBy, Severity, Subject, Unit, Verdict};
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::Totals;
 use plimsoll_store::{
-    AlertQuery, EpisodeChange, Fate, KEPT_OF_DATABASE, KeptSilence, KeptState, NewAlert,
-    NewMessage, NewSilence, ReplacedState, SilenceSpan, Told,
+    AlertQuery, DatabaseKey, EpisodeChange, Fate, KEPT_OF_DATABASE, KeptSilence, KeptState,
+    NewAlert, NewMessage, NewSilence, ReplacedState, SilenceSpan, Told,
 };
 
 use crate::fresh::Fresh;
@@ -75,7 +75,7 @@ fn opens(now: Timestamp) -> EpisodeChange {
 fn ends(at: Timestamp) -> EpisodeChange {
     EpisodeChange::Ends {
         at,
-        by: "condition",
+        by: ResolvedBy::Condition,
         comment: None,
     }
 }
@@ -122,11 +122,11 @@ contract! {
 
         let kept = state_of(fresh, &shop).await;
         let end = later + SignedDuration::from_hours(1);
-        let by_hand = EpisodeChange::Ends { at: end, by: "hand", comment: Some("planned".to_owned()) };
+        let by_hand = EpisodeChange::Ends { at: end, by: ResolvedBy::Hand, comment: Some("planned".to_owned()) };
         assert_eq!(store.keep_alert(replaced(kept, &shop, end, by_hand)).await.unwrap(), Some(Some(id)));
         let alert = store.alert(id).await.unwrap().unwrap();
         assert_eq!(alert.resolved_at, Some(end));
-        assert_eq!((alert.resolved_by.as_deref(), alert.comment.as_deref()), (Some("hand"), Some("planned")));
+        assert_eq!((alert.resolved_by, alert.comment.as_deref()), (Some(ResolvedBy::Hand), Some("planned")));
         assert_eq!(state_of(fresh, &shop).await.unwrap().alert_id, None);
         assert_eq!(store.alert(id + 1000).await.unwrap(), None);
     }
@@ -146,6 +146,68 @@ contract! {
         let (alerts, total) = fresh.store.alerts(AlertQuery { limit: 10, ..AlertQuery::default() }).await.unwrap();
         assert_eq!((alerts.len(), total), (1, 1));
         assert_eq!(alerts[0].resolved_at, None);
+    }
+
+    async fn what_is_forgotten_ends_its_episode_and_begins_anew(fresh: &Fresh) {
+        let (store, now) = (&fresh.store, start());
+        let shop = Subject::database("prod", "shop");
+        let id = store.keep_alert(replaced(None, &shop, now, opens(now))).await.unwrap().unwrap().unwrap();
+        let read = state_of(fresh, &shop).await.unwrap();
+        let later = now + SignedDuration::from_hours(1);
+        let goes_on = EpisodeChange::GoesOn(told(Severity::Warning, later));
+        store.keep_alert(replaced(Some(read.clone()), &shop, later, goes_on)).await.unwrap();
+        assert!(!store.forget_alert(read, ResolvedBy::Gone, later).await.unwrap(), "it was replaced");
+        assert_eq!(store.alert(id).await.unwrap().unwrap().resolved_at, None);
+        let read = state_of(fresh, &shop).await.unwrap();
+        assert!(store.forget_alert(read.clone(), ResolvedBy::NotWatched, later).await.unwrap());
+        let over = store.alert(id).await.unwrap().unwrap();
+        assert_eq!((over.resolved_at, over.resolved_by), (Some(later), Some(ResolvedBy::NotWatched)));
+        assert!(state_of(fresh, &shop).await.is_none());
+        assert!(!store.forget_alert(read, ResolvedBy::Gone, later).await.unwrap(), "it is forgotten");
+        let anew = store.keep_alert(replaced(None, &shop, later, opens(later))).await.unwrap().unwrap();
+        assert!(anew > Some(id));
+    }
+
+    async fn what_has_another_name_keeps_its_state_and_its_episode(fresh: &Fresh) {
+        let (store, now) = (&fresh.store, start());
+        let [old, new, other] = ["old", "new", "other"].map(|name| Subject::table("prod", "shop", "s", name));
+        let id = store.keep_alert(replaced(None, &old, now, opens(now))).await.unwrap().unwrap();
+        store.keep_alert(replaced(None, &other, now, EpisodeChange::None)).await.unwrap();
+        let read = state_of(fresh, &old).await.unwrap();
+        assert!(!store.rename_alert(read.clone(), other).await.unwrap(), "that has a state of its own");
+        assert!(store.rename_alert(read.clone(), new.clone()).await.unwrap());
+        assert!(!store.rename_alert(read.clone(), new.clone()).await.unwrap(), "it is renamed already");
+        let moved = state_of(fresh, &new).await.unwrap();
+        assert_eq!((&moved.standing, moved.alert_id), (&read.standing, id));
+        assert!(state_of(fresh, &old).await.is_none());
+        let alert = store.alert(id.unwrap()).await.unwrap().unwrap();
+        assert_eq!((&alert.subject, alert.resolved_at), (&new, None));
+    }
+
+    async fn the_states_of_a_database_are_its_own_and_those_within(fresh: &Fresh) {
+        let (store, now) = (&fresh.store, start());
+        let name = "sh'op%_\"\\n🦀";
+        let own = [
+            Subject::database("prod", name),
+            Subject::schema("prod", name, "s"),
+            Subject::table("prod", name, "s", "t"),
+        ];
+        let others = [
+            Subject::database("prod", "shop"),
+            Subject::database("prod", &format!("{name}2")),
+            Subject::database("test", name),
+            Subject::instance("prod"),
+            Subject::volume("/dev/sda"),
+        ];
+        for subject in own.iter().chain(&others) {
+            store.keep_alert(replaced(None, subject, now, EpisodeChange::None)).await.unwrap();
+        }
+        let of = DatabaseKey { instance: "prod".to_owned(), database: name.to_owned() };
+        let states = store.alert_states_of(&of).await.unwrap();
+        let found: Vec<Subject> = states.into_iter().map(|state| state.subject).collect();
+        assert_eq!(found.len(), own.len(), "{found:?}");
+        assert!(own.iter().all(|subject| found.contains(subject)), "{found:?}");
+        assert_eq!(store.alert_instances().await.unwrap(), ["", "prod", "test"]);
     }
 
     async fn episodes_are_found_by_what_they_are(fresh: &Fresh) {
@@ -298,6 +360,12 @@ contract! {
             fresh.store.record_sample(&world.snapshot(time), SampleKind::Watch, None).await.unwrap();
         }
         assert_eq!((last(times[0]).await, last(times[1]).await), (Some(times[0]), Some(times[1])));
+        let crm = World::new("prod", "crm").snapshot(times[0]);
+        fresh.store.record_sample(&crm, SampleKind::Watch, None).await.unwrap();
+        let each = fresh.store.last_good_samples("prod", times[1]).await.unwrap();
+        let expected = [("shop".to_owned(), times[1]), ("crm".to_owned(), times[0])];
+        assert_eq!(each, expected.into());
+        assert!(fresh.store.last_good_samples("test", times[1]).await.unwrap().is_empty());
         let later = at("2026-03-03T00:00:00Z");
         let mut unknown = world.snapshot(later);
         unknown.totals = Totals { total_bytes: None, unattributed_bytes: None, unmeasured_bytes: None, ..unknown.totals };

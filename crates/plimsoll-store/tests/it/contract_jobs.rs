@@ -256,6 +256,26 @@ contract! {
         assert_eq!(runs[0].started_at, began + SignedDuration::from_secs(3));
     }
 
+    async fn of_each_database_the_last_cleanup_run_that_ended_is_known(fresh: &Fresh) {
+        let run = |database: &str, outcome: &str, has_ended: bool| {
+            let at = if fresh.url.starts_with("sqlite:") { "1000" } else { "to_timestamp(1)" };
+            let finished = if has_ended { at } else { "null" };
+            (fresh.sql)(&format!(
+                "insert into cleanup_runs (instance, database, started_at, finished_at, outcome, rows_deleted)
+                 values ('main', '{database}', {at}, {finished}, '{outcome}', '{{}}') returning id"
+            ));
+        };
+        for (database, outcome, has_ended) in
+            [("b", "ok", true), ("a", "ok", true), ("a", "failed", true), ("a", "running", false), ("c", "running", false)]
+        {
+            run(database, outcome, has_ended);
+        }
+        let last = fresh.store.last_cleanup_runs("main").await.unwrap();
+        let last: Vec<_> = last.iter().map(|run| (&*run.of.database, &*run.outcome)).collect();
+        assert_eq!(last, [("a", "failed"), ("b", "ok")]);
+        assert!(fresh.store.last_cleanup_runs("other").await.unwrap().is_empty());
+    }
+
     async fn a_row_that_was_changed_by_hand_is_an_error_and_no_panic(fresh: &Fresh) {
         let first = claim(fresh, times()[0]).await.unwrap();
         assert_eq!(finish(fresh, first).await, Held::Ours);

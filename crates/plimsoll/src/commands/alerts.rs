@@ -4,8 +4,9 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use anyhow::bail;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::alert::message::amount;
+use plimsoll_core::alert::{AlertType, ResolvedBy};
 use plimsoll_core::name::{shown, visible};
 use plimsoll_server::alerting::{Alerting, Replay};
 use plimsoll_server::answer::alerts::{
@@ -28,6 +29,10 @@ pub(crate) async fn run(
     match command {
         None => list(context, query).await,
         Some(AlertsCommand::Explain) => explain(context).await,
+        Some(AlertsCommand::Runbook { alert_type }) => {
+            output::print(|out| out.write_all(runbook(alert_type).as_bytes()))?;
+            Ok(Finding::None)
+        }
         Some(AlertsCommand::Replay { since }) => replay(context, since).await,
         Some(AlertsCommand::Silence(args)) => super::silences::run(context, args).await,
         Some(AlertsCommand::Resolve { id, comment }) => {
@@ -68,9 +73,8 @@ async fn resolve(context: &Context, id: i64, comment: Option<&str>) -> anyhow::R
     let store = context.readable_store().await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let forecasts = Arc::new(Forecasts::new(Arc::clone(&store), Arc::clone(&clock)));
-    let settings = Arc::clone(&context.config.settings.alerts);
-    let limits = context.config.settings.database_limits();
-    let alerting = Alerting::new(Arc::clone(&store), forecasts, clock, settings, limits);
+    let settings = &context.config.settings;
+    let alerting = Alerting::new(Arc::clone(&store), forecasts, clock, settings);
     let Some(alert) = alerting.resolve(id, comment).await? else {
         bail!("there is no alert {id}; `plimsoll alerts --state all` lists them");
     };
@@ -130,6 +134,17 @@ fn print_replay(out: &mut dyn Write, answers: &[ReplayAnswer]) -> io::Result<()>
     Ok(())
 }
 
+const RULES: &str = include_str!("../../../../docs/ALERTS.md");
+
+/// What the documentation says of a rule: its section, without the next one.
+fn runbook(alert_type: AlertType) -> String {
+    let title = format!("### {alert_type}\n");
+    let section = RULES.split_once(&title).map_or("", |(_, after)| after);
+    let end = section.find("\n#").unwrap_or(section.len());
+    let text = section.get(..end).unwrap_or_default();
+    format!("{alert_type}\n\n{}\n", text.trim())
+}
+
 fn print(out: &mut dyn Write, answer: &AlertsAnswer) -> io::Result<()> {
     if answer.alerts.is_empty() {
         return writeln!(out, "No alert fires.");
@@ -148,12 +163,9 @@ fn print(out: &mut dyn Write, answer: &AlertsAnswer) -> io::Result<()> {
 
 fn print_one(out: &mut dyn Write, alert: &AlertAnswer) -> io::Result<()> {
     let ended = alert.resolved_at.map(|at| {
-        let by = if alert.resolved_by.as_deref() == Some("hand") {
-            " by hand"
-        } else {
-            ""
-        };
-        format!(", resolved{by} at {at:.0}")
+        let why = alert.resolved_by.and_then(ResolvedBy::text);
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        format!(", resolved at {at:.0}{why}")
     });
     let (id, severity, alert_type) = (alert.id, alert.severity, alert.alert_type);
     writeln!(
@@ -186,8 +198,10 @@ fn print_standings(out: &mut dyn Write, answer: &StandingsAnswer) -> io::Result<
         Column::Left("STATE"),
         Column::Right("VALUE"),
         Column::Right("THRESHOLD"),
-        Column::Left("WHY UNKNOWN"),
+        Column::Left("JUDGED"),
+        Column::Left("WHY"),
     ];
+    let now = SystemClock.now();
     let rows = answer.standings.iter().map(|standing| {
         let text = |value: Option<f64>| {
             value
@@ -200,8 +214,56 @@ fn print_standings(out: &mut dyn Write, answer: &StandingsAnswer) -> io::Result<
             standing.state.to_owned(),
             text(standing.value),
             text(standing.threshold),
-            standing.unknown.clone().unwrap_or_default(),
+            standing
+                .evaluated_at
+                .map_or_else(|| "never".to_owned(), |at| ago(now.duration_since(at))),
+            standing
+                .unknown
+                .clone()
+                .or_else(|| standing.note.clone())
+                .unwrap_or_default(),
         ]
     });
     output::table(out, &columns, rows)
+}
+
+/// How long ago, for people.
+fn ago(age: SignedDuration) -> String {
+    match age.as_mins() {
+        ..1 => "now".to_owned(),
+        minutes @ 1..120 => format!("{minutes} min ago"),
+        minutes @ 120..2880 => format!("{} h ago", minutes / 60),
+        minutes => format!("{} days ago", minutes / 1440),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_its_runbook() {
+        for alert_type in AlertType::ALL {
+            let text = runbook(alert_type);
+            assert!(text.contains("What to do"), "{alert_type}: {text}");
+            assert!(
+                text.len() < 3000 && !text.contains("###"),
+                "{alert_type}: {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_age_has_the_unit_that_says_most() {
+        for (seconds, text) in [
+            (-5, "now"),
+            (59, "now"),
+            (60, "1 min ago"),
+            (119 * 60, "119 min ago"),
+            (120 * 60, "2 h ago"),
+            (49 * 3600, "2 days ago"),
+        ] {
+            assert_eq!(ago(SignedDuration::from_secs(seconds)), text);
+        }
+    }
 }

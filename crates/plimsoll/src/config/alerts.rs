@@ -96,8 +96,11 @@ tables! {
     filling_fast => FillingFast,
     abnormal_growth => AbnormalGrowth,
     wal_retention => WalRetention,
+    orphaned_files => OrphanedFiles,
     unattributed_growth => UnattributedGrowth,
     sampling_stale => SamplingStale,
+    cleanup_failed => CleanupFailed,
+    history_at_risk => HistoryAtRisk,
 }
 
 impl Alerts {
@@ -110,14 +113,15 @@ impl Alerts {
         }
         let mut overrides = Vec::new();
         for written in &self.overrides {
-            if written.pattern.names_tables() {
-                anyhow::bail!(
-                    "the [[alerts.override]] of `{}` names tables: alerts are about instances, databases and volumes; \
-                     leave out what follows the second /",
-                    written.pattern
-                );
-            }
             for (alert_type, table) in written.tables() {
+                let is_of_tables = AlertType::OF_TABLES.contains(&alert_type);
+                if written.pattern.names_tables() && !is_of_tables {
+                    anyhow::bail!(
+                        "the [[alerts.override]] of `{}` names tables, and {alert_type} judges none: leave out what follows \
+                         the second /, or one of the two",
+                        written.pattern
+                    );
+                }
                 let general = rules.iter().find(|rule| rule.alert_type() == alert_type);
                 let general = general
                     .copied()
@@ -208,12 +212,20 @@ impl Table {
                 own.point_seconds = seconds(self.point.take(), own.point_seconds);
                 Borders::TimeToFull(own)
             }
+            Borders::OrphanedFiles(mut own) => {
+                own.bytes = self.bytes.take().map_or(own.bytes, |bytes| bytes.0);
+                Borders::OrphanedFiles(own)
+            }
+            Borders::HistoryAtRisk(mut own) => {
+                own.used_per_mille = per_mille(&mut self.percent, own.used_per_mille);
+                Borders::HistoryAtRisk(own)
+            }
             Borders::UnattributedGrowth(mut own) => {
                 own.bytes = self.bytes.take().map_or(own.bytes, |bytes| bytes.0);
                 own.times = self.times.take().unwrap_or(own.times);
                 Borders::UnattributedGrowth(own)
             }
-            others => others,
+            Borders::AbnormalGrowth | Borders::CleanupFailed => borders,
         }
     }
 }
@@ -286,7 +298,7 @@ mod tests {
 
     #[test]
     fn every_rule_that_is_judged_has_its_table_and_every_key_counts() {
-        for alert_type in AlertType::JUDGED {
+        for alert_type in AlertType::ALL {
             let off = settings(&format!("[{alert_type}]\nenabled = false")).unwrap();
             let subject = Subject::database("prod", "shop");
             assert!(!off.of(alert_type, &subject).unwrap().enabled);
@@ -307,7 +319,9 @@ mod tests {
                 "wal_retention",
                 "bytes = 8192;warning_percent = 1;critical_percent = 99",
             ),
+            ("orphaned_files", "bytes = 8192"),
             ("unattributed_growth", "bytes = 8192;times = 9"),
+            ("history_at_risk", "percent = 90"),
             ("sampling_stale", "intervals = 9;critical = \"9h\""),
         ] {
             for key in keys.split(';') {
@@ -328,7 +342,8 @@ mod tests {
             ("[growth_warning]\npercent = 12.55", "one decimal"),
             ("[growth_warning]\npercent = -1", "one decimal"),
             ("[growth]\npercent = 1", "unknown field `growth`"),
-            ("[orphaned_files]\nbytes = 1", "unknown field"),
+            ("[orphaned_files]\ntimes = 1", "has no key `times`"),
+            ("[cleanup_failed]\nbytes = 1", "has no key `bytes`"),
             (
                 "[volume_full]\nwarning_percent = 97",
                 "critical before it is a warning",
@@ -340,7 +355,10 @@ mod tests {
             ("[sampling_stale]\nwarning = \"1h\"", "has no key `warning`"),
             ("[growth_warning]\nseverity = \"bad\"", "unknown variant"),
             ("[[override]]\nmatch = \"\"", "no pattern"),
-            ("[[override]]\nmatch = \"a/b/public.t\"", "names tables"),
+            (
+                "[[override]]\nmatch = \"a/b/public.t\"\nsampling_stale = {}",
+                "names tables",
+            ),
             ("[[override]]\ngrowth_warning = {}", "missing field `match`"),
             (
                 "[[override]]\nmatch = \"*\"\ntime_to_full = { times = 3 }",

@@ -11,7 +11,7 @@ use crate::serve::Service;
 use crate::support::{Home, Ran, new_database};
 
 /// What a running program answers, once it is so.
-fn until(service: &Service, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+pub(crate) fn until(service: &Service, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let began = Instant::now();
     loop {
         let (status, answer) = service.get(path);
@@ -38,7 +38,7 @@ fn what_serve_raises_is_told_explained_silenced_and_closed_on_the_command_line()
             "[[instance]]\nname = \"main\"\nurl = \"{}\"\n\
              [[capacity]]\ndatabase = \"{database}\"\nbytes = \"1MB\"\n\
              [alerts.volume_full]\nenabled = false\n[alerts.filling_fast]\nenabled = false\n\
-             [alerts.time_to_full]\nenabled = false\n",
+             [alerts.time_to_full]\nenabled = false\n[alerts.history_at_risk]\nenabled = false\n",
             server.url(&database)
         ),
     );
@@ -123,7 +123,7 @@ fn what_serve_raises_is_told_explained_silenced_and_closed_on_the_command_line()
         "it is small on purpose",
     ]);
     assert_eq!(closed.code, Some(0), "{closed:?}");
-    assert!(closed.out.contains("by hand"), "{closed:?}");
+    assert!(closed.out.contains("closed by hand"), "{closed:?}");
     assert_eq!(service.post("/api/storage/samples").0, 201);
     let all = until(&service, &format!("{route}&state=all"), |answer| {
         answer["alerts"][0]["resolved_at"].is_string()

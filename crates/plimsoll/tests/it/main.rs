@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
 mod alerts;
+mod alerts_tables;
 mod as_the_server;
 mod capacity;
 mod channels;

@@ -34,8 +34,6 @@ pub struct Memory {
 pub struct Onset {
     /// When.
     pub t: Timestamp,
-    /// What it was first seen as.
-    pub kind: String,
     /// Bytes a day before.
     pub rate_before: f64,
     /// Bytes a day beyond that: since the onset, or of its first day.
@@ -89,7 +87,6 @@ pub fn read(
     };
     let onset = Onset {
         t: shape.t,
-        kind: shape.kind.as_str().to_owned(),
         rate_before: shape.rate_before,
         excess: shape
             .rate_after
@@ -123,11 +120,7 @@ fn unknown_rate() -> Reading {
 }
 
 fn reading(verdict: Verdict, recent_rate: Option<f64>, onset: &Onset) -> Reading {
-    Reading {
-        value: recent_rate,
-        threshold: Some(onset.usual_up_to()),
-        ..Reading::new(verdict, 0.0, 0.0, Unit::BytesPerDay)
-    }
+    Reading::new(verdict, recent_rate, onset.usual_up_to(), Unit::BytesPerDay)
 }
 
 #[cfg(test)]

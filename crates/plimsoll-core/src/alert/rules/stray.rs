@@ -1,6 +1,6 @@
 //! Bytes of no relation: `orphaned_files` lie there and go no more, `unattributed_growth` become more and more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,29 +20,67 @@ impl Default for OrphanedFiles {
     }
 }
 
-/// Files that no relation owns, by path, with their bytes.
-pub type Files = BTreeMap<String, u64>;
+/// A file that no relation owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct File {
+    /// Its bytes.
+    pub bytes: u64,
+    /// Whether it outlived every transaction that may have made it. Right after a start that is not known of any.
+    pub is_orphaned: bool,
+}
+
+/// Files that no relation owns, by path.
+pub type Files = BTreeMap<String, File>;
+
+/// What `orphaned_files` remembers of a database.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KnownFiles {
+    /// The files that no relation owned at the last daily sample; none before the first.
+    daily: Option<BTreeSet<String>>,
+    /// Those that were orphans in two daily samples.
+    orphans: BTreeSet<String>,
+}
 
 impl OrphanedFiles {
-    /// Reads the orphans of a daily sample, beside those of the daily sample before (none where that did not look).
-    /// Of the others nothing is to be kept.
-    pub fn read(&self, now: Option<&Files>, before: Option<&Files>) -> Reading {
-        let (Some(now), Some(before)) = (now, before) else {
-            return Reading::unknown(Unit::Bytes, "files were not looked at in two daily samples");
+    /// Reads a sample's files that no relation owns; none where the method does not see files. Only a daily sample makes
+    /// orphans of files that were there the day before; each sample tells which of these are gone.
+    pub fn read(
+        &self,
+        files: Option<&Files>,
+        is_daily: bool,
+        mut known: KnownFiles,
+    ) -> (Reading, KnownFiles) {
+        let Some(files) = files else {
+            let why = "files are seen by the method files only";
+            return (Reading::unknown(Unit::Bytes, why), known);
         };
-        let same: u64 = now
+        let is_first = known.daily.is_none();
+        known.orphans.retain(|path| files.contains_key(path));
+        if is_daily {
+            let daily = known.daily.take().unwrap_or_default();
+            let orphans = files.iter().filter(|(_, file)| file.is_orphaned);
+            let stayed = orphans.filter(|(path, _)| daily.contains(*path));
+            known.orphans.extend(stayed.map(|(path, _)| path.clone()));
+            known.daily = Some(files.keys().cloned().collect());
+        }
+        if is_first {
+            let why = "files were not looked at in two daily samples yet";
+            return (Reading::unknown(Unit::Bytes, why), known);
+        }
+        let bytes = known
+            .orphans
             .iter()
-            .filter(|(path, _)| before.contains_key(*path))
-            .fold(0, |sum, (_, bytes)| sum.saturating_add(*bytes));
-        let verdict = if same >= self.bytes {
+            .filter_map(|path| files.get(path))
+            .fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
+        let verdict = if bytes >= self.bytes {
             Verdict::Holds(Severity::Warning)
-        } else if same > 0 {
+        } else if bytes > 0 {
             Verdict::Between
         } else {
             Verdict::Clear
         };
-        Reading::new(verdict, same as f64, self.bytes as f64, Unit::Bytes)
-            .with_bytes(Some(same), None)
+        let reading = Reading::new(verdict, bytes as f64, self.bytes as f64, Unit::Bytes);
+        (reading.with_bytes(Some(bytes), None), known)
     }
 }
 
@@ -109,31 +147,69 @@ mod tests {
 
     const GB: u64 = 1 << 30;
 
+    /// A sample's files by their number and bytes; those below 1,000 are known to be orphans.
+    fn files(list: &[(u32, u64)]) -> Files {
+        let file = |(number, bytes): &(u32, u64)| {
+            let file = File {
+                bytes: *bytes,
+                is_orphaned: *number < 1000,
+            };
+            (format!("base/5/{}", number % 1000), file)
+        };
+        list.iter().map(file).collect()
+    }
+
+    /// What is said of samples, one after the other: `d` are daily, `?` sees no files.
+    fn play(samples: &[(char, &[(u32, u64)])]) -> String {
+        let rule = OrphanedFiles::default();
+        let mut known = KnownFiles::default();
+        let one = |(kind, list): &(char, &[(u32, u64)])| {
+            let files = (*kind != '?').then(|| files(list));
+            let reading;
+            (reading, known) = rule.read(files.as_ref(), *kind == 'd', known.clone());
+            letter(&reading)
+        };
+        samples.iter().map(one).collect()
+    }
+
     #[test]
     fn only_files_that_were_there_a_day_before_are_orphans() {
-        let files = |list: &[(&str, u64)]| -> Files {
-            list.iter()
-                .map(|(path, bytes)| ((*path).to_owned(), *bytes))
-                .collect()
-        };
-        let old = files(&[("base/5/100", GB), ("base/5/101", 5)]);
-        let cases = [
-            (files(&[("base/5/100", GB)]), 'w'),
-            (files(&[("base/5/100", GB - 1)]), '-'),
-            (files(&[("base/5/100", GB - 5), ("base/5/101", 5)]), 'w'),
-            (files(&[("base/5/900", 9 * GB)]), '.'),
-            (files(&[]), '.'),
-        ];
-        let rule = OrphanedFiles::default();
-        for (now, expected) in cases {
-            assert_eq!(
-                letter(&rule.read(Some(&now), Some(&old))),
-                expected,
-                "{now:?}"
-            );
+        let old: &[(u32, u64)] = &[(100, GB), (101, 5)];
+        for (now, expected) in [
+            (&[(100, GB)][..], "?w"),
+            (&[(100, GB - 1)], "?-"),
+            (&[(100, GB - 5), (101, 5)], "?w"),
+            (&[(900, 9 * GB)], "?."),
+            (&[(100, u64::MAX), (101, u64::MAX)], "?w"),
+            (&[], "?."),
+            // A transaction that runs for a day may have made it.
+            (&[(1100, 9 * GB)], "?."),
+        ] {
+            assert_eq!(play(&[('d', old), ('d', now)]), expected, "{now:?}");
         }
-        assert_eq!(letter(&rule.read(None, Some(&old))), '?');
-        assert_eq!(letter(&rule.read(Some(&old), None)), '?', "a first sample");
+        // Between two days nothing becomes an orphan, however often it is seen.
+        assert_eq!(
+            play(&[('w', old), ('w', old), ('d', old), ('w', old)]),
+            "???."
+        );
+    }
+
+    #[test]
+    fn orphans_are_gone_when_a_sample_does_not_see_them_and_not_by_a_restart() {
+        let old: &[(u32, u64)] = &[(100, GB)];
+        // After a start nobody knows which files outlived their transactions.
+        let unsure: &[(u32, u64)] = &[(1100, GB)];
+        let opened = [('d', old), ('d', old)];
+        for (then, expected) in [
+            (&[('w', unsure), ('d', unsure), ('d', unsure)][..], "www"),
+            (&[('w', &[][..])], "."),
+            (&[('?', &[]), ('w', old)], "?w"),
+            // The same number anew is another file.
+            (&[('w', &[]), ('w', old), ('d', old)], "..w"),
+        ] {
+            let samples: Vec<_> = opened.iter().chain(then).copied().collect();
+            assert_eq!(play(&samples)[2..], *expected, "{then:?}");
+        }
     }
 
     #[test]

@@ -68,9 +68,8 @@ impl TimeToFull {
         } else {
             (Verdict::Clear, self.warning_seconds)
         };
-        let mut reading = Reading::new(verdict, 0.0, threshold as f64, Unit::Seconds);
-        reading.value = low.map(|low| low as f64);
-        reading
+        let value = low.map(|low| low as f64);
+        Reading::new(verdict, value, threshold as f64, Unit::Seconds)
     }
 }
 
@@ -138,10 +137,9 @@ impl FillingFast {
         } else {
             (Verdict::Between, self.warning_seconds)
         };
-        let mut reading = Reading::new(verdict, 0.0, threshold as f64, Unit::Seconds)
-            .with_bytes(Some(pace.used_bytes), None);
-        reading.value = seconds.map(|seconds| seconds as f64);
-        reading
+        let value = seconds.map(|seconds| seconds as f64);
+        Reading::new(verdict, value, threshold as f64, Unit::Seconds)
+            .with_bytes(Some(pace.used_bytes), None)
     }
 }
 

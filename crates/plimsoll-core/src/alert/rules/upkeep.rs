@@ -92,15 +92,21 @@ pub fn cleanup_failed(last: LastRun) -> Reading {
 pub struct HistoryAtRisk {
     /// From this share of its volume on.
     pub used_per_mille: u32,
+    /// So far below it closes.
+    pub closes_below_per_mille: u32,
 }
 
 impl Default for HistoryAtRisk {
     fn default() -> Self {
         Self {
             used_per_mille: 950,
+            closes_below_per_mille: 30,
         }
     }
 }
+
+/// What is said where the store refuses writes, however much room it has.
+pub const REFUSED: &str = "the store refuses writes";
 
 /// How the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,20 +124,21 @@ impl HistoryAtRisk {
             let (used, whole) = (i128::from(used), i128::from(used) + i128::from(available));
             (used, whole.max(1))
         });
-        let is_full = share.map(|(used, whole)| is_at_least(used, whole, self.used_per_mille));
-        let verdict = match (store.is_refused, is_full) {
-            (Some(true), _) | (_, Some(true)) => Verdict::Holds(Severity::Critical),
-            (Some(false), _) => Verdict::Clear,
-            (None, _) => Verdict::Unknown("nothing was written yet".to_owned()),
+        let is_above = |border| share.is_some_and(|(used, whole)| is_at_least(used, whole, border));
+        let closes = self
+            .used_per_mille
+            .saturating_sub(self.closes_below_per_mille);
+        let verdict = match store.is_refused {
+            Some(true) => Verdict::Holds(Severity::Critical),
+            _ if is_above(self.used_per_mille) => Verdict::Holds(Severity::Critical),
+            None => Verdict::Unknown("nothing was written yet".to_owned()),
+            Some(false) if is_above(closes) => Verdict::Between,
+            Some(false) => Verdict::Clear,
         };
-        let mut reading = Reading::new(
-            verdict,
-            0.0,
-            f64::from(self.used_per_mille) / 10.0,
-            Unit::Percent,
-        );
-        reading.value = share.map(|(used, whole)| used as f64 / whole as f64 * 100.0);
-        reading
+        let value = share.map(|(used, whole)| used as f64 / whole as f64 * 100.0);
+        let threshold = f64::from(self.used_per_mille) / 10.0;
+        Reading::new(verdict, value, threshold, Unit::Percent)
+            .with_note((store.is_refused == Some(true)).then_some(REFUSED))
     }
 }
 
@@ -186,7 +193,11 @@ mod tests {
     #[test]
     fn the_history_is_at_risk_when_it_cannot_be_written_or_soon_cannot() {
         let cases = [
-            (Some(false), Some((94, 6)), '.'),
+            (Some(false), Some((919, 81)), '.'),
+            (Some(false), Some((920, 80)), '-'),
+            (Some(false), Some((949, 51)), '-'),
+            (Some(false), Some((u64::MAX, 0)), 'c'),
+            (Some(false), Some((0, 0)), '.'),
             (Some(false), Some((95, 5)), 'c'),
             (Some(true), Some((1, 99)), 'c'),
             (Some(false), None, '.'),
@@ -196,6 +207,8 @@ mod tests {
         for (is_refused, volume, expected) in cases {
             let reading = HistoryAtRisk::default().read(StoreNow { is_refused, volume });
             assert_eq!(letter(&reading), expected, "{is_refused:?} {volume:?}");
+            let note = (is_refused == Some(true)).then_some(REFUSED);
+            assert_eq!(reading.note.as_deref(), note);
         }
     }
 }

@@ -53,16 +53,18 @@ impl WalRetention {
         let border = share(self.warning_per_mille)
             .unwrap_or(i128::MAX)
             .min(i128::from(self.warning_bytes));
-        let threshold = match share(self.critical_per_mille) {
-            Some(critical) if holder.bytes.is_some_and(|held| i128::from(held) > critical) => {
-                critical
-            }
-            _ => border,
+        let recycled = around.max_wal_bytes.map_or(0, i128::from);
+        let held = holder.bytes.map(i128::from);
+        let is_recycled = held.is_some_and(|held| held <= recycled);
+        let (threshold, note) = match share(self.critical_per_mille) {
+            _ if is_recycled && held > Some(border) => (recycled, Some(RECYCLED)),
+            Some(critical) if held > Some(critical) => (critical, None),
+            _ => (border, None),
         };
         let by_bytes = holder.bytes.map(|held| self.judge(held, border, around));
-        let verdict = match (slot.and_then(|slot| danger(slot, around)), by_bytes) {
-            (Some(verdict), _) => verdict,
-            (None, Some(verdict)) => verdict,
+        let (verdict, note) = match (slot.and_then(|slot| danger(slot, around)), by_bytes) {
+            (Some(why), _) => (Verdict::Holds(Severity::Critical), Some(why)),
+            (None, Some(verdict)) => (verdict, note),
             (None, None) => {
                 return Some(Reading::unknown(
                     Unit::Bytes,
@@ -70,10 +72,9 @@ impl WalRetention {
                 ));
             }
         };
-        let mut reading = Reading::new(verdict, 0.0, threshold as f64, Unit::Bytes)
-            .with_bytes(holder.bytes, None);
-        reading.value = holder.bytes.map(|held| held as f64);
-        Some(reading)
+        let value = holder.bytes.map(|held| held as f64);
+        let reading = Reading::new(verdict, value, threshold as f64, Unit::Bytes);
+        Some(reading.with_bytes(holder.bytes, None).with_note(note))
     }
 
     /// What a holder that is not there any more says, where all holders were seen: it holds nothing.
@@ -102,13 +103,19 @@ impl WalRetention {
     }
 }
 
-/// What a slot says of itself, however little it holds: a lost one holds nothing, and its consumer is lost all the same.
-fn danger(slot: &Slot, around: Around) -> Option<Verdict> {
-    if let Some("lost" | "unreserved") = slot.wal_status.as_deref() {
-        return Some(Verdict::Holds(Severity::Critical));
+/// Why what is held is no matter.
+const RECYCLED: &str = "WAL up to max_wal_size is recycled, whoever holds it";
+
+/// Why a slot is critical, however little it holds: a lost one holds nothing, and its consumer is lost all the same.
+fn danger(slot: &Slot, around: Around) -> Option<&'static str> {
+    match slot.wal_status.as_deref() {
+        Some("lost") => return Some("WAL that it needs is removed: its consumer must begin anew"),
+        Some("unreserved") => return Some("the next checkpoint may remove WAL that it needs"),
+        _ => {}
     }
     let (left, an_hour) = (slot.safe_wal_bytes?, around.bytes_per_hour?);
-    ((left as f64) < an_hour).then_some(Verdict::Holds(Severity::Critical))
+    ((left as f64) < an_hour)
+        .then_some("at the present rate it loses WAL that it needs within an hour")
 }
 
 #[cfg(test)]
@@ -170,6 +177,29 @@ mod tests {
                 "{held} of {capacity:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_verdict_that_the_numbers_do_not_show_says_why() {
+        let around = Around {
+            capacity_bytes: Some(2 * GB),
+            max_wal_bytes: Some(GB),
+            bytes_per_hour: None,
+        };
+        let read = |held: u64, status: &str| {
+            let holder = slot(Some(held), status, None);
+            WalRetention::default().read(&holder, around).unwrap()
+        };
+        // 5 % of the volume are less than what is recycled.
+        let recycled = read(GB, "reserved");
+        assert_eq!(
+            (letter(&recycled), recycled.threshold),
+            ('.', Some(GB as f64))
+        );
+        assert_eq!(recycled.note.as_deref(), Some(RECYCLED));
+        assert_eq!(read(1, "reserved").note, None);
+        assert_eq!(read(GB + 1, "reserved").note, None);
+        assert!(read(1, "lost").note.is_some() && read(1, "unreserved").note.is_some());
     }
 
     #[test]
