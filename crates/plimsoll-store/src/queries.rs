@@ -212,16 +212,27 @@ pub(crate) async fn state<R: Reader>(
     reader: &R,
     of: Keys,
     at: Timestamp,
+    near: Option<&TableName>,
 ) -> Result<Option<State>, R::Error> {
     let Some((sample, tick, is_newest)) = reader.sample_at(of, at).await? else {
         return Ok(None);
     };
-    let wanted = (!is_newest).then_some(tick);
-    let sizes: HashMap<RelationId, Sizes> = reader
-        .tables_at(of, wanted, &[])
-        .await?
-        .into_iter()
-        .collect();
+    let (relations, sizes) = match near {
+        None => {
+            let wanted = (!is_newest).then_some(tick);
+            let sizes = reader.tables_at(of, wanted, &[]).await?;
+            (reader.relations(of, Which::Tables).await?, sizes)
+        }
+        Some(name) => {
+            let relations = near_to(reader, of, name).await?;
+            let ids: Vec<RelationId> = relations.iter().map(|relation| relation.id).collect();
+            let values = reader.table_values(of, Some(&ids), tick).await?;
+            // in the order of ticks: the last one holds
+            let sizes = values.into_iter().map(|value| (value.id, value.sizes));
+            (relations, sizes.collect())
+        }
+    };
+    let sizes: HashMap<RelationId, Sizes> = sizes.into_iter().collect();
     let mut names: HashMap<RelationId, FormerName> = HashMap::new();
     for was in former_names::read(reader.rows(), of, None).await? {
         // in the order of ticks: the first one that ended after the sample holds
@@ -236,9 +247,7 @@ pub(crate) async fn state<R: Reader>(
             *oldest = (*oldest).min(part.last_good_at);
         }
     }
-    let mut tables: Vec<TableState> = reader
-        .relations(of, Which::Tables)
-        .await?
+    let mut tables: Vec<TableState> = relations
         .into_iter()
         .filter(|relation| {
             let exists = relation.exists();
@@ -269,6 +278,26 @@ pub(crate) async fn state<R: Reader>(
         .collect();
     tables.sort_by(|a, b| (b.sizes.total_bytes(), &a.name).cmp(&(a.sizes.total_bytes(), &b.name)));
     Ok(Some(State { sample, tables }))
+}
+
+/// The tables that have or had a name, with what they are part of now and what is part of them.
+async fn near_to<R: Reader>(
+    reader: &R,
+    of: Keys,
+    name: &TableName,
+) -> Result<Vec<Relation>, R::Error> {
+    let mut relations = reader.relations(of, Which::Named(name)).await?;
+    let ids: Vec<RelationId> = relations.iter().map(|relation| relation.id).collect();
+    let mut others: Vec<RelationId> = relations.iter().filter_map(|named| named.parent).collect();
+    others.retain(|id| !ids.contains(id));
+    relations.extend(reader.relations(of, Which::Ids(&others)).await?);
+    let children = reader.relations(of, Which::ChildrenOf(&ids)).await?;
+    let known: HashSet<RelationId> = relations.iter().map(|relation| relation.id).collect();
+    let new = children
+        .into_iter()
+        .filter(|child| !known.contains(&child.id));
+    relations.extend(new);
+    Ok(relations)
 }
 
 pub(crate) async fn difference<R: Reader>(

@@ -77,6 +77,8 @@ pub(crate) enum Which<'a> {
     IndexesOf(RelationId),
     /// The indexes of some tables.
     IndexesOfAny(&'a [RelationId]),
+    /// The tables directly below some tables.
+    ChildrenOf(&'a [RelationId]),
     /// Tables that have a parent, or had one.
     WithParent,
     /// Tables in this schema, now or before.

@@ -339,7 +339,21 @@ impl Series for PostgresStore {
 
     async fn state(&self, of: &DatabaseKey, at: Timestamp) -> Result<Option<State>, StoreError> {
         query!(self, of, None, |reader, keys| queries::state(
-            reader, keys, at
+            reader, keys, at, None
+        ))
+    }
+
+    async fn table_state(
+        &self,
+        of: &DatabaseKey,
+        at: Timestamp,
+        table: &TableName,
+    ) -> Result<Option<State>, StoreError> {
+        query!(self, of, None, |reader, keys| queries::state(
+            reader,
+            keys,
+            at,
+            Some(table)
         ))
     }
 

@@ -107,6 +107,14 @@ impl Reader for Work<'_> {
                 )
                 .await?
             }
+            Which::ChildrenOf([]) => Vec::new(),
+            Which::ChildrenOf(parents) => {
+                self.query(
+                    include_str!("reader/relations_children.sql"),
+                    &[instance_id, database_id, &parents],
+                )
+                .await?
+            }
             Which::WithParent => {
                 self.query(
                     include_str!("reader/relations_with_parent.sql"),

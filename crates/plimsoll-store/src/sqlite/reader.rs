@@ -265,6 +265,16 @@ impl SqliteReader<'_> {
                     vec![&list],
                 )
             }
+            Which::ChildrenOf(parents) => {
+                list = serde_json::to_string(parents).unwrap_or_default();
+                (
+                    "and relation_id in (
+                         select relation_id from relations indexed by relations_by_parent
+                         where instance_id = ?1 and database_id = ?2 and parent_id is not null
+                             and parent_id in (select value from json_each(?3)))",
+                    vec![&list],
+                )
+            }
             Which::WithParent => (
                 "and (relation_id in (
                          select relation_id from relations where instance_id = ?1 and database_id = ?2

@@ -71,6 +71,14 @@ pub trait Series: Send + Sync {
     /// the first one there is. `None` without samples.
     async fn state(&self, of: &DatabaseKey, at: Timestamp) -> Result<Option<State>, StoreError>;
 
+    /// As [`Series::state`], of one table only, the one above it, and those directly below it.
+    async fn table_state(
+        &self,
+        of: &DatabaseKey,
+        at: Timestamp,
+        table: &TableName,
+    ) -> Result<Option<State>, StoreError>;
+
     /// What changed between two times, and by how much. `None` without samples.
     async fn difference(
         &self,

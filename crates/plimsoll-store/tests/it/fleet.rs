@@ -10,7 +10,7 @@ use plimsoll_core::thinning::Retention;
 use plimsoll_store::transfer::ndjson;
 use plimsoll_store::{
     DifferenceQuery, EventQuery, PartQuery, Recording, SampleQuery, SeriesQuery, Step, Store,
-    Stored, TableName,
+    Stored, TableName, TableState,
 };
 use throwaway_postgres::{Server, on_every_major, test};
 
@@ -263,7 +263,23 @@ pub(crate) async fn read_everything(store: &dyn Store) {
     };
     store.database_series(&of, &daily).await.unwrap();
     for at in [hour(-5), hour(2)] {
-        store.state(&of, at).await.unwrap().unwrap();
+        let state = store.state(&of, at).await.unwrap().unwrap();
+        for table in &state.tables {
+            let near = store
+                .table_state(&of, at, &table.name)
+                .await
+                .unwrap()
+                .unwrap();
+            let is_near = |other: &TableState| {
+                other.id == table.id
+                    || other.parent == Some(table.id)
+                    || table.parent == Some(other.id)
+            };
+            let (mut seen, mut expected) = (near.tables, state.tables.clone());
+            expected.retain(is_near);
+            seen.retain(is_near);
+            assert_eq!(seen, expected, "{} at {at}", table.name);
+        }
     }
     for indexes in [false, true] {
         let query = DifferenceQuery {

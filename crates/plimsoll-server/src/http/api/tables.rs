@@ -93,7 +93,8 @@ pub(super) async fn table(
             answer
         })
     } else {
-        let state = store.state(key, watch.clock().now()).await?;
+        let now = watch.clock().now();
+        let state = store.table_state(key, now, &table).await?;
         let state = state.ok_or_else(|| Problem::nothing_known(&known))?;
         kept::breakdown(key, &state, name, history?, currency)
     };
