@@ -10,7 +10,7 @@ use plimsoll_core::alert::rules::size::SizeNow;
 use plimsoll_core::alert::{AlertType, ResolvedBy, Subject};
 use plimsoll_core::change::EventKind;
 use plimsoll_core::sample::SampleKind;
-use plimsoll_core::snapshot::{Snapshot, TableKind};
+use plimsoll_core::snapshot::{Snapshot, Table, TableKind};
 use plimsoll_store::{
     DatabaseKey, EventQuery, KeptState, NamedEvent, Point, SeriesQuery, StoreError, TableName,
 };
@@ -56,20 +56,16 @@ impl Alerting {
         at: DatabaseAt<'_>,
     ) -> Result<(), ForecastError> {
         let of = &sample.of;
-        let there = names(&sample.snapshot);
-        let is_there = |state: &KeptState| {
-            let schema = state.subject.schema_name.as_deref().unwrap_or_default();
-            there.contains(&(schema, state.subject.table_name.as_deref()))
-        };
-        if self.rename(of, at.states, is_there).await? {
+        let missing = missing(&sample.snapshot, at.states);
+        if self.rename(of, at.states, &missing).await? {
             let states = self.store.alert_states_of(of).await?;
             let at = DatabaseAt {
                 states: &states,
                 ..at
             };
-            return self.named_tables(sample, at, is_there).await;
+            return self.named_tables(sample, at, &missing).await;
         }
-        self.named_tables(sample, at, is_there).await
+        self.named_tables(sample, at, &missing).await
     }
 
     /// Gives what is known of tables to their new names; whether any has one.
@@ -77,10 +73,12 @@ impl Alerting {
         &self,
         of: &DatabaseKey,
         states: &[KeptState],
-        is_there: impl Fn(&KeptState) -> bool,
+        missing: &HashSet<Name<'_>>,
     ) -> Result<bool, StoreError> {
         let mut is_any = false;
-        for state in states.iter().filter(|state| !is_there(state)) {
+        let is_missing =
+            |state: &&KeptState| name_of(state).is_some_and(|it| missing.contains(&it));
+        for state in states.iter().filter(is_missing) {
             let (Some(schema), Some(table)) =
                 (&state.subject.schema_name, &state.subject.table_name)
             else {
@@ -109,7 +107,7 @@ impl Alerting {
         &self,
         sample: &NewSample,
         at: DatabaseAt<'_>,
-        is_there: impl Fn(&KeptState) -> bool,
+        missing: &HashSet<Name<'_>>,
     ) -> Result<(), ForecastError> {
         let of = &sample.of;
         let patterns = self.settings.naming_tables_of(&of.instance, &of.database);
@@ -126,11 +124,13 @@ impl Alerting {
                 self.part(sample, &at, subject, &events).await?;
             }
         }
-        let of_parts = at.states.iter();
-        for state in of_parts.filter(|state| state.subject.schema_name.is_some()) {
+        for state in at.states {
+            let Some(name) = name_of(state) else {
+                continue;
+            };
             let by = if !self.is_judged(state.alert_type, &state.subject) {
                 ResolvedBy::RuleDisabled
-            } else if !is_there(state) {
+            } else if missing.contains(&name) {
                 ResolvedBy::Gone
             } else {
                 continue;
@@ -241,32 +241,23 @@ impl Alerting {
 /// The schemas and tables that patterns name, the largest first; a set's size is not in the snapshot, so sets go first.
 fn named(of: &DatabaseKey, snapshot: &Snapshot, patterns: &[&Pattern]) -> Vec<Subject> {
     let is_named = |name: &str| patterns.iter().any(|pattern| pattern.names(name));
-    let mut found = Vec::new();
+    let mut found: Vec<(u64, Name<'_>)> = Vec::new();
     let mut schemas: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut name = String::new();
-    for table in snapshot
-        .tables
-        .iter()
-        .filter(|table| table.kind.is_listed())
-    {
+    let mut text = String::new();
+    for (table, name) in listed(snapshot) {
         let bytes = table.size().bytes.unwrap_or(0);
-        let schema = schemas.entry(&table.schema_name).or_default();
+        let schema = schemas.entry(name.0).or_default();
         *schema = schema.saturating_add(bytes);
-        name.clear();
-        name.extend([&*table.schema_name, ".", &*table.table_name]);
-        if is_named(&name) {
-            let (schema, table_name) = (&*table.schema_name, &*table.table_name);
-            let subject = Subject::table(&of.instance, &of.database, schema, table_name);
+        text.clear();
+        text.extend([name.0, ".", &table.table_name]);
+        if is_named(&text) {
             let is_set = table.kind == TableKind::Partitioned;
-            found.push((if is_set { u64::MAX } else { bytes }, subject));
+            found.push((if is_set { u64::MAX } else { bytes }, name));
         }
     }
-    let named = schemas.into_iter().filter(|(schema, _)| is_named(schema));
-    found.extend(named.map(|(schema, bytes)| {
-        let subject = Subject::schema(&of.instance, &of.database, schema);
-        (bytes, subject)
-    }));
-    found.sort_by(|a, b| b.cmp(a));
+    let schemas = schemas.into_iter().filter(|(schema, _)| is_named(schema));
+    found.extend(schemas.map(|(schema, bytes)| (bytes, (schema, None))));
+    found.sort_unstable_by(|a, b| b.cmp(a));
     if found.len() > MOST {
         tracing::info!(
             instance = of.instance,
@@ -277,20 +268,42 @@ fn named(of: &DatabaseKey, snapshot: &Snapshot, patterns: &[&Pattern]) -> Vec<Su
         );
         found.truncate(MOST);
     }
-    found.into_iter().map(|(_, subject)| subject).collect()
+    let subject = |(_, (schema, table)): (u64, Name<'_>)| match table {
+        Some(table) => Subject::table(&of.instance, &of.database, schema, table),
+        None => Subject::schema(&of.instance, &of.database, schema),
+    };
+    found.into_iter().map(subject).collect()
 }
 
-/// The schemas and tables that there are.
-fn names(snapshot: &Snapshot) -> HashSet<(&str, Option<&str>)> {
+/// A schema, and a table of it.
+type Name<'a> = (&'a str, Option<&'a str>);
+
+/// What lists of tables show, with its name.
+fn listed(snapshot: &Snapshot) -> impl Iterator<Item = (&Table, Name<'_>)> {
     let listed = snapshot
         .tables
         .iter()
         .filter(|table| table.kind.is_listed());
-    let both = listed.flat_map(|table| {
-        let schema = &*table.schema_name;
-        [(schema, None), (schema, Some(&*table.table_name))]
-    });
-    both.collect()
+    listed.map(|table| (table, (&*table.schema_name, Some(&*table.table_name))))
+}
+
+/// The name of what a state is about; none of what is no schema and no table.
+fn name_of(state: &KeptState) -> Option<Name<'_>> {
+    let schema = state.subject.schema_name.as_deref()?;
+    Some((schema, state.subject.table_name.as_deref()))
+}
+
+/// Those of what states are about that are not there any more.
+fn missing<'a>(snapshot: &'a Snapshot, states: &'a [KeptState]) -> HashSet<Name<'a>> {
+    let mut missing: HashSet<Name<'a>> = states.iter().filter_map(name_of).collect();
+    if missing.is_empty() {
+        return missing;
+    }
+    for (_, (schema, table)) in listed(snapshot) {
+        missing.remove(&(schema, table));
+        missing.remove(&(schema, None));
+    }
+    missing
 }
 
 /// A part's totals as growth counts them, oldest first: what moved bytes and is no growth counts as if it had always been so.

@@ -166,7 +166,7 @@ async fn a_message_is_sent_until_it_arrives_and_then_no_more() {
     for words in [
         "\"size_critical of ",
         " is over\"",
-        "It was closed by hand.",
+        "when it was closed by hand.",
         "It had been told as: ",
     ] {
         assert!(last.contains(words), "no {words} in {last}");
