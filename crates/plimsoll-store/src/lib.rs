@@ -40,9 +40,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use crate::alerts::{
-    Alert, AlertQuery, Alerts, EpisodeChange, Fate, KEPT_OF_DATABASE, KeptMessage, KeptSilence,
-    KeptState, Messages, NewAlert, NewMessage, NewSilence, ReplacedState, SampleParts, SilenceSpan,
-    Told,
+    Alert, AlertContent, AlertQuery, Alerts, EpisodeChange, Fate, KEPT_OF_DATABASE, KeptMessage,
+    KeptSilence, KeptState, Messages, NewAlert, NewMessage, NewSilence, ReplacedState, SampleParts,
+    SilenceSpan,
 };
 pub use crate::aliases::Aliases;
 pub use crate::all_series::{Membership, SampleTotal, SeriesBatch, TableSteps};

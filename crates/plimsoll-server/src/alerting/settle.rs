@@ -10,7 +10,7 @@ use plimsoll_core::alert::life::{Change, State};
 use plimsoll_core::alert::message::{Facts as Words, message};
 use plimsoll_core::alert::settings::Rule;
 use plimsoll_core::alert::{AlertType, Reading, ResolvedBy, Severity, Subject, Verdict};
-use plimsoll_store::{EpisodeChange, KeptState, NewAlert, ReplacedState, StoreError, Told};
+use plimsoll_store::{AlertContent, EpisodeChange, KeptState, NewAlert, ReplacedState, StoreError};
 
 use super::Alerting;
 
@@ -176,7 +176,7 @@ fn episode(
     };
     let nothing = Beside::default();
     let beside = beside.unwrap_or(&nothing);
-    let told = Told {
+    let told = AlertContent {
         severity: open.severity,
         evaluated_at: now,
         message: message(Words {

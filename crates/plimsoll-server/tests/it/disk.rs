@@ -337,13 +337,23 @@ async fn pulses_and_visits_make_do_with_one_connection() {
         assert_eq!(service.post("/api/storage/samples").await.status, 201);
     }
     let held = "select count(*) from pg_stat_activity where usename = 'single'";
+    let is_held = || server.sql("postgres", held).unwrap()[0][0].as_deref() == Some("1");
+    // A backend ends a moment after its session.
+    let is_let_go = || {
+        (0..3000).any(|_| {
+            let is_gone = !is_held();
+            if !is_gone {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            is_gone
+        })
+    };
     look_at(&service, 4).await;
     if is_slow(&service.json(ROUTE).await) {
         return;
     }
-    assert_eq!(
-        server.sql("postgres", held).unwrap()[0][0].as_deref(),
-        Some("0"),
+    assert!(
+        is_let_go(),
         "nobody else of the role could connect beside one that stays open"
     );
     // With room for others it stays open, and a visit that is refused takes its place.
@@ -354,20 +364,12 @@ async fn pulses_and_visits_make_do_with_one_connection() {
     if is_slow(&service.json(ROUTE).await) {
         return;
     }
-    assert_eq!(
-        server.sql("postgres", held).unwrap()[0][0].as_deref(),
-        Some("1"),
-        "the pulses' own"
-    );
+    assert!(is_held(), "the pulses' own");
     server
         .sql("postgres", "alter role single connection limit 1")
         .unwrap();
     service.post("/api/storage/samples").await;
-    assert_eq!(
-        server.sql("postgres", held).unwrap()[0][0].as_deref(),
-        Some("0"),
-        "the visit took it over"
-    );
+    assert!(is_let_go(), "the visit took it over");
 }
 
 #[tokio::test(flavor = "multi_thread")]

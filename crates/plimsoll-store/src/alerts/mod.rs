@@ -136,7 +136,7 @@ pub enum EpisodeChange {
     /// It opens.
     Opens(NewAlert),
     /// It goes on, with new numbers.
-    GoesOn(Told),
+    GoesOn(AlertContent),
     /// It ends.
     Ends {
         /// When.
@@ -156,12 +156,12 @@ pub struct NewAlert {
     /// When it opened.
     pub created_at: Timestamp,
     /// What is told of it.
-    pub told: Told,
+    pub told: AlertContent,
 }
 
 /// What an alert says: its severity, message and numbers as of the last evaluation.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct AlertContent {
     /// The highest severity that it had.
     pub severity: Severity,
     /// When it was judged last.
@@ -174,7 +174,7 @@ pub struct Told {
     pub contributors: Vec<Contributor>,
 }
 
-impl Told {
+impl AlertContent {
     /// The line of the message that stands alone.
     pub fn headline(&self) -> &str {
         self.message.lines().next().unwrap_or_default()
@@ -201,7 +201,7 @@ pub struct Alert {
     /// What somebody said about it.
     pub comment: Option<String>,
     /// What is told of it.
-    pub told: Told,
+    pub told: AlertContent,
 }
 
 /// Which episodes.

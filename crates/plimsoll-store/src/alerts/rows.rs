@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Alert, AlertQuery, EpisodeChange, KEPT_OF_DATABASE, KeptState, NewAlert, ReplacedState, Told,
+    Alert, AlertContent, AlertQuery, EpisodeChange, KEPT_OF_DATABASE, KeptState, NewAlert,
+    ReplacedState,
 };
 use crate::StoreError;
 use crate::rows::{Row, RowError, Transaction, Value};
@@ -255,7 +256,7 @@ async fn go_on(
     work: &dyn Transaction,
     instance: &str,
     id: i64,
-    told: Told,
+    told: AlertContent,
 ) -> Result<(), StoreError> {
     let sql = "update plimsoll.alerts
                set severity = $3, evaluated_at = $4, message = $5, reading = $6, contributors = $7
@@ -349,7 +350,7 @@ fn alert(row: &Row) -> Result<Alert, RowError> {
         resolved_at: row.get(12)?,
         resolved_by: optional_word(row, 13)?,
         comment: row.get(14)?,
-        told: Told {
+        told: AlertContent {
             severity: word::<Severity>(row, 3)?,
             evaluated_at: row.get(11)?,
             message: row.get(15)?,

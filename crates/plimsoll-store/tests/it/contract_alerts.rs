@@ -8,8 +8,8 @@ use plimsoll_core::alert::{AlertType, Reading, ResolvedBy, Severity, Subject, Un
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::Totals;
 use plimsoll_store::{
-    AlertQuery, DatabaseKey, EpisodeChange, Fate, KEPT_OF_DATABASE, KeptSilence, KeptState,
-    NewAlert, NewMessage, NewSilence, ReplacedState, SilenceSpan, Told,
+    AlertContent, AlertQuery, DatabaseKey, EpisodeChange, Fate, KEPT_OF_DATABASE, KeptSilence,
+    KeptState, NewAlert, NewMessage, NewSilence, ReplacedState, SilenceSpan,
 };
 
 use crate::fresh::Fresh;
@@ -24,8 +24,8 @@ fn reading(severity: Severity) -> Reading {
         .with_bytes(Some(u64::MAX / 2), None)
 }
 
-fn told(severity: Severity, evaluated_at: Timestamp) -> Told {
-    Told {
+fn told(severity: Severity, evaluated_at: Timestamp) -> AlertContent {
+    AlertContent {
         severity,
         evaluated_at,
         message: "we\"ird\n🦀 grew".to_owned(),
