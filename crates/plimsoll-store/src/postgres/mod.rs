@@ -23,32 +23,28 @@ macro_rules! begin {
 macro_rules! transaction {
     ($store:expr, read, |$work:ident| $body:expr) => {{
         let store = $store;
-        let reading = async {
-            let mut again = true;
-            loop {
-                match transaction!(@one store, read, |$work| $body) {
-                    Err(wrong) if wrong.is_lost() && again => again = false,
-                    result => break result,
-                }
-            }
-        };
+        let reading = async { transaction!(@twice store, read, |$work| $body) };
         let result = store.probe.unless_silent(&store.pool, reading).await;
         result.map_err(|wrong: Wrong| wrong.on(&store.name))
     }};
     ($store:expr, $kind:ident, |$work:ident| $body:expr) => {{
         let store = $store;
-        let mut again = true;
-        loop {
-            match transaction!(@one store, $kind, |$work| $body) {
-                Err(wrong) if wrong.is_lost() && again => again = false,
-                result => break result.map_err(|wrong: Wrong| wrong.on(&store.name)),
-            }
-        }
+        let result = transaction!(@twice store, $kind, |$work| $body);
+        result.map_err(|wrong: Wrong| wrong.on(&store.name))
     }};
     ($store:expr, once $kind:ident, |$work:ident| $body:expr) => {{
         let store = $store;
         let result = transaction!(@one store, $kind, |$work| $body);
         result.map_err(|wrong: Wrong| wrong.on(&store.name))
+    }};
+    (@twice $store:ident, $kind:ident, |$work:ident| $body:expr) => {{
+        let mut again = true;
+        loop {
+            match transaction!(@one $store, $kind, |$work| $body) {
+                Err(wrong) if wrong.is_lost() && again => again = false,
+                result => break result,
+            }
+        }
     }};
     (@one $store:ident, $kind:ident, |$work:ident| $body:expr) => {{
         let one = async {
