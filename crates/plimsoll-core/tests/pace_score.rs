@@ -6,6 +6,8 @@
     reason = "made-up numbers are small"
 )]
 
+#[path = "../examples/pace_score/dice.rs"]
+mod dice;
 #[path = "../examples/pace_score/generate.rs"]
 mod generate;
 #[path = "../examples/pace_score/score.rs"]

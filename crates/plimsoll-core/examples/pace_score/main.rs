@@ -8,6 +8,7 @@
     reason = "made-up numbers are small"
 )]
 
+mod dice;
 mod generate;
 mod score;
 

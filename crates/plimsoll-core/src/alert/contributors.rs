@@ -7,6 +7,8 @@ use crate::name::{shown, shown_table, visible};
 
 /// So many are named.
 const NAMED: usize = 5;
+/// What is less than one in so many of the change explains nothing of it.
+const LEAST: u64 = 100;
 
 /// What part of a database or a disk a share is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,7 +66,11 @@ pub struct Contributor {
 /// The largest of `all` along the change's direction, and the rest: their sum is `change_bytes`.
 pub fn contributors(mut all: Vec<Contributor>, change_bytes: i64) -> Vec<Contributor> {
     let along = change_bytes.signum();
-    all.retain(|contributor| contributor.bytes != 0 && contributor.bytes.signum() == along);
+    let least = change_bytes.unsigned_abs() / LEAST;
+    all.retain(|contributor| {
+        let bytes = contributor.bytes;
+        bytes != 0 && bytes.signum() == along && bytes.unsigned_abs() >= least
+    });
     all.sort_by(|a, b| {
         b.bytes
             .abs()
@@ -161,6 +167,12 @@ mod tests {
             &[("the rows of a", -5), ("other", 2)],
         );
         check(vec![heap("a", 5)], 5, &[("the rows of a", 5)]);
+        // A hundredth is named, what is less is not.
+        check(
+            vec![heap("a", 989), heap("b", 10), heap("c", 9)],
+            1008,
+            &[("the rows of a", 989), ("the rows of b", 10), ("other", 9)],
+        );
     }
 
     #[test]

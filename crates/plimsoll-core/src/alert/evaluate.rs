@@ -9,7 +9,6 @@ use super::rules::stray::Files;
 use super::rules::{abnormal, growth, size, stray, time, upkeep, volume, wal};
 use super::settings::{Borders, Rule};
 use crate::disk::wal::Holder;
-use crate::events::Shape;
 
 /// Where a rule stands with a subject: what is to be kept from one evaluation to the next.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -52,8 +51,8 @@ pub enum Facts<'a> {
     Reaches(Result<time::Reaches, &'a str>),
     /// For `filling_fast`; the error is why there is no pace.
     Pace(Result<time::PaceNow, &'a str>),
-    /// For `abnormal_growth`: its shapes, and how many bytes a day it grew in the last three days.
-    Shapes(&'a [Shape], Option<f64>),
+    /// For `abnormal_growth`.
+    History(abnormal::History<'a>),
     /// For `wal_retention`.
     Holder(&'a Holder, wal::Around),
     /// For `wal_retention`: it is not there any more, and all holders were seen.
@@ -126,12 +125,12 @@ fn read(
         (Borders::VolumeFull(rule), Facts::Fullness(fullness)) => alone(rule.read(fullness)),
         (Borders::TimeToFull(rule), Facts::Reaches(reaches)) => alone(rule.read(reaches)),
         (Borders::FillingFast(rule), Facts::Pace(pace)) => alone(rule.read(pace)),
-        (Borders::AbnormalGrowth, Facts::Shapes(shapes, recent_rate)) => {
+        (Borders::AbnormalGrowth, Facts::History(history)) => {
             let own = match memory {
                 Memory::Abnormal(own) => own,
                 _ => abnormal::Memory::default(),
             };
-            let (reading, own) = abnormal::read(shapes, recent_rate, own, now);
+            let (reading, own) = abnormal::read(history, own, now);
             Some((reading, Memory::Abnormal(own)))
         }
         (Borders::WalRetention(rule), Facts::Holder(holder, around)) => {
@@ -195,7 +194,13 @@ mod tests {
         let past = growth::Past {
             totals: &[],
             begins_at: None,
+            given_back: &[],
             is_rewriting: false,
+        };
+        let history = abnormal::History {
+            shapes: &[],
+            recent_rate: None,
+            past,
         };
         let limited = size::SizeNow {
             total_bytes: Some(5),
@@ -219,7 +224,7 @@ mod tests {
             (AlertType::VolumeFull, full(1)),
             (AlertType::TimeToFull, Facts::Reaches(Err("young"))),
             (AlertType::FillingFast, Facts::Pace(Err("young"))),
-            (AlertType::AbnormalGrowth, Facts::Shapes(&[], None)),
+            (AlertType::AbnormalGrowth, Facts::History(history)),
             (AlertType::WalRetention, Facts::HolderGone),
             (AlertType::OrphanedFiles, Facts::Files(None, true)),
             (AlertType::UnattributedGrowth, Facts::Unattributed(None)),

@@ -11,6 +11,7 @@
 pub mod advice;
 pub mod contributors;
 pub mod evaluate;
+pub mod facts;
 pub mod kind;
 pub mod life;
 pub mod message;

@@ -4,9 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::alert::rules::stray::{File, Files};
 use plimsoll_core::alert::{AlertType, ResolvedBy, Subject};
 use plimsoll_core::change::EventKind;
+use plimsoll_core::forecast::KnownChange;
 use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::{Method, Snapshot, UnattributedCause};
-use plimsoll_store::{DatabaseKey, EventQuery, SampleParts, Store, StoreError};
+use plimsoll_store::{DatabaseKey, EventQuery, NamedEvent, SampleParts, Store, StoreError};
 
 use super::Alerting;
 use super::facts::{DatabaseFacts, SampleContext};
@@ -15,7 +16,7 @@ use super::tables::DatabaseAt;
 use super::told::Samples;
 use crate::disk::last_look;
 use crate::forecasting::{
-    Forecast, ForecastError, ForecastOf, ForecastQuery, RoomSource, VisitedSnapshots,
+    Forecast, ForecastError, ForecastOf, ForecastQuery, RoomSource, VisitedSnapshots, known_changes,
 };
 use crate::news::NewSample;
 
@@ -37,13 +38,14 @@ impl Alerting {
         let limit_bytes = self.limits.get(of).copied();
         let has_capacity =
             room.is_some_and(|room| matches!(room.source, Some(RoomSource::Capacity(_))));
-        let begins_at = beginnings(&*self.store, of, &parts).await?.pop();
+        let happened = happened(&*self.store, of, &parts).await?;
         let last = last_look(&*self.store, &of.instance).await?;
         let is_rewriting = last.and_then(|last| last.is_rewriting()).unwrap_or(false);
         let facts = DatabaseFacts::of(&SampleContext {
             now,
             parts: &parts,
-            begins_at,
+            begins_at: happened.beginnings.last().copied(),
+            given_back: &happened.given_back,
             is_rewriting,
             invalid_index_bytes: invalid_index_bytes(snapshot),
             files: files.as_ref(),
@@ -90,7 +92,7 @@ impl Alerting {
         }
         let at = DatabaseAt {
             since,
-            begins_at,
+            begins_at: happened.beginnings.last().copied(),
             is_rewriting,
             states: &states,
         };
@@ -120,26 +122,43 @@ impl Alerting {
     }
 }
 
-/// When what samples tell began anew since the first of `parts`, oldest first: with a restore, or with Plimsoll's own
-/// measure after another tool's.
-pub(super) async fn beginnings(
+/// What happened to a database that its growth is not counted over.
+#[derive(Debug, Default)]
+pub(super) struct Happened {
+    /// When what samples tell began anew: with a restore, or with Plimsoll's own measure after another tool's.
+    pub(super) beginnings: Vec<Timestamp>,
+    /// Tables and indexes that were emptied or written anew.
+    pub(super) given_back: Vec<KnownChange>,
+}
+
+/// What happened since the first of `parts`, oldest first.
+pub(super) async fn happened(
     store: &dyn Store,
     of: &DatabaseKey,
     parts: &[SampleParts],
-) -> Result<Vec<Timestamp>, StoreError> {
+) -> Result<Happened, StoreError> {
+    const BEGINNINGS: [EventKind; 2] = [EventKind::Restore, EventKind::Coverage];
+    const GIVES_BACK: [EventKind; 4] = [
+        EventKind::Truncate,
+        EventKind::Rewrite,
+        EventKind::Reindex,
+        EventKind::Recreate,
+    ];
     let query = EventQuery {
-        kinds: vec![EventKind::Restore, EventKind::Coverage],
+        kinds: BEGINNINGS.into_iter().chain(GIVES_BACK).collect(),
         since: parts.first().map(|parts| parts.sampled_at),
         ..EventQuery::default()
     };
-    let events = store.events(of, &query).await?;
-    let mut times: Vec<Timestamp> = events
-        .iter()
-        .filter(|named| named.event.relation.is_none())
-        .map(|named| named.event.to)
-        .collect();
-    times.sort();
-    Ok(times)
+    let mut events = store.events(of, &query).await?;
+    events.sort_by_key(|named| named.event.to);
+    let (begin, mut rest): (Vec<NamedEvent>, Vec<NamedEvent>) = events
+        .into_iter()
+        .partition(|named| named.event.relation.is_none());
+    rest.retain(|named| GIVES_BACK.contains(&named.event.kind));
+    Ok(Happened {
+        beginnings: begin.iter().map(|named| named.event.to).collect(),
+        given_back: known_changes(&rest),
+    })
 }
 
 /// The files that no relation owns and that may stay; none where the method does not see files.

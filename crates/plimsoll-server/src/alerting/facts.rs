@@ -1,19 +1,18 @@
 //! What the rules about a database's sizes are evaluated on, from what is known at one of its samples.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use plimsoll_core::alert::AlertType;
 use plimsoll_core::alert::evaluate::Facts;
+use plimsoll_core::alert::facts::{recent_rate, series_reaches};
+use plimsoll_core::alert::rules::abnormal::History;
 use plimsoll_core::alert::rules::growth::{Past, Total};
 use plimsoll_core::alert::rules::size::SizeNow;
 use plimsoll_core::alert::rules::stray::Files;
 use plimsoll_core::alert::rules::time::Reaches;
 use plimsoll_core::events::Shape;
-use plimsoll_core::forecast::Point;
+use plimsoll_core::forecast::{KnownChange, Point};
 use plimsoll_core::outlook::Outlook;
 use plimsoll_store::SampleParts;
-
-/// The time over which the present rate is taken.
-const RECENT: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// A sample and what is known beside it: what the facts are made from.
 pub(super) struct SampleContext<'a> {
@@ -23,6 +22,8 @@ pub(super) struct SampleContext<'a> {
     pub(super) parts: &'a [SampleParts],
     /// Samples before this are another database's, or another tool's.
     pub(super) begins_at: Option<Timestamp>,
+    /// Tables and indexes that were emptied or written anew.
+    pub(super) given_back: &'a [KnownChange],
     /// Whether a table is rewritten or an index built.
     pub(super) is_rewriting: bool,
     /// Bytes of indexes that are being built, or that a failed build left.
@@ -45,6 +46,7 @@ pub(super) struct SampleContext<'a> {
 pub(super) struct DatabaseFacts<'a> {
     totals: Vec<Total>,
     begins_at: Option<Timestamp>,
+    given_back: &'a [KnownChange],
     is_rewriting: bool,
     size: SizeNow,
     /// When its own limit is reached; none where it has none, since its volume's is the volume's alert.
@@ -72,6 +74,7 @@ impl<'a> DatabaseFacts<'a> {
         Self {
             totals,
             begins_at: known.begins_at,
+            given_back: known.given_back,
             is_rewriting: known.is_rewriting,
             size: SizeNow {
                 total_bytes: current.map(|parts| parts.total_bytes),
@@ -79,7 +82,7 @@ impl<'a> DatabaseFacts<'a> {
                 limit_bytes: known.limit_bytes,
                 has_capacity: known.has_capacity,
             },
-            reaches: known.limit_bytes.map(|_| reaches(known.outlook)),
+            reaches: known.limit_bytes.map(|_| series_reaches(known.outlook)),
             shapes: known
                 .outlook
                 .map_or(&[][..], |outlook| outlook.events.as_slice()),
@@ -99,6 +102,7 @@ impl<'a> DatabaseFacts<'a> {
         Past {
             totals: &self.totals,
             begins_at: self.begins_at,
+            given_back: self.given_back,
             is_rewriting: self.is_rewriting,
         }
     }
@@ -123,7 +127,11 @@ impl<'a> DatabaseFacts<'a> {
     pub(super) fn of_forecast(&self) -> Vec<(AlertType, Facts<'_>)> {
         let mut all = vec![(
             AlertType::AbnormalGrowth,
-            Facts::Shapes(self.shapes, self.recent_rate),
+            Facts::History(History {
+                shapes: self.shapes,
+                recent_rate: self.recent_rate,
+                past: self.past(),
+            }),
         )];
         all.extend(self.reaches.as_ref().map(|reaches| {
             let reaches = reaches.as_ref().copied().map_err(String::as_str);
@@ -141,59 +149,5 @@ fn total(parts: &SampleParts) -> Total {
         // Where it cannot be told, those bytes are among the uncertain ones.
         unattributed_bytes: parts.unattributed_bytes.unwrap_or(0),
         invalid_index_bytes: 0,
-    }
-}
-
-/// When the limit is reached, or why that is not known.
-fn reaches(outlook: Option<&Outlook>) -> Result<Reaches, String> {
-    let outlook = outlook.ok_or("the history has no series of it")?;
-    if let Some(insufficient) = &outlook.insufficient_data {
-        return Err(insufficient.to_string());
-    }
-    let passage = outlook.limits.first().ok_or("no limit is known")?;
-    let after = |days: Option<f64>| {
-        days.and_then(|days| SignedDuration::try_from_secs_f64(days * 86_400.0).ok())
-    };
-    Ok(Reaches {
-        low: after(passage.lo80),
-        point: after(passage.point),
-    })
-}
-
-/// Bytes a day over the last three days; none where the series is younger, or has a hole there.
-pub(super) fn recent_rate(points: &[Point]) -> Option<f64> {
-    let last = points.last()?;
-    let from = last.at.checked_sub(RECENT).ok()?;
-    let before = points.iter().rfind(|point| point.at <= from)?;
-    let days = last.at.duration_since(before.at).as_secs_f64() / 86_400.0;
-    let gained = last.bytes as f64 - before.bytes as f64;
-    (days <= 5.0).then(|| gained / days)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn points(values: &[(i64, u64)]) -> Vec<Point> {
-        let point = |&(hours, bytes): &(i64, u64)| Point {
-            at: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours),
-            bytes,
-        };
-        values.iter().map(point).collect()
-    }
-
-    #[test]
-    fn the_present_rate_is_that_of_three_days_and_unknown_over_a_hole() {
-        for (values, expected) in [
-            (&[(0, 100), (72, 400)][..], Some(100.0)),
-            (&[(0, 100), (48, 1000), (72, 100)], Some(0.0)),
-            (&[(0, 500), (72, 200)], Some(-100.0)),
-            (&[(0, 100), (120, 600)], Some(100.0)),
-            (&[(0, 100), (121, 600)], None),
-            (&[(0, 100), (71, 400)], None),
-            (&[], None),
-        ] {
-            assert_eq!(recent_rate(&points(values)), expected, "{values:?}");
-        }
     }
 }

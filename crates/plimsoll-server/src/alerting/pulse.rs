@@ -4,12 +4,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use plimsoll_core::alert::contributors::{Contributor, Part, contributors};
 use plimsoll_core::alert::evaluate::Facts;
-use plimsoll_core::alert::rules::time::{PaceNow, Reaches};
-use plimsoll_core::alert::rules::volume::Fullness;
+use plimsoll_core::alert::facts::{fullness, pace, volume_reaches};
 use plimsoll_core::alert::rules::wal::Around;
 use plimsoll_core::alert::{AlertType, Reading, Subject};
 use plimsoll_core::disk::layout::Place;
-use plimsoll_core::disk::state::{Dates, Retained, Volume, Wal};
+use plimsoll_core::disk::state::{Retained, Volume, Wal};
 use plimsoll_core::disk::volume::text;
 use plimsoll_core::disk::wal::HolderKind;
 use plimsoll_store::{KeptState, StoreError};
@@ -58,7 +57,7 @@ impl Alerting {
         volume: &Volume,
         pulse: &NewPulse,
     ) -> Result<(), StoreError> {
-        let reaches = reaches(volume, pulse.at);
+        let reaches = volume_reaches(volume, pulse.at);
         let pace = pace(volume, pulse.at);
         let all = [
             (AlertType::VolumeFull, Facts::Fullness(fullness(volume))),
@@ -201,49 +200,6 @@ pub(super) fn judged_at(
 pub(super) fn is_one_look(judged_at: Option<Timestamp>, now: Timestamp) -> bool {
     let seconds = judged_at.map(|at| now.duration_since(at).as_secs());
     seconds.is_some_and(|seconds| (0..SAME_LOOK_SECONDS).contains(&seconds))
-}
-
-const fn fullness(volume: &Volume) -> Fullness {
-    Fullness {
-        used_bytes: volume.used_bytes,
-        available_bytes: volume.available_bytes,
-        inodes_total: volume.inodes_total,
-        inodes_available: volume.inodes_available,
-    }
-}
-
-/// When the volume is full at the present pace, or why that is not known.
-fn pace(volume: &Volume, now: Timestamp) -> Result<PaceNow, String> {
-    let unknown = || {
-        let why = volume
-            .pace_unknown
-            .clone()
-            .or_else(|| volume.unknown.clone());
-        why.unwrap_or_else(|| "how much of it is used is not known".to_owned())
-    };
-    let pace = volume.pace.as_ref().ok_or_else(unknown)?;
-    let used_bytes = volume.used_bytes.ok_or_else(unknown)?;
-    let available_bytes = volume.available_bytes.ok_or_else(unknown)?;
-    let mid = volume.full.at_pace.and_then(|dates| dates.mid);
-    Ok(PaceNow {
-        used_bytes,
-        available_bytes,
-        bytes_per_hour: pace.bytes_per_hour,
-        full_in: mid.map(|at| at.duration_since(now)),
-    })
-}
-
-/// When the volume is full by the forecast, or why that is not known.
-fn reaches(volume: &Volume, now: Timestamp) -> Result<Reaches, String> {
-    let Some(Dates { low, mid, .. }) = volume.full.forecast else {
-        let why = volume.full.forecast_unknown.clone();
-        return Err(why.unwrap_or_else(|| "there is no forecast of it".to_owned()));
-    };
-    let after = |at: Option<Timestamp>| at.map(|at| at.duration_since(now));
-    Ok(Reaches {
-        low: after(low),
-        point: after(mid),
-    })
 }
 
 /// What a volume's alert tells beside its numbers.

@@ -15,7 +15,7 @@ use plimsoll_core::forecast::{KnownChange, Point};
 use plimsoll_core::outlook::{Outlook, OutlookQuery, outlook};
 use plimsoll_store::{DatabaseKey, SampleParts, Store, StoreError};
 
-use super::database::{LOOKED_BACK, beginnings};
+use super::database::{Happened, LOOKED_BACK, happened};
 use super::facts::{DatabaseFacts, SampleContext};
 use crate::disk::last_look;
 use crate::forecasting::series_of;
@@ -60,12 +60,16 @@ pub async fn replay(
     let parts = store
         .sample_parts(replay.of, from.unwrap_or(Timestamp::MIN))
         .await?;
-    let begins = beginnings(store, replay.of, &parts).await?;
+    let Happened {
+        beginnings: begins,
+        given_back,
+    } = happened(store, replay.of, &parts).await?;
     let (points, known) = series_of(store, replay.of).await?;
     let last = last_look(store, &replay.of.instance).await?;
     let mut play = Play {
         replay,
         has_capacity: last.is_some_and(|last| last.knows_capacity()),
+        given_back: &given_back,
         subject: Subject::database(&replay.of.instance, &replay.of.database),
         standings: HashMap::new(),
         told: Vec::new(),
@@ -122,6 +126,7 @@ fn as_of(
 struct Play<'a> {
     replay: Replay<'a>,
     has_capacity: bool,
+    given_back: &'a [KnownChange],
     subject: Subject,
     standings: HashMap<AlertType, Standing>,
     told: Vec<ReplayedChange>,
@@ -140,6 +145,7 @@ impl Play<'_> {
             now,
             parts,
             begins_at,
+            given_back: self.given_back,
             is_rewriting: false,
             invalid_index_bytes: 0,
             files: None,

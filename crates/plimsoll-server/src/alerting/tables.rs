@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use plimsoll_core::alert::evaluate::Facts;
+use plimsoll_core::alert::facts::recent_rate;
 use plimsoll_core::alert::pattern::Pattern;
+use plimsoll_core::alert::rules::abnormal::History;
 use plimsoll_core::alert::rules::growth::{Past, Total};
 use plimsoll_core::alert::rules::size::SizeNow;
 use plimsoll_core::alert::{AlertType, ResolvedBy, Subject};
@@ -16,18 +18,20 @@ use plimsoll_store::{
 };
 
 use super::Alerting;
-use super::facts::recent_rate;
 use super::part::{Part, PartTelling};
 use super::settle::Settled;
-use crate::forecasting::{Forecast, ForecastError, ForecastOf, ForecastQuery, VisitedSnapshots};
+use crate::forecasting::{
+    Forecast, ForecastError, ForecastOf, ForecastQuery, VisitedSnapshots, known_changes,
+};
 use crate::news::NewSample;
 
 /// So many of a database are judged, the largest.
 const MOST: usize = 200;
 
 /// What moves bytes and is no growth: by how much it says.
-const MOVING: [EventKind; 5] = [
+const MOVING: [EventKind; 6] = [
     EventKind::Rewrite,
+    EventKind::Truncate,
     EventKind::Reindex,
     EventKind::Recreate,
     EventKind::Attach,
@@ -159,9 +163,16 @@ impl Alerting {
         };
         let own = events.iter().filter(|event| part.has(event));
         let (totals, begins_at) = past(&part, own.clone(), at.begins_at, now);
+        let emptied: Vec<NamedEvent> = own
+            .clone()
+            .filter(|named| named.event.kind == EventKind::Truncate)
+            .cloned()
+            .collect();
+        let given_back = known_changes(&emptied);
         let past = Past {
             totals: &totals,
             begins_at,
+            given_back: &given_back,
             is_rewriting: at.is_rewriting,
         };
         let current = totals.last().filter(|total| total.at == now);
@@ -177,9 +188,12 @@ impl Alerting {
             (AlertType::SizeCritical, Facts::Size(size)),
         ];
         if let Some(forecast) = &forecast {
-            let rate = recent_rate(&forecast.points);
-            let shapes = Facts::Shapes(&forecast.found.events, rate);
-            facts.push((AlertType::AbnormalGrowth, shapes));
+            let history = History {
+                shapes: &forecast.found.events,
+                recent_rate: recent_rate(&forecast.points),
+                past,
+            };
+            facts.push((AlertType::AbnormalGrowth, Facts::History(history)));
         }
         let telling = PartTelling {
             store: &*self.store,
@@ -325,6 +339,8 @@ fn past<'a>(
         let moved = match event.kind {
             EventKind::Attach => event.bytes_after.map(i128::from),
             EventKind::Detach => event.bytes_before.map(|bytes| -i128::from(bytes)),
+            // What it empties is filled again: the rules know.
+            EventKind::Truncate => continue,
             kind if BEGINNING.contains(&kind) => None,
             _ => event
                 .bytes_before

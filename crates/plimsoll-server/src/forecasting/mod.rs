@@ -39,6 +39,7 @@ use volumes::Limits;
 
 pub use adjust::Reconciled;
 pub use ranking::{DEFAULT_ROWS, Expected, RankBy, Ranking, Row, ranking};
+pub(crate) use reads::known as known_changes;
 pub use refresh::{refresh, refresh_if_due};
 pub use room::{Room, RoomSource, in_use};
 pub use service::Forecasts;

@@ -314,7 +314,7 @@ pub(super) fn because(reason: &str, coverage_changed_at: Option<Timestamp>) -> S
 }
 
 /// Events as the forecast takes them: half way between the samples around each.
-pub(super) fn known(events: &[NamedEvent]) -> Vec<KnownChange> {
+pub(crate) fn known(events: &[NamedEvent]) -> Vec<KnownChange> {
     events
         .iter()
         .filter_map(|NamedEvent { event, .. }| {

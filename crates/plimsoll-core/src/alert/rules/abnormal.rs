@@ -2,11 +2,13 @@
 //!
 //! A shape's time moves by hours as samples come in, and one shape may be told as another kind later. So onsets within
 //! two days of each other are one, none is told twice in 20 days, and no alert closes because its shape vanished: it
-//! closes when the rate was usual for three days, or after 20.
+//! closes when the rate was usual for three days, or after 20. Nothing opens while a table is rewritten or an index built,
+//! nor where a table that was emptied fills again.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::growth::Past;
 use crate::alert::kind::Severity;
 use crate::alert::reading::{Reading, Unit, Verdict};
 use crate::events::Shape;
@@ -47,13 +49,24 @@ impl Onset {
     }
 }
 
-/// Reads a database's shapes, and how many bytes a day it grew in the last three days (none where that is not known).
-pub fn read(
-    shapes: &[Shape],
-    recent_rate: Option<f64>,
-    mut memory: Memory,
-    now: Timestamp,
-) -> (Reading, Memory) {
+/// What is known of a database's growth.
+#[derive(Debug, Clone, Copy)]
+pub struct History<'a> {
+    /// Its shapes.
+    pub shapes: &'a [Shape],
+    /// How many bytes a day it grew in the last three days; none where that is not known.
+    pub recent_rate: Option<f64>,
+    /// Its recent past.
+    pub past: Past<'a>,
+}
+
+/// Reads what is known of a database's growth.
+pub fn read(history: History<'_>, mut memory: Memory, now: Timestamp) -> (Reading, Memory) {
+    let History {
+        shapes,
+        recent_rate,
+        past,
+    } = history;
     if let Some(open) = &memory.open {
         let Some(is_over) = is_over(open, recent_rate, now) else {
             return (unknown_rate(), memory);
@@ -76,7 +89,8 @@ pub fn read(
     };
     let fresh = shapes
         .iter()
-        .find(|shape| shape.alert && now.duration_since(shape.found_at) <= NEWS && !is_told(shape));
+        .filter(|shape| shape.alert && now.duration_since(shape.found_at) <= NEWS)
+        .find(|shape| !is_told(shape) && !refills(past, shape, now));
     let Some(shape) = fresh else {
         let nothing = Reading {
             verdict: Verdict::Clear,
@@ -85,6 +99,10 @@ pub fn read(
         };
         return (nothing, memory);
     };
+    if past.is_rewriting {
+        let why = "a table is rewritten or an index built: what that holds meanwhile is no growth";
+        return (Reading::unknown(Unit::BytesPerDay, why), memory);
+    }
     let onset = Onset {
         t: shape.t,
         rate_before: shape.rate_before,
@@ -104,6 +122,17 @@ pub fn read(
     memory.told = Some(onset.t);
     memory.open = Some(onset);
     (reading, memory)
+}
+
+/// Whether most of what a shape tells fills what a table gave back.
+fn refills(past: Past<'_>, shape: &Shape, now: Timestamp) -> bool {
+    let days = now.duration_since(shape.t).as_secs_f64() / 86_400.0;
+    let excess = match shape.rate_after {
+        Some(after) => (after - shape.rate_before) * days.max(1.0),
+        None => shape.delta_bytes.unwrap_or(0.0),
+    };
+    past.grown_beyond_refill(shape.t)
+        .is_some_and(|grown| grown as f64 <= excess / 2.0)
 }
 
 /// Whether growth that began then is over; none where that cannot be told.
@@ -127,7 +156,16 @@ fn reading(verdict: Verdict, recent_rate: Option<f64>, onset: &Onset) -> Reading
 mod tests {
     use super::*;
     use crate::alert::rules::cases::letter;
+    use crate::alert::rules::growth::Total;
     use crate::events::ShapeKind;
+    use crate::forecast::KnownChange;
+
+    const PAST: Past<'_> = Past {
+        totals: &[],
+        begins_at: None,
+        given_back: &[],
+        is_rewriting: false,
+    };
 
     fn at(days: i64) -> Timestamp {
         Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * (1000 + days))
@@ -151,7 +189,12 @@ mod tests {
         let mut letters = String::new();
         for (day, (shapes, rate)) in days.iter().enumerate() {
             let reading;
-            (reading, memory) = read(shapes, *rate, memory, at(i64::try_from(day).unwrap()));
+            let history = History {
+                shapes,
+                recent_rate: *rate,
+                past: PAST,
+            };
+            (reading, memory) = read(history, memory, at(i64::try_from(day).unwrap()));
             letters.push(letter(&reading));
         }
         letters
@@ -227,6 +270,57 @@ mod tests {
         ] {
             let told = play(&[(&shapes, rate)]);
             assert_eq!(told, expected, "{shapes:?} {rate:?}");
+        }
+    }
+
+    #[test]
+    fn a_rewrite_under_way_and_a_table_that_fills_again_open_nothing() {
+        let up = [Shape {
+            delta_bytes: Some(500.0),
+            ..shape(ShapeKind::LevelUp, 0, 0)
+        }];
+        let total = |day: i64, bytes: u64| Total {
+            at: at(day),
+            bytes,
+            uncertain_bytes: 0,
+            unattributed_bytes: 0,
+            invalid_index_bytes: 0,
+        };
+        // 1000 bytes, of which 500 went two days before and came again.
+        let totals = [
+            total(-4, 1000),
+            total(-2, 500),
+            total(-1, 500),
+            total(0, 1000),
+        ];
+        let emptied = |delta_bytes: i64| KnownChange {
+            at: at(-3),
+            delta_bytes: Some(delta_bytes),
+        };
+        let told = |past: Past<'_>| {
+            let history = History {
+                shapes: &up,
+                recent_rate: Some(500.0),
+                past,
+            };
+            letter(&read(history, Memory::default(), at(0)).0)
+        };
+        let past = Past {
+            totals: &totals,
+            ..PAST
+        };
+        let rewriting = Past {
+            is_rewriting: true,
+            ..past
+        };
+        assert_eq!((told(past), told(rewriting)), ('w', '?'));
+        for (given_back, expected) in [(-500, '.'), (-250, '.'), (-249, 'w'), (500, 'w')] {
+            let given_back = [emptied(given_back)];
+            let past = Past {
+                given_back: &given_back,
+                ..past
+            };
+            assert_eq!(told(past), expected, "{given_back:?}");
         }
     }
 }

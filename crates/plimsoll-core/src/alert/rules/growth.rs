@@ -1,13 +1,15 @@
 //! `growth_warning`: a database grew by more than a share *and* more than a floor in 24 hours.
 //!
 //! Compared with the good sample nearest to 24 hours ago, 20 to 36 hours old; never scaled to 24 hours, and never with
-//! one from before a restore. A saw-tooth that refills is no growth, nor is a second copy that a rewrite holds.
+//! one from before a restore. A saw-tooth that refills is no growth, nor is a table that fills again after it was emptied,
+//! what a restore still loads, or a second copy that a rewrite holds.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::alert::kind::Severity;
 use crate::alert::reading::{Reading, Unit, Verdict};
+use crate::forecast::KnownChange;
 
 /// Its settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +51,8 @@ pub struct Past<'a> {
     pub totals: &'a [Total],
     /// Samples before this are another database's: it was restored, or the server failed over to another.
     pub begins_at: Option<Timestamp>,
+    /// Tables that were emptied or written anew: what came free is used again, which is no growth.
+    pub given_back: &'a [KnownChange],
     /// Whether a table is rewritten or an index built now.
     pub is_rewriting: bool,
 }
@@ -78,7 +82,9 @@ impl GrowthWarning {
         if base.bytes == 0 {
             return unknown("there was nothing to compare with");
         }
-        let previous = counts_from(before, base, now);
+        let previous = counts_from(before, base, now)
+            .max(past.refilled_to(before, base))
+            .max(past.restored_to(before, base));
         let grown = i128::from(now.bytes) - i128::from(previous);
         let border = self.border(previous);
         let uncertain = i128::from(now.uncertain_bytes) + i128::from(base.uncertain_bytes);
@@ -127,6 +133,58 @@ impl Past<'_> {
     pub fn base_at(&self) -> Option<Timestamp> {
         let (now, before) = self.totals.split_last()?;
         base(self.own(now, before), now.at).map(|base| base.at)
+    }
+
+    /// What it has beyond what it fills again, since a day before then; none where nothing was given back, or what was
+    /// there before is not known.
+    pub(super) fn grown_beyond_refill(&self, onset: Timestamp) -> Option<u64> {
+        let (now, before) = self.totals.split_last()?;
+        let before = self.own(now, before);
+        let first = before.first()?.at;
+        if !self
+            .given_back
+            .iter()
+            .any(|change| change.at > first && change.at <= now.at)
+        {
+            return None;
+        }
+        let base = before.iter().rfind(|total| total.at <= onset - DAY)?;
+        Some(now.bytes.saturating_sub(self.refilled_to(before, base)))
+    }
+
+    /// How far it may fill again: what was given back up to the base, but not above the highest value before it.
+    fn refilled_to(&self, before: &[Total], base: &Total) -> u64 {
+        let from = before.first().map_or(base.at, |first| first.at);
+        let falls = self
+            .given_back
+            .iter()
+            .filter(|change| change.at > from && change.at <= base.at);
+        let fallen = falls
+            .map(|change| match change.delta_bytes {
+                Some(delta) => delta.min(0).unsigned_abs(),
+                None => u64::MAX,
+            })
+            .fold(0, u64::saturating_add);
+        let until = before.iter().filter(|total| total.at <= base.at);
+        let highest = until.map(|total| total.bytes).max().unwrap_or(base.bytes);
+        highest.min(base.bytes.saturating_add(fallen))
+    }
+
+    /// What was loaded on the first day after a restore, while the base lies in it.
+    fn restored_to(&self, before: &[Total], base: &Total) -> u64 {
+        let loaded = self.begins_at.map(|begins| (begins, begins + DAY));
+        let Some((begins, until)) =
+            loaded.filter(|(begins, until)| base.at >= *begins && base.at < *until)
+        else {
+            return base.bytes;
+        };
+        let first_day = before
+            .iter()
+            .filter(|total| total.at >= begins && total.at < until);
+        first_day
+            .map(|total| total.bytes)
+            .max()
+            .unwrap_or(base.bytes)
     }
 
     /// Those of `before` that are of the same database, and young enough.
@@ -216,6 +274,7 @@ mod tests {
         let past = Past {
             totals,
             begins_at: None,
+            given_back: &[],
             is_rewriting: false,
         };
         GrowthWarning::default().read(past, false).0
@@ -275,6 +334,7 @@ mod tests {
         let past = |begins_at| Past {
             totals: &totals,
             begins_at,
+            given_back: &[],
             is_rewriting: false,
         };
         let rule = GrowthWarning::default();
@@ -309,6 +369,85 @@ mod tests {
     }
 
     #[test]
+    fn what_fills_again_after_a_table_was_emptied_is_no_growth_up_to_what_it_had() {
+        let totals = [
+            total(-72, 1000 * MB),
+            total(-48, 400 * MB),
+            total(-24, 400 * MB),
+            total(0, 1000 * MB),
+        ];
+        let emptied = |hours: i64, delta_bytes: Option<i64>| KnownChange {
+            at: at(hours),
+            delta_bytes,
+        };
+        let mb = |mb: i64| Some(mb << 20);
+        for (now, given_back, expected, previous) in [
+            (1000, vec![emptied(-50, mb(-600))], '.', 1000),
+            (1000, vec![emptied(-50, None)], '.', 1000),
+            (1201, vec![emptied(-50, mb(-600))], 'w', 1000),
+            // Only half of it was given back: the rest was dropped, or nobody knows.
+            (1000, vec![emptied(-50, mb(-300))], 'w', 700),
+            (
+                1000,
+                vec![emptied(-60, mb(-150)), emptied(-50, mb(-150))],
+                'w',
+                700,
+            ),
+            (1000, Vec::new(), 'w', 400),
+            // Before all that is known, and after the base, nothing came free that it could fill.
+            (1000, vec![emptied(-80, mb(-600))], 'w', 400),
+            (1000, vec![emptied(-10, mb(-600))], 'w', 400),
+            (1000, vec![emptied(-50, mb(600))], 'w', 400),
+        ] {
+            let mut totals = totals;
+            totals[3].bytes = now * MB;
+            let past = Past {
+                totals: &totals,
+                begins_at: None,
+                given_back: &given_back,
+                is_rewriting: false,
+            };
+            let (reading, _) = GrowthWarning::default().read(past, false);
+            assert_eq!(letter(&reading), expected, "{now} {given_back:?}");
+            assert_eq!(
+                reading.previous_bytes,
+                Some(previous * MB),
+                "{given_back:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_restore_loads_on_its_first_day_is_no_growth() {
+        // It was dropped and restored within six hours.
+        let mut totals = vec![
+            total(-30, 1000 * MB),
+            total(-24, 8 * MB),
+            total(-22, 500 * MB),
+            total(-18, 900 * MB),
+            total(-1, 910 * MB),
+            total(0, 920 * MB),
+        ];
+        let read = |totals: &[Total]| {
+            let past = Past {
+                totals,
+                begins_at: Some(at(-24)),
+                given_back: &[],
+                is_rewriting: false,
+            };
+            GrowthWarning::default().read(past, false).0
+        };
+        let reading = read(&totals);
+        assert_eq!(
+            (letter(&reading), reading.previous_bytes),
+            ('.', Some(910 * MB))
+        );
+        // What comes later is growth.
+        totals.push(total(10, 1800 * MB));
+        assert_eq!(letter(&read(&totals)), 'w');
+    }
+
+    #[test]
     fn a_second_copy_waits_while_it_is_made_and_one_sample_where_nobody_is_seen_to_make_it() {
         let mut now = total(0, 1600 * MB);
         now.unattributed_bytes = 500 * MB;
@@ -317,6 +456,7 @@ mod tests {
         let past = |is_rewriting| Past {
             totals: &totals,
             begins_at: None,
+            given_back: &[],
             is_rewriting,
         };
         let (reading, waits) = rule.read(past(false), false);
@@ -331,6 +471,7 @@ mod tests {
         let past = Past {
             totals: &more,
             begins_at: None,
+            given_back: &[],
             is_rewriting: true,
         };
         assert_eq!(letter(&rule.read(past, false).0), 'w');

@@ -37,6 +37,8 @@ pub struct Reaches {
     pub low: Option<SignedDuration>,
     /// The best guess.
     pub point: Option<SignedDuration>,
+    /// Whether the range is wider than it would be, because the history is young.
+    pub is_widened: bool,
 }
 
 impl TimeToFull {
@@ -56,9 +58,16 @@ impl TimeToFull {
         };
         let low = reaches.low.map(|low| low.as_secs());
         let is_near = |seconds| low.is_some_and(|low| low <= seconds);
+        // The early date of a widened range comes whatever is expected.
+        let furthest = if reaches.is_widened {
+            self.point_seconds
+                .min(self.warning_seconds.saturating_mul(2))
+        } else {
+            self.point_seconds
+        };
         let is_expected = reaches
             .point
-            .is_some_and(|point| point.as_secs() <= self.point_seconds);
+            .is_some_and(|point| point.as_secs() <= furthest);
         let (verdict, threshold) = if is_near(self.critical_seconds) && is_expected {
             (Verdict::Holds(Severity::Critical), self.critical_seconds)
         } else if is_near(self.warning_seconds) && is_expected {
@@ -108,10 +117,12 @@ pub struct PaceNow {
 }
 
 impl FillingFast {
-    /// It opens on two pulses in a row.
+    /// It opens on two pulses in a row, and closes on a quarter of an hour of them: while something begins, the window that
+    /// stands out most is now one and now another.
     pub fn patience() -> Patience {
         Patience {
             opens_after: 2,
+            closes_after: 15,
             ..Patience::default()
         }
     }
@@ -165,8 +176,24 @@ mod tests {
             (None, None, '.'),
         ];
         for (low, point, expected) in cases {
-            let reading = TimeToFull::default().read(Ok(Reaches { low, point }));
+            let reading = TimeToFull::default().read(Ok(Reaches {
+                low,
+                point,
+                is_widened: false,
+            }));
             assert_eq!(letter(&reading), expected, "{low:?} {point:?}");
+        }
+        for (point, expected) in [
+            (days(28), 'w'),
+            (days(28).map(|point| point + second), '-'),
+            (None, '-'),
+        ] {
+            let reading = TimeToFull::default().read(Ok(Reaches {
+                low: days(14),
+                point,
+                is_widened: true,
+            }));
+            assert_eq!(letter(&reading), expected, "of a young history: {point:?}");
         }
         assert_eq!(
             letter(&TimeToFull::default().read(Err("too few samples"))),
@@ -208,6 +235,11 @@ mod tests {
             letter(&FillingFast::default().read(Err("two looks are needed"))),
             '?'
         );
-        assert_eq!(FillingFast::patience().opens_after, 2);
+        let Patience {
+            opens_after,
+            closes_after,
+            ..
+        } = FillingFast::patience();
+        assert_eq!((opens_after, closes_after), (2, 15));
     }
 }
