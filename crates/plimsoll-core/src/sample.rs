@@ -69,8 +69,8 @@ pub struct SampleHeader {
     pub kind: SampleKind,
     /// `pg_database_size`; null where it was not known.
     pub total_bytes: Option<u64>,
-    /// How many tables `table_sizes` names.
-    pub table_count: u64,
+    /// How many tables `table_sizes` names; null where another tool told the total alone.
+    pub table_count: Option<u64>,
     /// Whether the data was made up by the demo.
     pub is_demo: bool,
     /// Whether another tool measured it: who knows what it covered, and what of a table it counted.

@@ -136,7 +136,7 @@ pub struct Stored {
 pub struct StoredSeries {
     /// Bytes at each sample, from the first at which any of it was measured.
     pub points: Vec<plimsoll_core::forecast::Point>,
-    /// What happened to the tables whose heaps lie there, and to their indexes, oldest first.
+    /// What happened to the heaps and the indexes that lie there, oldest first.
     pub events: Vec<NamedEvent>,
 }
 

@@ -66,6 +66,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "009_messages",
         sql: include_str!("../migrations/sqlite/009_messages.sql"),
     },
+    Migration {
+        number: 10,
+        name: "010_unknown_tables",
+        sql: include_str!("../migrations/sqlite/010_unknown_tables.sql"),
+    },
 ];
 
 /// Those of PostgreSQL.
@@ -114,6 +119,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         number: 9,
         name: "009_messages",
         sql: include_str!("../migrations/postgres/009_messages.sql"),
+    },
+    Migration {
+        number: 10,
+        name: "010_unknown_tables",
+        sql: include_str!("../migrations/postgres/010_unknown_tables.sql"),
     },
 ];
 

@@ -169,7 +169,7 @@ impl SampleRow {
             sampled_at: from_millis(self.sampled_at),
             kind: self.recording.kind,
             total_bytes: self.totals.total_bytes,
-            table_count: changes.table_count,
+            table_count: Some(changes.table_count),
             is_demo: self.recording.is_demo,
             is_imported: false,
             unread_count: changes.unread_count,
@@ -211,6 +211,11 @@ pub(crate) use plimsoll_core::size::signed;
 /// Bytes as a store kept them.
 pub(crate) fn unsigned(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or(0)
+}
+
+/// How many tables a sample names; of one that another tool told the total of alone nobody knows.
+pub(crate) fn table_count(count: i64, is_imported: bool) -> Option<u64> {
+    (count != 0 || !is_imported).then(|| unsigned(count))
 }
 
 /// The columns of `relations` that both stores write alike.

@@ -5,9 +5,6 @@ use crate::installation::Installation;
 use crate::server::{Options, Server};
 use crate::test;
 
-/// Where an installation may keep its libraries, beside its `bin`.
-const LIBRARIES: [&str; 4] = ["lib", "lib/postgresql", "lib64", "lib64/postgresql"];
-
 /// A coordinator with its workers, which reach each other through their sockets.
 #[derive(Debug)]
 pub struct Cluster {
@@ -75,9 +72,9 @@ pub fn node(settings: &[(&str, &str)]) -> Option<Server> {
 
 /// A server of an installation with Citus; `None` where that does not have it.
 pub fn of(installation: &Installation, settings: &[(&str, &str)]) -> Option<Server> {
-    let root = installation.bin.parent()?;
-    let mut folders = LIBRARIES.iter().map(|folder| root.join(folder));
-    folders.find(|folder| folder.join("citus.so").exists())?;
+    if !installation.has_library("citus") {
+        return None;
+    }
     let few = [
         ("shared_preload_libraries", "citus"),
         ("citus.shard_count", "4"),

@@ -19,6 +19,9 @@ pub struct Installation {
     pub bin: PathBuf,
 }
 
+/// Where an installation may keep its libraries, beside its `bin`.
+const LIBRARIES: [&str; 4] = ["lib", "lib/postgresql", "lib64", "lib64/postgresql"];
+
 impl Installation {
     /// Every major that is installed, newest first; the first place that has a major wins.
     ///
@@ -48,6 +51,13 @@ impl Installation {
             }
         };
         found.ok_or(StartError::NotInstalled { major })
+    }
+
+    /// Whether it has the library of an extension.
+    pub(crate) fn has_library(&self, name: &str) -> bool {
+        let root = self.bin.parent().unwrap_or(&self.bin);
+        let mut folders = LIBRARIES.iter().map(|folder| root.join(folder));
+        folders.any(|folder| folder.join(format!("{name}.so")).exists())
     }
 
     /// The installation whose `initdb` and `postgres` are in a folder.

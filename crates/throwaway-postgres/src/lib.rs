@@ -26,6 +26,7 @@ mod session;
 mod standby;
 mod supervisor;
 pub mod test;
+pub mod timescaledb;
 mod volume;
 
 pub use error::StartError;

@@ -1,4 +1,4 @@
-//! How each part of a volume went over a stretch of time, in so many equal steps: what a small picture needs.
+//! How each part of a volume went over a stretch of time, at so many moments as far apart: what a small picture needs.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use super::part::{Kind, Part};
 
-/// The bytes of each part at the end of each step; none where it was not known then.
+/// The bytes of each part at each moment; none where it was not known then.
 pub type Steps = BTreeMap<(Kind, Option<String>), Vec<Option<i64>>>;
 
-/// The steps between `from` and `to` of looks that are sorted by time. At the end of a step counts the last look until
-/// then; before the first look nothing is known.
+/// So many moments from `from` to `to`, both among them, of looks that are sorted by time. At each counts the last look
+/// until then; before the first look nothing is known.
 pub fn steps(
     looks: &[(Timestamp, Vec<Part>)],
     from: Timestamp,
@@ -20,8 +20,8 @@ pub fn steps(
     let mut all = Steps::new();
     let span = to.duration_since(from).as_secs().max(0);
     for step in 0..count {
-        let share = i64::try_from(step + 1).unwrap_or(i64::MAX);
-        let of = i64::try_from(count).unwrap_or(1);
+        let share = i64::try_from(step).unwrap_or(i64::MAX);
+        let of = i64::try_from(count - 1).unwrap_or(i64::MAX).max(1);
         let end = from.as_second() + span.saturating_mul(share) / of;
         let until = looks.partition_point(|(at, _)| at.as_second() <= end);
         let Some((_, parts)) = until.checked_sub(1).and_then(|last| looks.get(last)) else {
@@ -43,7 +43,7 @@ mod tests {
     use crate::disk::part::Source;
 
     #[test]
-    fn a_step_has_what_the_last_look_until_its_end_saw() {
+    fn at_each_moment_counts_the_last_look_until_then_and_the_first_is_the_beginning() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let look = |second, wal: u64, log: Option<u64>| {
             let part = |kind, bytes| Part::measured(kind, None, bytes, Source::Files, at(second));
@@ -61,6 +61,10 @@ mod tests {
             all[&(Kind::Log, None)],
             [None, None, Some(7), Some(7), None]
         );
+        // what it grew from is shown, however soon it grew
+        let all = steps(&looks, at(30), at(100), 3);
+        assert_eq!(all[&(Kind::Wal, None)], [Some(1), Some(2), Some(3)]);
+        assert_eq!(steps(&looks, at(30), at(100), 1).len(), 1);
         assert!(steps(&looks, at(0), at(20), 5).is_empty());
         assert!(steps(&[], at(0), at(100), 5).is_empty());
         assert!(steps(&looks, at(0), at(100), 0).is_empty());

@@ -76,7 +76,26 @@ pub(super) async fn holders(
         });
     }
     holders.sort_by_key(|holder| Reverse(holder.bytes));
+    before_its_checkpoint(&mut holders);
     Ok(Figure::Known(holders))
+}
+
+/// A standby's checkpoints go no further than its replay, and so keep a little more: where that is held back, it is
+/// what holds.
+fn before_its_checkpoint(holders: &mut [Holder]) {
+    let is_held_back = |holder: &Holder| match &holder.what {
+        HolderKind::Replay(replay) => replay.paused || replay.delay_ms > 0,
+        _ => false,
+    };
+    let checkpoint = holders
+        .iter()
+        .position(|holder| holder.what == HolderKind::Checkpoint);
+    let replay = holders.iter().position(is_held_back);
+    if let (Some(checkpoint), Some(replay)) = (checkpoint, replay)
+        && checkpoint < replay
+    {
+        holders[checkpoint..=replay].rotate_right(1);
+    }
 }
 
 /// A slot without `restart_lsn` (never used, or lost) holds nothing, and is shown all the same.

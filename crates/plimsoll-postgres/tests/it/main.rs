@@ -24,4 +24,5 @@ mod traps_meanwhile;
 mod traps_names;
 mod traps_parts;
 mod traps_scale;
+mod traps_timescaledb;
 mod volume_looks;

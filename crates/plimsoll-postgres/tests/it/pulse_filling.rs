@@ -402,13 +402,28 @@ async fn past_the_limit(server: &Server, session: &Session) {
 async fn paused(installation: &Installation) {
     let primary = Server::start(&test::options(installation)).unwrap();
     let standby = primary.standby(&[]).unwrap();
+    let volume = Volume::tmpfs(&standby, "own", 4096);
+    let made = volume.and_then(|volume| volume.take_data(&standby).map(|()| volume));
+    let what = "a standby, on a volume of its own,";
+    report_volumes(what, made.as_ref().map(|_| ()).map_err(String::as_str));
     standby.wait_for(&primary).unwrap();
+    // nothing else keeps as much
+    run(
+        &standby,
+        &[
+            "alter system set wal_keep_size = 0",
+            "alter system set max_wal_size = '32MB'",
+            "alter system set min_wal_size = '32MB'",
+            "select pg_reload_conf()",
+        ],
+    );
     let session = open(&standby.url("postgres")).await.unwrap();
+    let mut told = VolumeLooks::of(&standby, &session, made.ok());
     run(&standby, &["select pg_wal_replay_pause()"]);
-    let before = look(&session).await;
+    let before = told.look_first().await;
     run(
         &primary,
-        &["create table t as select repeat('x', 1000) from generate_series(1, 20000)"],
+        &["create table t as select repeat('x', 1000) from generate_series(1, 60000)"],
     );
     let written = primary
         .sql("postgres", "select pg_current_wal_lsn() - '0/0'")
@@ -424,6 +439,12 @@ async fn paused(installation: &Installation) {
         tokio::time::sleep(Duration::from_millis(20)).await;
         seen = look(&session).await;
     }
+    let seen = told.look().await;
+    let cause = told.moved(Kind::Wal, &before, &seen);
+    assert!(
+        cause.change_bytes > 0 && cause.text.contains("replay is paused"),
+        "{cause:?}"
+    );
     let gained = seen.position.known().unwrap() - before.position.known().unwrap();
     assert!(
         gained > 16 << 20,

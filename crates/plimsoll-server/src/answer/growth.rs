@@ -105,24 +105,24 @@ pub struct GrowthAnswer {
     pub index_grown_bytes: Option<i64>,
     /// Tables that are in both samples and changed in size, what grew most first.
     pub tables: Vec<TableGrowth>,
-    /// How many these are without the limit.
-    pub tables_total: u64,
+    /// How many these are without the limit; null where nothing is known of tables.
+    pub tables_total: Option<u64>,
     /// Tables that were not there before.
     pub new_tables: Vec<TableGrowth>,
-    /// How many these are without the limit.
-    pub new_tables_total: u64,
+    /// How many these are without the limit; null where `tables_total` is.
+    pub new_tables_total: Option<u64>,
     /// Tables that are there no more.
     pub vanished_tables: Vec<TableGrowth>,
-    /// How many these are without the limit.
-    pub vanished_tables_total: u64,
+    /// How many these are without the limit; null where `tables_total` is.
+    pub vanished_tables_total: Option<u64>,
     /// By schema, what grew most first.
     pub schemas: Vec<SchemaGrowth>,
     /// Partition sets and inheritance trees as one each, what grew most first.
     pub sets: Vec<SetGrowth>,
     /// Indexes, what grew most first.
     pub indexes: Vec<IndexGrowth>,
-    /// How many indexes changed without the limit.
-    pub indexes_total: u64,
+    /// How many indexes changed without the limit; null where `tables_total` is.
+    pub indexes_total: Option<u64>,
     /// When another tool's samples end, or begin to cover something else, if that lies in the time asked for; null
     /// otherwise. Growth is then that of one side: what the two measured is not compared.
     #[serde(serialize_with = "plimsoll_core::time::serialize")]
@@ -297,7 +297,7 @@ pub async fn growth(
         .filter(is_shown)
         .filter_map(|growth| index(growth, &span))
         .collect();
-    answer.indexes_total = answer.indexes.len() as u64;
+    answer.indexes_total = answer.tables_total.map(|_| answer.indexes.len() as u64);
     answer.indexes.truncate(query.limit);
     if tables.growth.iter().any(|growth| growth.parent.is_some()) {
         let before = store.state(of, ask.from).await?;
@@ -334,15 +334,15 @@ fn nothing(of: &DatabaseKey, reason: &str) -> GrowthAnswer {
         toast_grown_bytes: None,
         index_grown_bytes: None,
         tables: Vec::new(),
-        tables_total: 0,
+        tables_total: None,
         new_tables: Vec::new(),
-        new_tables_total: 0,
+        new_tables_total: None,
         vanished_tables: Vec::new(),
-        vanished_tables_total: 0,
+        vanished_tables_total: None,
         schemas: Vec::new(),
         sets: Vec::new(),
         indexes: Vec::new(),
-        indexes_total: 0,
+        indexes_total: None,
         coverage_changed_at: None,
         uncovered_tables_total: 0,
     }
@@ -393,17 +393,13 @@ fn between(
         if !query.kinds.include(kind) || !is_listed(&growth.name) {
             continue;
         }
-        let (list, total) = match (growth.before, growth.after) {
-            (None, _) => (&mut answer.new_tables, &mut answer.new_tables_total),
-            (_, None) => (
-                &mut answer.vanished_tables,
-                &mut answer.vanished_tables_total,
-            ),
+        let list = match (growth.before, growth.after) {
+            (None, _) => &mut answer.new_tables,
+            (_, None) => &mut answer.vanished_tables,
             // all that moved came into sight
             _ if bytes == 0 => continue,
-            _ => (&mut answer.tables, &mut answer.tables_total),
+            _ => &mut answer.tables,
         };
-        *total += 1;
         list.push(table(growth, kind, parts, is_foreign, &span));
     }
     // What came into sight moved some down.
@@ -414,11 +410,16 @@ fn between(
     answer
         .vanished_tables
         .sort_by_key(|table| table.grown_bytes);
-    for list in [
-        &mut answer.tables,
-        &mut answer.new_tables,
-        &mut answer.vanished_tables,
+    let are_tables_known = all.from.table_count.or(all.to.table_count).is_some();
+    for (list, total) in [
+        (&mut answer.tables, &mut answer.tables_total),
+        (&mut answer.new_tables, &mut answer.new_tables_total),
+        (
+            &mut answer.vanished_tables,
+            &mut answer.vanished_tables_total,
+        ),
     ] {
+        *total = are_tables_known.then_some(list.len() as u64);
         list.truncate(query.limit);
     }
     answer.rest_unknown = not_told_apart(&all.from, &all.to);

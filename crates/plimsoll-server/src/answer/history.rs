@@ -130,8 +130,8 @@ pub struct SampleAnswer {
     pub kind: SampleKind,
     /// `pg_database_size`; null where it was not known.
     pub total_bytes: Option<u64>,
-    /// How many tables `table_sizes` has without a limit.
-    pub table_count: u64,
+    /// How many tables `table_sizes` has without a limit; null where another tool told the total alone.
+    pub table_count: Option<u64>,
     /// Whether the demo made it up.
     pub is_demo: bool,
     /// Whether another tool measured it.

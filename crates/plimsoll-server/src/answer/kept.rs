@@ -92,15 +92,18 @@ pub fn sizes(
     let attributed_bytes =
         total_bytes.map_or(attributed_bytes, |total| attributed_bytes.min(total));
     let is_estimate = |table: &&TableState| table.last_good_at.is_some();
+    let estimated_bytes = sum(&mut state.tables.iter().filter(is_estimate)).min(attributed_bytes);
+    // of a total that another tool told nobody knows what it is made of
+    let are_tables_known = state.sample.table_count.is_some();
     Ok(SizesAnswer {
         instance: of.instance.clone(),
         database: of.database.clone(),
         tables: tables.collect(),
-        tables_total,
+        tables_total: are_tables_known.then_some(tables_total),
         total_bytes,
         total_human: total_bytes.map(size_text::pretty),
-        attributed_bytes,
-        estimated_bytes: sum(&mut state.tables.iter().filter(is_estimate)).min(attributed_bytes),
+        attributed_bytes: are_tables_known.then_some(attributed_bytes),
+        estimated_bytes: are_tables_known.then_some(estimated_bytes),
         unattributed_bytes: None,
         unattributed_unknown: Some(NOT_KEPT.to_owned()),
         unattributed: Vec::new(),

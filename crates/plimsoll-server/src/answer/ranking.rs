@@ -14,7 +14,7 @@ use crate::forecasting::{Expected, RankBy, Ranking, Row};
 const SHOWN: [usize; 3] = [3, 5, 7];
 
 /// Forecasts of what is in a database, as of one sample. In every column `rows`, `others`,
-/// `to_come` and `rest` add up to `total`, where that is known.
+/// `to_come` and `rest` add up to `total`, where that is known, and what it is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RankingAnswer {
     /// The configured name of the instance.
@@ -36,10 +36,10 @@ pub struct RankingAnswer {
     pub insufficient_data: Option<String>,
     /// What grows most in 90 days first; what does not move is in `others`.
     pub rows: Vec<RankingRow>,
-    /// All others together; null where the total is not known.
+    /// All others together; null where the total or the tables are not known.
     pub others: Option<RankingRow>,
     /// Tables that are not there yet or will be there no more, as far as they are in no row: nothing is
-    /// known of them but what the sums do. Their `bytes` may be negative.
+    /// known of them but what the sums do. Their `bytes` may be negative. Null where the tables are not known.
     pub to_come: Option<RankingRow>,
     /// What belongs to no table: catalogs, and files that belong to nothing.
     pub rest: Option<RankingRow>,
@@ -48,10 +48,10 @@ pub struct RankingAnswer {
     /// Why `others`, `rest` and `total` are not known, where `rows` may be: another tool that measured some tables
     /// left no size of the whole. Null otherwise.
     pub total_unknown: Option<String>,
-    /// Tables in all.
-    pub tables: u64,
-    /// Of them, those that are too young for a forecast and count as they are.
-    pub young_tables: u64,
+    /// Tables in all; null where nobody knows of any: without samples, and where another tool told the total alone.
+    pub tables: Option<u64>,
+    /// Of them, those that are too young for a forecast and count as they are; null where `tables` is.
+    pub young_tables: Option<u64>,
 }
 
 /// What something is expected to grow by.
@@ -102,8 +102,8 @@ pub fn ranking(of: &DatabaseKey, by: RankBy, ranking: Option<Ranking>) -> Rankin
         rest: None,
         total: None,
         total_unknown: None,
-        tables: 0,
-        young_tables: 0,
+        tables: None,
+        young_tables: None,
     };
     let Some(Ranking { header, expected }) = ranking else {
         return answer;
@@ -112,8 +112,13 @@ pub fn ranking(of: &DatabaseKey, by: RankBy, ranking: Option<Ranking>) -> Rankin
     answer.sample_id = Some(header.sample_id);
     answer.computed_at = Some(header.computed_at);
     answer.insufficient_data = header.unknown;
-    answer.tables = header.table_count;
-    answer.young_tables = header.young_count;
+    // where a total was told alone, there is nothing beside it
+    let has_rest = expected.as_ref().is_some_and(|all| all.rest.is_some());
+    let are_tables_known = header.table_count > 0 || has_rest;
+    if are_tables_known {
+        answer.tables = Some(header.table_count);
+        answer.young_tables = Some(header.young_count);
+    }
     let Some(Expected {
         rows,
         others,
@@ -133,8 +138,10 @@ pub fn ranking(of: &DatabaseKey, by: RankBy, ranking: Option<Ranking>) -> Rankin
     let in_all = total.as_ref().map_or(0, longest);
     let shown = |one: &Row| row(one, in_all);
     answer.rows = rows.iter().map(shown).collect();
-    answer.others = others.as_ref().map(shown);
-    answer.to_come = Some(shown(&to_come));
+    if are_tables_known {
+        answer.others = others.as_ref().map(shown);
+        answer.to_come = Some(shown(&to_come));
+    }
     answer.rest = rest.as_ref().map(shown);
     answer.total = total.as_ref().map(shown);
     answer

@@ -87,17 +87,18 @@ pub struct SizesAnswer {
     pub database: String,
     /// Its tables, in the order that was asked for.
     pub tables: Vec<TableAnswer>,
-    /// How many rows match, partitioned parents among them, whatever `limit` and `offset`.
-    pub tables_total: u64,
+    /// How many rows match, partitioned parents among them, whatever `limit` and `offset`. Null where another tool told
+    /// the total alone.
+    pub tables_total: Option<u64>,
     /// `pg_database_size`: the sum of attributed, unattributed and unmeasured bytes. Null where the server could
     /// not be asked, and where files are missing that it would have counted.
     pub total_bytes: Option<u64>,
     /// `total_bytes` as `pg_size_pretty` prints it.
     pub total_human: Option<String>,
-    /// Bytes that have an owner, estimates included.
-    pub attributed_bytes: u64,
-    /// Of these, the estimates (last good values and `relpages`).
-    pub estimated_bytes: u64,
+    /// Bytes that have an owner, estimates included; null where `tables_total` is.
+    pub attributed_bytes: Option<u64>,
+    /// Of these, the estimates (last good values and `relpages`); null where they are.
+    pub estimated_bytes: Option<u64>,
     /// Bytes that belong to no relation; null where they cannot be told apart from those that could not be read, and
     /// without a total.
     pub unattributed_bytes: Option<u64>,
@@ -368,11 +369,11 @@ impl SizesPage {
             instance: snapshot.instance.to_string(),
             database: snapshot.database.to_string(),
             tables: Vec::new(),
-            tables_total: self.tables_total,
+            tables_total: Some(self.tables_total),
             total_bytes: totals.total_bytes,
             total_human: totals.total_bytes.map(size_text::pretty),
-            attributed_bytes: totals.attributed_bytes,
-            estimated_bytes: totals.estimated_bytes,
+            attributed_bytes: Some(totals.attributed_bytes),
+            estimated_bytes: Some(totals.estimated_bytes),
             unattributed_bytes: totals.unattributed_bytes,
             unattributed_unknown: unattributed_unknown(totals).map(str::to_owned),
             unattributed: unattributed(snapshot),

@@ -59,8 +59,8 @@ pub struct StateAnswer {
     pub total_human: Option<String>,
     /// Its tables, largest first.
     pub tables: Vec<TableStateAnswer>,
-    /// How many there are without a limit.
-    pub tables_total: u64,
+    /// How many there are without a limit; null where another tool told the total alone.
+    pub tables_total: Option<u64>,
 }
 
 /// A table as one sample saw it.
@@ -108,7 +108,7 @@ pub fn into_json(
         total_bytes: state.sample.total_bytes,
         total_human: state.sample.total_bytes.map(size_text::pretty),
         tables: Vec::new(),
-        tables_total: tables.len() as u64,
+        tables_total: state.sample.table_count.map(|_| tables.len() as u64),
     };
     let is_imported = state.sample.is_imported;
     let rows = tables

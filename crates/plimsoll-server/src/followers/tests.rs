@@ -58,7 +58,7 @@ fn sample(id: i64, database: &str) -> News {
             sampled_at: Timestamp::UNIX_EPOCH,
             kind: SampleKind::Watch,
             total_bytes: None,
-            table_count: 0,
+            table_count: Some(0),
             is_demo: false,
             is_imported: false,
             unread_count: 0,

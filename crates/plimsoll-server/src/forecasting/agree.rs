@@ -133,11 +133,10 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
         if points.is_empty() {
             continue;
         }
-        let here = |event: &&NamedEvent| {
+        let known = reads::of_part(events, |event| {
             let table = event.table.as_ref();
-            reads::is_of_all(event) || table.is_some_and(|table| table.schema_name == name)
-        };
-        let known: Vec<NamedEvent> = events.iter().filter(here).cloned().collect();
+            table.is_some_and(|table| table.schema_name == name)
+        });
         let own = own(&points, &seams, &reads::known(&known));
         let part = TableName::new(&*name, "");
         let id = nodes.add(Some(database), PartKind::Schema, part, level(&points), own);
@@ -154,7 +153,7 @@ pub(super) fn agree(mut gathered: Gathered, events: &[NamedEvent]) -> Agreed {
         if points.is_empty() {
             continue;
         }
-        let events = [reads::no_growth(set.events), gathered.seams.clone()].concat();
+        let events = [reads::no_growth(set.events), gathered.of_all.clone()].concat();
         let own = own(&points, &seams, &reads::known(&events));
         let id = nodes.add(
             Some(schema),

@@ -67,6 +67,13 @@ fn orders(more: u64) -> TableSteps {
     table(1, "orders", 0, steps.collect())
 }
 
+/// The table that grows, which had more before the change.
+fn shrunk() -> TableSteps {
+    const BLOAT: u64 = 5000 * MEGABYTE;
+    let steps = (0..DAYS).map(|day| (day, growing(day) + if day < CHANGES { BLOAT } else { 0 }));
+    table(1, "orders", 0, steps.collect())
+}
+
 /// The same, which nobody measured before the change.
 fn from_change(mut table: TableSteps) -> TableSteps {
     table.steps.retain(|step| step.0 >= CHANGES);
@@ -147,6 +154,27 @@ fn changes() -> Vec<Change> {
             is_imported: false,
             tables: vec![orders(0), table(2, "lost", 0, vec![(0, HIDDEN)])],
             event: named(coverage(Some(2), Some(HIDDEN), None), Some("lost")),
+        },
+        Change {
+            name: "a restore, by which a table and what is in none lost what was free in them",
+            total_bytes: |day| {
+                let bloat = if day < CHANGES { 8000 } else { 0 };
+                Some(growing(day) + (20_000 + bloat) * MEGABYTE)
+            },
+            is_imported: false,
+            tables: vec![shrunk()],
+            event: NamedEvent {
+                event: Event {
+                    kind: EventKind::Restore,
+                    ..coverage(
+                        None,
+                        Some(growing(CHANGES - 1) + 28_000 * MEGABYTE),
+                        Some(growing(CHANGES) + 20_000 * MEGABYTE),
+                    )
+                },
+                table: None,
+                index_name: None,
+            },
         },
     ]
 }

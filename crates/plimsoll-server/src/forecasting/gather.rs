@@ -26,8 +26,9 @@ const LEAST_WINDOW_DAYS: f64 = 7.0;
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) samples: Vec<SampleTotal>,
-    /// Where another tool's history ends: what is there from then on may have been there before.
-    pub(super) seams: Vec<NamedEvent>,
+    /// What concerns each part: where another tool's history ends, what is there from then on may have been there
+    /// before; by a restore anything may have moved.
+    pub(super) of_all: Vec<NamedEvent>,
     /// All tables together; the rest of the database belongs to none.
     pub(super) tables: Sum,
     pub(super) schemas: BTreeMap<String, Group>,
@@ -196,10 +197,9 @@ impl Sum {
 impl Gathered {
     /// `events` are the database's that are no growth.
     pub(super) fn new(samples: Vec<SampleTotal>, events: &[NamedEvent]) -> Self {
-        let seams = events.iter().filter(|event| reads::is_of_all(event));
         Self {
             samples,
-            seams: seams.cloned().collect(),
+            of_all: reads::of_part(events, |_| false),
             ..Self::default()
         }
     }
@@ -294,7 +294,7 @@ impl Gathered {
                 points.push(Point { at, bytes });
             }
         }
-        let events = [reads::no_growth(events), self.seams.clone()].concat();
+        let events = [reads::no_growth(events), self.of_all.clone()].concat();
         let Some(own) = own(&points, &self.seam_times(), &reads::known(&events)) else {
             self.young_count += 1;
             return;
@@ -336,7 +336,7 @@ impl Gathered {
 
     /// When what is measured changed.
     pub(super) fn seam_times(&self) -> Vec<Timestamp> {
-        reads::seams(&self.seams)
+        reads::seams(&self.of_all)
     }
 
     /// Whether what is measured changed between this sample and the one before it.
@@ -345,7 +345,7 @@ impl Gathered {
             return false;
         };
         let before = self.samples[before].sampled_at;
-        let mut seams = self.seams.iter().filter_map(Seam::of);
+        let mut seams = self.of_all.iter().filter_map(Seam::of);
         seams.any(|seam| seam.is_between(before, sample.sampled_at))
     }
 

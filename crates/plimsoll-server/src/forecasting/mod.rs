@@ -235,7 +235,7 @@ fn compute(
     if let Some(gone) = gone {
         return ended(subject, series, gone, limits);
     }
-    let known = reads::known(&series.events);
+    let known = series.known();
     let furthest = horizons_days.iter().copied().fold(0.0, f64::max);
     let steps = (0..=PATH_STEPS).map(|step| furthest * f64::from(step) / f64::from(PATH_STEPS));
     let asked_and_drawn: Vec<f64> = horizons_days.iter().copied().chain(steps).collect();
@@ -295,7 +295,7 @@ pub(crate) async fn series_of(
     of: &DatabaseKey,
 ) -> Result<(Vec<Point>, Vec<KnownChange>), StoreError> {
     let series = reads::database(store, of).await?;
-    let known = reads::known(&series.events);
+    let known = series.known();
     Ok((since(&series.points, series.last_seam()).to_vec(), known))
 }
 
@@ -306,7 +306,7 @@ pub(crate) async fn series_of_table(
     table: &TableName,
 ) -> Result<(SelectedTable, Vec<Point>, Vec<KnownChange>), ForecastError> {
     let (selected, series) = reads::table(store, of, table).await?;
-    let known = reads::known(&series.events);
+    let known = series.known();
     let points = since(&series.points, series.last_seam()).to_vec();
     Ok((selected, points, known))
 }

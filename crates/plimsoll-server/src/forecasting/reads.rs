@@ -20,6 +20,8 @@ pub(super) struct Series {
     pub(super) points: Vec<Point>,
     /// Recorded events that are no growth.
     pub(super) events: Vec<NamedEvent>,
+    /// Of a part that is what others leave of a whole: what came into sight in those, and left this one thereby.
+    pub(super) left: Vec<NamedEvent>,
     /// Since when it is measured as it is now, where what is older does not compare and was left out.
     pub(super) coverage_changed_at: Option<Timestamp>,
 }
@@ -30,9 +32,14 @@ impl Series {
         let whole = Self {
             points,
             events,
-            coverage_changed_at: None,
+            ..Self::default()
         };
         whole.cut()
+    }
+
+    /// What happened to it, as the forecast takes that.
+    pub(super) fn known(&self) -> Vec<KnownChange> {
+        [known(&self.events), known_of_rest(&self.left)].concat()
     }
 
     /// When what is measured changed last.
@@ -47,8 +54,9 @@ impl Series {
         };
         self.points.drain(..place);
         let first = self.points.first().map(|point| point.at);
-        self.events
-            .retain(|event| first.is_none_or(|first| event.event.to > first));
+        for events in [&mut self.events, &mut self.left] {
+            events.retain(|event| first.is_none_or(|first| event.event.to > first));
+        }
         self.coverage_changed_at = Some(at);
         self
     }
@@ -111,7 +119,7 @@ pub(super) async fn whole_database(
     Ok(Series {
         points: totals(store, of).await?,
         events: of_whole(database_events(store, of).await?),
-        coverage_changed_at: None,
+        ..Series::default()
     })
 }
 
@@ -154,10 +162,9 @@ pub(super) async fn schema(
     name: &str,
 ) -> Result<(SelectedSchema, Series), SelectionError> {
     let schema = selection::schema(store, of, name, &hourly()).await?;
-    let mut events = database_events(store, of).await?;
-    events.retain(|event| {
+    let events = of_part(&database_events(store, of).await?, |event| {
         let table = event.table.as_ref();
-        is_of_all(event) || table.is_some_and(|table| table.schema_name == schema.name)
+        table.is_some_and(|table| table.schema_name == schema.name)
     });
     let series = Series::of_one_measure(sizes(&schema.points), events);
     Ok((schema, series))
@@ -175,12 +182,8 @@ pub(super) async fn table(
         selected = selection::table(store, of, name, &SeriesQuery::default()).await?;
     }
     let mut events = no_growth(selected.events.clone());
-    events.extend(
-        database_events(store, of)
-            .await?
-            .into_iter()
-            .filter(is_of_all),
-    );
+    events.extend(of_part(&database_events(store, of).await?, |_| false));
+    events.sort_by_key(|event| event.event.to);
     let series = Series::of_one_measure(sizes(selected.points()), events);
     Ok((selected, series))
 }
@@ -218,6 +221,7 @@ pub(super) fn all_of<'a>(series: impl Iterator<Item = &'a Series>) -> Series {
     for one in series {
         parts.push(one.points.clone());
         all.events.extend(one.events.iter().cloned());
+        all.left.extend(one.left.iter().cloned());
         all.coverage_changed_at = all.coverage_changed_at.max(one.coverage_changed_at);
     }
     all.points = together(&parts);
@@ -297,12 +301,29 @@ pub(super) fn known_of_rest(events: &[NamedEvent]) -> Vec<KnownChange> {
     for change in &mut changes {
         change.delta_bytes = change.delta_bytes.map(|bytes| -bytes);
     }
+    let mut restored = of_part(events, |_| false);
+    restored.retain(|event| event.event.kind == EventKind::Restore);
+    changes.extend(known(&restored));
     changes
 }
 
-/// Whether an event says of every series that it was measured otherwise before.
+/// Whether an event says of every series that it was measured otherwise before, or that it was restored.
 pub(super) fn is_of_all(event: &NamedEvent) -> bool {
-    Seam::of(event).is_some()
+    let kind = event.event.kind;
+    event.event.relation.is_none() && matches!(kind, EventKind::Coverage | EventKind::Restore)
+}
+
+/// Of a database's events, a part's own and those of all: of these nobody says how many bytes moved in the part.
+pub(super) fn of_part(all: &[NamedEvent], is_own: impl Fn(&NamedEvent) -> bool) -> Vec<NamedEvent> {
+    let of_part = |event: &NamedEvent| {
+        let mut event = event.clone();
+        if is_of_all(&event) {
+            (event.event.bytes_before, event.event.bytes_after) = (None, None);
+            return Some(event);
+        }
+        is_own(&event).then_some(event)
+    };
+    all.iter().filter_map(of_part).collect()
 }
 
 /// Why there is no forecast, with what was left out of the series.
@@ -324,6 +345,11 @@ pub(crate) fn known(events: &[NamedEvent]) -> Vec<KnownChange> {
                 (EventKind::Coverage, Some(_)) => bytes(event.bytes_after),
                 // what another tool covered is not known, so all that is unusual there is no growth
                 (EventKind::Coverage, None) => None,
+                // nor what of a restored database a part had
+                (EventKind::Restore, _) => {
+                    let sizes = bytes(event.bytes_after).zip(bytes(event.bytes_before));
+                    sizes.map(|(after, before)| after - before)
+                }
                 _ => Some(bytes(event.bytes_after)? - bytes(event.bytes_before)?),
             };
             let half = event.to.duration_since(event.from) / 2;

@@ -166,7 +166,7 @@ mod tests {
             sampled_at: at(0),
             kind,
             total_bytes: None,
-            table_count: 0,
+            table_count: Some(0),
             is_demo: false,
             is_imported: false,
             unread_count: 0,

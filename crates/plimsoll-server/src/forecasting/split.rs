@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_core::Oid;
+use plimsoll_core::change::EventKind;
 use plimsoll_core::forecast::Point;
 use plimsoll_core::snapshot::{Snapshot, Table, TableKind};
 use plimsoll_store::{DatabaseKey, NamedEvent, Store, StoreError, Stored, TableName};
 
 use super::ForecastOf;
-use super::reads::{Series, database_events, hourly, is_of_all, no_growth};
+use super::reads::{Series, database_events, hourly, is_of_all, no_growth, of_part};
 
 const PG_DEFAULT: Oid = 1663;
 
@@ -115,8 +116,7 @@ pub(super) async fn split<G: Ord + Clone>(
     let mut of_all = Vec::new();
     if !groups.is_empty() {
         // that another tool measured before is so for each part
-        of_all = database_events(store, of).await?;
-        of_all.retain(is_of_all);
+        of_all = of_part(&database_events(store, of).await?, |_| false);
     }
     let mut parts = BTreeMap::new();
     for (name, oids) in groups {
@@ -125,13 +125,7 @@ pub(super) async fn split<G: Ord + Clone>(
     let mut whole = whole;
     let others: Vec<&Series> = parts.values().collect();
     whole.points = less(&whole.points, &others);
-    whole.events.retain(|event| {
-        let is_elsewhere = others.iter().any(|part| {
-            let mut theirs = part.events.iter();
-            theirs.any(|other| other.event == event.event)
-        });
-        !is_elsewhere
-    });
+    (whole.events, whole.left) = events_here(&whole.events, &others);
     // what meets as a whole may not do so in its parts
     let mut parts: BTreeMap<G, Series> = parts
         .into_iter()
@@ -139,6 +133,28 @@ pub(super) async fn split<G: Ord + Clone>(
         .collect();
     parts.insert(rest, whole.cut());
     Ok(parts)
+}
+
+/// Of the events of a whole, those of what others leave of it; and what left it as it came into sight in others, where
+/// the whole had those bytes all the time.
+fn events_here(whole: &[NamedEvent], others: &[&Series]) -> (Vec<NamedEvent>, Vec<NamedEvent>) {
+    let is_in = |events: &[NamedEvent], event: &NamedEvent| {
+        let mut events = events.iter();
+        events.any(|other| other.event == event.event)
+    };
+    let is_elsewhere = |event: &NamedEvent| others.iter().any(|part| is_in(&part.events, event));
+    let here = match others {
+        [] => whole.to_vec(),
+        // what is so of all of it is so of each part
+        _ => of_part(whole, |event| !is_elsewhere(event)),
+    };
+    let theirs = others.iter().flat_map(|part| &part.events);
+    let left = theirs
+        .filter(|event| event.event.kind == EventKind::Coverage && !is_in(whole, event))
+        .filter(|event| !is_of_all(event))
+        .cloned()
+        .collect();
+    (here, left)
 }
 
 /// The tables and indexes that lie in these tablespaces now; `of_all` are the events that concern each part.
@@ -157,7 +173,7 @@ async fn within(
     Ok(Series {
         points: series.points,
         events: no_growth([of_all, &series.events].concat()),
-        coverage_changed_at: None,
+        ..Series::default()
     })
 }
 

@@ -3,7 +3,7 @@
 use plimsoll_core::forecast::coherent::{Adjustment, Estimate, HORIZONS, HORIZONS_DAYS, Tree};
 
 use super::gather::own;
-use super::reads::{Series, known};
+use super::reads::Series;
 
 /// What the forecast of each part is moved by; `adjustment` is what that of the whole is moved by. None where one of
 /// them cannot be forecast.
@@ -12,7 +12,7 @@ pub(super) fn spread(
     adjustment: Adjustment,
     parts: &[&Series],
 ) -> Option<Vec<Adjustment>> {
-    let own_of = |series: &Series| own(&series.points, &[], &known(&series.events));
+    let own_of = |series: &Series| own(&series.points, &[], &series.known());
     let all = own_of(whole)?;
     let owns: Option<Vec<_>> = parts.iter().map(|part| own_of(part)).collect();
     let owns = owns?;

@@ -7,7 +7,7 @@ use plimsoll_core::forecast::coherent::Adjustment;
 use plimsoll_core::outlook::{Outlook, OutlookQuery, outlook};
 
 use super::newest;
-use super::reads::{Series, known};
+use super::reads::Series;
 use super::room::Room;
 use super::shares::Share;
 use super::spread::spread;
@@ -90,7 +90,7 @@ impl Limits {
                         OutlookQuery {
                             horizons_days: &[],
                             limits_bytes: &limits,
-                            known: &known(&part.events),
+                            known: &part.known(),
                             shapes_since: None,
                             adjustment: moved.next().unwrap_or_default(),
                         },

@@ -10,6 +10,8 @@ mod bounds;
 mod capacity;
 mod channels;
 mod coverage;
+mod coverage_places;
+mod coverage_totals;
 mod databases;
 mod disk;
 mod disk_events;

@@ -174,19 +174,21 @@ impl Wrong {
     }
 }
 
-/// Whether Citus says that it lost a node: with the code of an internal error, and the words of libpq, or its own for a
-/// commit that was not answered.
+/// Whether Citus says that it lost a node: with the code of an internal error or of one of reading and writing, and the
+/// words of libpq, or its own for a commit or a COPY that was not answered.
 fn has_lost_a_node(error: &tokio_postgres::Error) -> bool {
-    const SAYS: [&str; 4] = [
+    const SAYS: [&str; 6] = [
         "server closed the connection unexpectedly",
         "connection not open",
         "could not receive data from server",
         "could not commit transaction for shard",
+        "failed to COPY to shard",
+        "failed to complete COPY on",
     ];
     let Some(said) = error.as_db_error() else {
         return false;
     };
-    *said.code() == SqlState::INTERNAL_ERROR
+    [SqlState::INTERNAL_ERROR, SqlState::IO_ERROR].contains(said.code())
         && SAYS.iter().any(|words| said.message().contains(words))
 }
 

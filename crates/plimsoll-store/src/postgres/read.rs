@@ -12,11 +12,12 @@ use super::error::Wrong;
 use super::work::Work;
 use crate::keys::Keys;
 use crate::reader::{Reader, Which};
-use crate::sample::{SamplePage, SampleQuery, unsigned};
+use crate::sample::{SamplePage, SampleQuery, table_count, unsigned};
 use crate::{DatabaseKey, TableName};
 
 /// The columns of a sample's header, of a known instance.
 pub(super) fn header(row: &Row, instance: &str) -> Result<SampleHeader, Wrong> {
+    let is_imported = row.try_get(7)?;
     Ok(SampleHeader {
         id: row.try_get(0)?,
         instance: instance.to_owned(),
@@ -27,9 +28,9 @@ pub(super) fn header(row: &Row, instance: &str) -> Result<SampleHeader, Wrong> {
             .parse()
             .unwrap_or(SampleKind::Manual),
         total_bytes: row.try_get::<_, Option<i64>>(4)?.map(unsigned),
-        table_count: unsigned(row.try_get(5)?),
+        table_count: table_count(row.try_get(5)?, is_imported),
         is_demo: row.try_get(6)?,
-        is_imported: row.try_get(7)?,
+        is_imported,
         unread_count: unsigned(row.try_get(8)?),
     })
 }

@@ -1,7 +1,7 @@
 //! What lies in one place: heaps with their toast tables, and single indexes, as one series. However many they are,
 //! they are read some hundreds at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use plimsoll_core::change::{RelationId, Sizes};
 use plimsoll_core::forecast::Point;
@@ -30,6 +30,7 @@ pub(crate) async fn stored_series<R: Reader>(
         .collect();
     wanted.sort_unstable_by_key(|(relation, _)| relation.id);
     let mut sum = Sum::new(&ticks);
+    let mut indexes_here: HashSet<RelationId> = HashSet::new();
     for batch in wanted.chunks(BATCH) {
         let with_heap: Vec<RelationId> = ids(batch, |stored| stored.has_heap);
         for value in reader
@@ -54,6 +55,7 @@ pub(crate) async fn stored_series<R: Reader>(
                 && table.is_some_and(|(_, stored)| stored.indexes.contains(&index.relation_name))
         });
         let index_ids: Vec<RelationId> = indexes.iter().map(|index| index.id).collect();
+        indexes_here.extend(&index_ids);
         for value in reader
             .index_values(of, &index_ids, last)
             .await?
@@ -62,8 +64,18 @@ pub(crate) async fn stored_series<R: Reader>(
             add(&mut sum, value, |sizes| sizes.heap_bytes);
         }
     }
-    let with_heap = ids(&wanted, |stored| stored.has_heap);
-    let (events, mut relations) = events_of(reader, of, &with_heap).await?;
+    let (mut events, mut relations) = events_of(reader, of, &ids(&wanted, |_| true)).await?;
+    let has_heap: HashSet<RelationId> =
+        ids(&wanted, |stored| stored.has_heap).into_iter().collect();
+    // an index that is gone lay where its table does, as far as anybody knows
+    indexes_here.extend(relations.iter().filter_map(|index| {
+        let is_with_heap = index.owner.is_some_and(|owner| has_heap.contains(&owner));
+        (index.gone_tick.is_some() && is_with_heap).then_some(index.id)
+    }));
+    events.retain(|event| {
+        let id = event.relation;
+        id.is_some_and(|id| has_heap.contains(&id) || indexes_here.contains(&id))
+    });
     relations.extend(wanted.iter().map(|(relation, _)| (*relation).clone()));
     Ok(StoredSeries {
         points: points(sum),

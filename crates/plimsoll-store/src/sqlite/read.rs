@@ -8,7 +8,7 @@ use plimsoll_core::sample::{SampleHeader, SampleKind};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
 use super::error::Wrong;
-use crate::sample::{SamplePage, SampleQuery, from_millis, millis, unsigned};
+use crate::sample::{SamplePage, SampleQuery, from_millis, millis, table_count, unsigned};
 use crate::{DatabaseKey, TableName};
 
 /// The columns that [`header`] reads.
@@ -20,6 +20,7 @@ pub(super) const HEADER: &str = "\
     join instances as i on i.instance_id = s.instance_id";
 
 pub(super) fn header(row: &Row<'_>) -> rusqlite::Result<SampleHeader> {
+    let is_imported = row.get(8)?;
     Ok(SampleHeader {
         id: row.get(0)?,
         instance: row.get(1)?,
@@ -31,9 +32,9 @@ pub(super) fn header(row: &Row<'_>) -> rusqlite::Result<SampleHeader> {
             .parse()
             .unwrap_or(SampleKind::Manual),
         total_bytes: row.get::<_, Option<i64>>(5)?.map(unsigned),
-        table_count: unsigned(row.get(6)?),
+        table_count: table_count(row.get(6)?, is_imported),
         is_demo: row.get(7)?,
-        is_imported: row.get(8)?,
+        is_imported,
         unread_count: unsigned(row.get(9)?),
     })
 }

@@ -45,7 +45,7 @@ contract! {
         assert_eq!(header.kind, SampleKind::Daily);
         assert_eq!(header.sampled_at, snapshot.measured_at);
         assert_eq!(header.total_bytes, snapshot.totals.total_bytes);
-        assert_eq!(header.table_count, 10);
+        assert_eq!(header.table_count, Some(10));
         assert!(!header.is_demo);
         assert_eq!(fresh.all(&world).await, std::slice::from_ref(&header));
 
@@ -149,7 +149,7 @@ contract! {
             let sizes = fresh.store.table_sizes(&header, None, None).await.unwrap();
             let whole = |heap: u64| heap + 8192 + 16384;
             assert_eq!(sizes, [("a".to_owned(), whole(81920)), ("b".to_owned(), whole(8192))]);
-            assert_eq!(header.table_count, 2);
+            assert_eq!(header.table_count, Some(2));
         }
         let unread = (fresh.sql)(
             "select unread_count from storage_samples order by id");
@@ -163,7 +163,7 @@ contract! {
         world.table(1000).heap.size = Size::measured(90112);
         world.table(1020).heap.size = Size::measured(8192);
         let header = fresh.keep(&world, fourth).await;
-        assert_eq!(header.table_count, 3);
+        assert_eq!(header.table_count, Some(3));
         let good = fresh.store.last_good(&world.key()).await.unwrap();
         assert_eq!((good[&1000].bytes, good[&1000].at), (90112, fourth));
         assert_eq!((good[&1003].bytes, good[&1003].at), (16384, first));
@@ -449,7 +449,7 @@ contract! {
             if header.unread_count == 0 {
                 assert_eq!(shown, expected(&snapshot));
             }
-            assert_eq!(header.table_count, u64::try_from(shown.len()).unwrap());
+            assert_eq!(header.table_count, Some(u64::try_from(shown.len()).unwrap()));
         }
         let events = fresh.store.events(&world.key(), &EventQuery::default()).await.unwrap();
         let count = |kind| events.iter().filter(|event| event.event.kind == kind).count();

@@ -95,14 +95,22 @@ contract! {
         let mut expected = Vec::new();
         for n in 0..4_u32 {
             match n {
-                1 => world.table(1010).heap.size = Size::measured(16384),
+                1 => {
+                    world.table(1010).heap.size = Size::measured(16384);
+                    // of one its index lies elsewhere, of the other only its index lies here
+                    world.table(1000).indexes[0].storage.filenode = 77;
+                    world.table(1020).indexes[0].storage.filenode = 78;
+                }
                 2 => {
                     world.table(1020).indexes[0].storage.size = Size::measured(32768);
                     world.add(1040, "public", "made_later", 81920);
                     world.table(1000).heap.filenode = 7;
                     world.table(1000).heap.size = Size::measured(8192);
                 }
-                3 => world.table(1000).heap.size = locked(),
+                3 => {
+                    world.table(1000).heap.size = locked();
+                    world.table(1020).heap.filenode = 79;
+                }
                 _ => {}
             }
             fresh.keep(&world, hour(i64::from(n))).await;
@@ -119,8 +127,17 @@ contract! {
         let series = fresh.store.stored_series(&world.key(), &stored, &all).await.unwrap();
         let points: Vec<_> = series.points.iter().map(|point| (point.at, point.bytes)).collect();
         assert_eq!(points, expected);
-        let kinds: Vec<_> = series.events.iter().map(|event| event.event.kind).collect();
-        assert!(kinds.contains(&EventKind::Rewrite), "{kinds:?}");
+        let moved = series.events.iter().filter(|event| {
+            [EventKind::Rewrite, EventKind::Reindex].contains(&event.event.kind)
+        });
+        let moved: Vec<_> = moved.map(|event| {
+            let table = event.table.as_ref().map(|table| table.table_name.as_str());
+            (event.event.kind, table, event.index_name.as_deref())
+        }).collect();
+        assert_eq!(moved, [
+            (EventKind::Reindex, Some("index_alone"), Some("index_alone_pkey")),
+            (EventKind::Rewrite, Some("heap_alone"), None),
+        ], "what happened here, and not what happened to the same tables elsewhere");
         let some = SeriesQuery { since: Some(hour(2)), ..all.clone() };
         let series = fresh.store.stored_series(&world.key(), &stored, &some).await.unwrap();
         assert_eq!(series.points.len(), 2);

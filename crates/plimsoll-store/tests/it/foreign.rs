@@ -8,7 +8,7 @@ use plimsoll_core::sample::SampleKind;
 use plimsoll_core::thinning::Retention;
 use plimsoll_store::transfer::csv::{self, Imported, Options};
 use plimsoll_store::transfer::{ImportProgress, TransferError};
-use plimsoll_store::{DatabaseKey, EventQuery, SeriesQuery, Store, TableName};
+use plimsoll_store::{DatabaseKey, EventQuery, SampleQuery, SeriesQuery, Store, TableName};
 
 use crate::fresh::Fresh;
 use crate::world::{World, at};
@@ -167,19 +167,27 @@ async fn one_size_over_time_becomes_samples_without_tables() {
             "select total_bytes, attributed_bytes, unmeasured_bytes, table_count, table_sizes, kind
              from storage_samples order by id",
         );
-        let text = |row: &[Option<String>]| {
-            row.iter()
-                .map(|cell| cell.clone().unwrap())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            text(&rows[0]),
-            ["100000", "0", "100000", "0", "{}", "daily"]
-        );
-        assert_eq!(
-            text(&rows[1]),
-            ["300000", "0", "300000", "0", "{}", "daily"]
-        );
+        for (row, bytes) in rows.iter().zip(["100000", "300000"]) {
+            // of its tables nothing is known, which is not 0
+            let expected = [
+                Some(bytes),
+                None,
+                Some(bytes),
+                None,
+                Some("{}"),
+                Some("daily"),
+            ];
+            assert_eq!(
+                row.iter().map(Option::as_deref).collect::<Vec<_>>(),
+                expected
+            );
+        }
+        let page = fresh
+            .store
+            .samples(&SampleQuery::newest(shop()))
+            .await
+            .unwrap();
+        assert_eq!(page.samples[0].table_count, None);
         // what is free is no size, unless it is said of what
         let free = "Timestamp,FreeStorageSpace\n2026/01/01 03:00,400000\n";
         let error = import(&*fresh.store, &shop(), free, &Options::default())

@@ -90,14 +90,16 @@ fn write_series(
     for point in points {
         let sizes = &point.sizes;
         if let Some(bytes) = sizes.total_bytes() {
+            // what another tool's size is made of, nobody knows
+            let known = |bytes: u64| (!point.is_imported).then_some(bytes);
             lines.serialize((
                 point.sampled_at,
                 for_spreadsheet(&table.schema_name),
                 for_spreadsheet(&table.table_name),
                 bytes,
-                sizes.heap_bytes,
-                sizes.all_toast_bytes(),
-                sizes.index_bytes,
+                sizes.heap_bytes.and_then(known),
+                known(sizes.all_toast_bytes()),
+                known(sizes.index_bytes),
                 sizes.row_count,
             ))?;
         }

@@ -155,7 +155,7 @@ fn tables(
     out: &mut dyn Write,
     name: &'static str,
     tables: &[TableGrowth],
-    total: u64,
+    total: Option<u64>,
 ) -> io::Result<()> {
     if tables.is_empty() {
         return Ok(());
@@ -187,7 +187,9 @@ fn tables(
         ]
     });
     output::table(out, &columns, rows)?;
-    if (tables.len() as u64) < total {
+    if let Some(total) = total
+        && (tables.len() as u64) < total
+    {
         writeln!(out, "({} of {total})", tables.len())?;
     }
     Ok(())

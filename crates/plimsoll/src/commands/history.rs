@@ -59,7 +59,9 @@ fn print_samples(out: &mut dyn Write, answer: &HistoryAnswer) -> io::Result<()> 
                     .total_bytes
                     .map_or_else(|| "unknown".to_owned(), size_text::pretty),
                 older.map_or_else(String::new, |older| change(answer, sample, older)),
-                thousands(sample.table_count),
+                sample
+                    .table_count
+                    .map_or_else(|| "unknown".to_owned(), thousands),
             ]
         }),
     )?;

@@ -74,15 +74,17 @@ fn print(out: &mut dyn Write, answer: &RankingAnswer) -> io::Result<()> {
             "\nHow the whole of {name} will go on is not known: {reason}."
         )?;
     }
-    if answer.young_tables > 0 {
+    if let (Some(tables), Some(young)) = (answer.tables, answer.young_tables)
+        && young > 0
+    {
         writeln!(
             out,
             "\nOf {}, {} {} too young for a forecast, and {} as {}.",
-            output::count(answer.tables, "table"),
-            thousands(answer.young_tables),
-            either(answer.young_tables, "is", "are"),
-            either(answer.young_tables, "counts", "count"),
-            either(answer.young_tables, "it is", "they are"),
+            output::count(tables, "table"),
+            thousands(young),
+            either(young, "is", "are"),
+            either(young, "counts", "count"),
+            either(young, "it is", "they are"),
         )?;
     }
     Ok(())

@@ -35,7 +35,10 @@ pub(crate) async fn run(context: &Context) -> anyhow::Result<Finding> {
                 header
                     .total_bytes
                     .map_or_else(|| "an unknown size".to_owned(), size_text::pretty),
-                output::count(header.table_count, "table"),
+                header.table_count.map_or_else(
+                    || "an unknown number of tables".to_owned(),
+                    |count| output::count(count, "table")
+                ),
             )
         })?;
     }

@@ -101,9 +101,11 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
             .flat_map(|table| rows(table, with_growth, with_status)),
     )?;
     let listed = answer.tables.len() as u64;
-    if listed < answer.tables_total {
+    if let Some(total) = answer.tables_total
+        && listed < total
+    {
         // a set is a row, and no table of its own
-        writeln!(out, "({listed} of {} rows)", answer.tables_total)?;
+        writeln!(out, "({listed} of {total} rows)")?;
     }
     writeln!(out)?;
     writeln!(
@@ -114,10 +116,10 @@ pub(crate) fn print(out: &mut dyn Write, answer: &SizesAnswer) -> io::Result<()>
     )?;
     for (name, bytes, remark) in [
         ("total", answer.total_bytes, ""),
-        ("in relations", Some(answer.attributed_bytes), ""),
+        ("in relations", answer.attributed_bytes, ""),
         (
             "of these estimated",
-            Some(answer.estimated_bytes),
+            answer.estimated_bytes,
             "not read now: last good values or relpages",
         ),
         (

@@ -12,7 +12,6 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use plimsoll_core::counted::counted;
 use plimsoll_core::disk::memory::label;
 use plimsoll_core::disk::state::{Dates, Disk, Volume};
@@ -67,7 +66,11 @@ pub(crate) fn screen(
         looked,
         ..
     } = *shown;
-    let mut lines = Lines { out, width };
+    let mut lines = Lines {
+        out,
+        width,
+        now: shown.now,
+    };
     head(&mut lines, disk)?;
     let none = Steps::new();
     for (i, volume) in disk.volumes.iter().enumerate() {
@@ -84,7 +87,9 @@ pub(crate) fn screen(
             ""
         };
         let places = volume.places.join(", ");
-        let at = disk.measured_at.map_or_else(String::new, moment);
+        let at = disk
+            .measured_at
+            .map_or_else(String::new, |at| lines.moment(at));
         let header = format!(
             "{}  {}  {}{assumed}  {at}",
             visible(instance),
@@ -94,7 +99,7 @@ pub(crate) fn screen(
         lines.say(header.trim_end(), 2)?;
         lines.blank()?;
         let steps = shown.steps.get(&volume.pool).unwrap_or(&none);
-        one(&mut lines, volume, steps, shown.now)?;
+        one(&mut lines, volume, steps)?;
     }
     if disk.volumes.is_empty() {
         lines.say("Nothing is kept of the volumes of this instance yet.", 0)?;
@@ -120,7 +125,7 @@ pub(crate) fn screen(
         let end = held.ends_by.as_deref().map_or_else(String::new, |by| {
             let at = held
                 .ends_at
-                .map_or_else(String::new, |at| format!(", on {}", moment(at)));
+                .map_or_else(String::new, |at| format!(", on {}", lines.moment(at)));
             format!(" (ended by {by}{at})")
         });
         lines.say(&format!("  {bytes:>9}  {}{end}", visible(&held.text)), 13)?;
@@ -132,7 +137,7 @@ pub(crate) fn screen(
 fn head(lines: &mut Lines<'_>, disk: &Disk) -> io::Result<()> {
     if let Some(reason) = &disk.unreachable {
         let parts = match disk.answered_at {
-            Some(at) => format!("the parts are those of {}", moment(at)),
+            Some(at) => format!("the parts are those of {}", lines.moment(at)),
             None => "nothing is known of its parts".to_owned(),
         };
         let text = format!(
@@ -169,7 +174,9 @@ fn footer(lines: &mut Lines<'_>, disk: &Disk, looked: Option<&LookReport>) -> io
         )
     };
     lines.blank()?;
-    let totals = disk.full_look_at.map_or_else(|| "never".to_owned(), moment);
+    let totals = disk
+        .full_look_at
+        .map_or_else(|| "never".to_owned(), |at| lines.moment(at));
     match looked {
         Some(looked) => {
             let took = looked.took.as_millis();
@@ -180,7 +187,9 @@ fn footer(lines: &mut Lines<'_>, disk: &Disk, looked: Option<&LookReport>) -> io
             lines.say(&text, 0)?;
         }
         None => {
-            let at = disk.measured_at.map_or_else(|| "never".to_owned(), moment);
+            let at = disk
+                .measured_at
+                .map_or_else(|| "never".to_owned(), |at| lines.moment(at));
             let text = format!(
                 "As kept: looked at {at}, databases {totals}. {seen} Nothing was asked now."
             );
@@ -190,7 +199,7 @@ fn footer(lines: &mut Lines<'_>, disk: &Disk, looked: Option<&LookReport>) -> io
     if let Some(reason) = looked.and_then(|looked| looked.missing.as_ref()) {
         let kept = looked.and_then(|looked| looked.full_at).map_or_else(
             || "none are kept".to_owned(),
-            |at| format!("shown as of {}", moment(at)),
+            |at| format!("shown as of {}", lines.moment(at)),
         );
         let text = format!(
             "Databases did not fit into the time ({kept}): {}",
@@ -210,7 +219,7 @@ fn sentence(text: &str) -> String {
     }
 }
 
-fn one(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps, now: Timestamp) -> io::Result<()> {
+fn one(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps) -> io::Result<()> {
     headline(lines, volume)?;
     if let Some(late) = &volume.late {
         let capacity = volume.capacity_bytes.unwrap_or(0);
@@ -260,8 +269,8 @@ fn one(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps, now: Timestamp) ->
         lines.say(&text, 2)?;
         lines.blank()?;
     }
-    clocks(lines, volume, now)?;
-    parts(lines, volume, steps, now)?;
+    clocks(lines, volume)?;
+    parts(lines, volume, steps)?;
     reasons(lines, volume)?;
     if !volume.help.is_empty() {
         lines.blank()?;
@@ -293,7 +302,7 @@ fn one(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps, now: Timestamp) ->
 /// Both clocks, and what fills it most.
 fn headline(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
     match (volume.full.at_pace, &volume.unknown) {
-        (Some(dates), _) => lines.say(&clock(dates, "at the present pace"), 2)?,
+        (Some(dates), _) => lines.say(&clock(lines, dates, "at the present pace"), 2)?,
         (None, Some(reason)) => {
             lines.say(
                 &format!("How full it is, is unknown: {}", visible(reason)),
@@ -309,7 +318,7 @@ fn headline(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
         }
     }
     match (volume.full.forecast, &volume.full.forecast_unknown) {
-        (Some(dates), _) => lines.say(&clock(dates, "by the forecast"), 2)?,
+        (Some(dates), _) => lines.say(&clock(lines, dates, "by the forecast"), 2)?,
         (None, Some(reason)) if volume.unknown.is_none() => {
             lines.say(&format!("No forecast: {}", sentence(reason)), 2)?;
         }
@@ -318,7 +327,7 @@ fn headline(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
     for resize in &volume.resizes {
         let text = format!(
             "Its capacity became another on {}: {}, before {}.",
-            moment(resize.at),
+            lines.moment(resize.at),
             pretty(resize.after_bytes),
             pretty(resize.before_bytes)
         );
@@ -341,37 +350,25 @@ fn headline(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
     lines.blank()
 }
 
-fn clock(dates: Dates, by: &str) -> String {
-    let date =
-        |date: Option<Timestamp>| date.map_or_else(|| "not within a year".to_owned(), moment);
+fn clock(lines: &Lines<'_>, dates: Dates, by: &str) -> String {
+    let date = |date: Option<Timestamp>| {
+        date.map_or_else(|| "not within a year".to_owned(), |at| lines.moment(at))
+    };
     match dates.mid {
         Some(mid) => format!(
             "Full on {}, {by} ({} to {}).",
-            moment(mid),
+            lines.moment(mid),
             date(dates.low),
             date(dates.high)
         ),
         None => match dates.low {
             Some(low) => format!(
                 "Not full within a year, {by}; at the earliest on {}.",
-                moment(low)
+                lines.moment(low)
             ),
             None => format!("Not full within a year, {by}."),
         },
     }
-}
-
-fn moment(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC)
-        .strftime("%a %-d %b %H:%M UTC")
-        .to_string()
-}
-
-/// The time of a day that is less than one ago, else the day: for a heading.
-fn day(at: Timestamp, now: Timestamp) -> String {
-    let is_recent = now.duration_since(at).as_hours() < 24;
-    let format = if is_recent { "%H:%M" } else { "%-d %b" };
-    at.to_zoned(TimeZone::UTC).strftime(format).to_string()
 }
 
 fn signed(bytes: i64) -> String {

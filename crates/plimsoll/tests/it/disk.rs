@@ -227,6 +227,35 @@ fn what_serve_kept_is_shown_without_looking_and_told_with_a_look() {
         .json();
     assert_eq!(again["measured_at"], stored["measured_at"], "it only reads");
 
+    // Each kept look is a line, with the parts that changed most.
+    let again = home
+        .run(
+            &url,
+            &["--output", "json", "disk", "--stored", "--step", "minute"],
+        )
+        .json();
+    let series = &again["volumes"][0]["series"];
+    let shown = home.run(&url, &["disk", "--stored", "--step", "minute"]);
+    let (_, table) = shown.out.split_once(" over time\n").unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| !line.is_empty()).collect();
+    for words in ["WHEN (UTC)", "USED", "CHANGE", "WHAT CHANGED MOST"] {
+        assert!(rows[0].contains(words), "no {words:?} in {table}");
+    }
+    assert_eq!(
+        rows.len() - 1,
+        series["t"].as_array().unwrap().len(),
+        "{table}"
+    );
+    let used = series["used"].as_array().unwrap().last().unwrap();
+    let used = plimsoll_core::size_text::pretty(used.as_u64().unwrap());
+    let last = rows.last().unwrap();
+    assert!(last.contains(&used), "no {used} in {last}");
+    let parts = series["parts"].as_array().unwrap().len().min(3);
+    assert_eq!(last.matches(',').count(), parts - 1, "{last}");
+    // What is kept by other steps only is said, and no line.
+    let shown = home.run(&url, &["disk", "--stored", "--step", "day"]);
+    assert!(shown.out.contains("Nothing is kept of how"), "{shown:?}");
+
     // A look of its own tells what changed since the kept one, and keeps nothing.
     let more = "insert into load select repeat('x', 1000) from generate_series(1, 60000)";
     server.sql("postgres", more).unwrap();

@@ -250,6 +250,15 @@ on_every_major! {
         // and it can still be read
         let history = Ran::of(home.on(&url).args(["--store", &store_url, "--output", "json", "history"]));
         assert_eq!(history.json()["total"], kept);
+        // an export that has no room says where to, and leaves nothing that looks like one
+        if matches!(disk, Disk::Mounted(_)) {
+            let file = home.path("disk/export.ndjson");
+            let exported = Ran::of(home.on(&url).args(["--store", &store_url, "export"]).arg(&file));
+            exported.failed_saying(&["exporting to", file.to_str().unwrap(), "No space left"]);
+            let left = std::fs::read_dir(home.path("disk")).unwrap();
+            let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+            assert!(left.iter().all(|name| name.to_string_lossy().starts_with("plimsoll.db")), "{left:?}");
+        }
     }
 }
 

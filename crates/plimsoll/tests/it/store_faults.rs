@@ -183,6 +183,18 @@ impl<'a> Course<'a> {
         });
     }
 
+    /// The probe says that what is measured is not kept, and why.
+    fn is_not_ready(&self, reason: &str) {
+        let (status, ready) = self.service.get("/readyz");
+        let store = &ready["checks"][0];
+        assert_eq!((status, &ready["ready"]), (503, &false.into()), "{ready}");
+        assert_eq!(store["name"], "store", "{ready}");
+        assert!(
+            store["reason"].as_str().unwrap().contains(reason),
+            "{ready}"
+        );
+    }
+
     /// What was acknowledged is there, and once.
     pub(crate) fn is_whole(&self, fault: &str) {
         for (acknowledged, instance) in self.acknowledged.iter().zip(["one", "two"]) {
@@ -330,6 +342,7 @@ fn whatever_a_server_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
                 let filler = volume.path().join("filler");
                 fill(&filler);
                 course.holds(fault, &["store_full"]);
+                course.is_not_ready("full");
                 std::fs::remove_file(&filler).unwrap();
             }
             "slow" => {
@@ -418,6 +431,7 @@ fn whatever_a_file_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
                 // what its log has room for already may take a few more
                 fill(&filler);
                 course.holds(fault, &["store_full"]);
+                course.is_not_ready("full");
                 std::fs::remove_file(&filler).unwrap();
             }
         }

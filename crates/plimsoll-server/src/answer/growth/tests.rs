@@ -13,7 +13,7 @@ fn header(id: i64, at: &str, total_bytes: u64) -> SampleHeader {
         sampled_at: at.parse().unwrap(),
         kind: SampleKind::Daily,
         total_bytes: Some(total_bytes),
-        table_count: 0,
+        table_count: Some(1),
         is_demo: false,
         is_imported: false,
         unread_count: 0,
@@ -244,7 +244,10 @@ fn what_only_one_sample_of_another_tool_shows_is_neither_new_nor_gone_nor_growth
         grown("catalog", TableKind::Catalog, None, sizes(900, 0, 0)),
     ]);
     let own = answer_to(&all, &InSight::default());
-    assert_eq!((own.new_tables_total, own.vanished_tables_total), (1, 1));
+    assert_eq!(
+        (own.new_tables_total, own.vanished_tables_total),
+        (Some(1), Some(1))
+    );
     assert_eq!(own.uncovered_tables_total, 0);
 
     (all.from.is_imported, all.to.is_imported) = (true, true);
@@ -252,12 +255,12 @@ fn what_only_one_sample_of_another_tool_shows_is_neither_new_nor_gone_nor_growth
     let foreign = answer_to(&all, &InSight::default());
     assert_eq!(
         (foreign.new_tables_total, foreign.vanished_tables_total),
-        (0, 0)
+        (Some(0), Some(0))
     );
     // catalogs were not asked for
     assert_eq!(
         (foreign.tables_total, foreign.uncovered_tables_total),
-        (1, 2)
+        (Some(1), 2)
     );
     assert_eq!(foreign.tables[0].grown_bytes, 50);
     // which part of a table another tool counted, and what it left out, nobody knows
@@ -338,7 +341,10 @@ fn what_was_read_for_the_first_time_is_no_growth_whatever_part_it_is() {
         .map(|table| (&*table.table_name, table.grown_bytes))
         .collect();
     assert_eq!(grown, [("toast", 10), ("index", 5)]);
-    assert_eq!((answer.tables_total, answer.uncovered_tables_total), (2, 1));
+    assert_eq!(
+        (answer.tables_total, answer.uncovered_tables_total),
+        (Some(2), 1)
+    );
     assert_eq!(answer.relations_grown_bytes, Some(15));
     assert_eq!(answer.index_grown_bytes, Some(5));
     // what could not be read may have grown instead of what is in no relation

@@ -135,16 +135,16 @@ fn totals(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
     html! {
         dl.totals {
             div { dt { "Total" } dd.total { (sizes.total_human.as_deref().unwrap_or("unknown")) } }
-            div { dt { "In relations" } dd { (size_text::pretty(sizes.attributed_bytes)) } }
+            div { dt { "In relations" } dd { (sizes.attributed_bytes.map_or_else(|| "unknown".to_owned(), size_text::pretty)) } }
             div title="Bytes of the database that belong to no relation" {
                 dt { "In no relation" } dd { (sizes.unattributed_bytes.map_or_else(|| "unknown".to_owned(), size_text::pretty)) }
             }
             @if let Some(bytes) = sizes.unmeasured_bytes && bytes > 0 {
                 div { dt { "Not measured" } dd { (size_text::pretty(bytes)) } }
             }
-            @if sizes.estimated_bytes > 0 {
+            @if let Some(bytes) = sizes.estimated_bytes && bytes > 0 {
                 div title="Last good values and relpages, part of what is in relations" {
-                    dt { "Estimated" } dd { (size_text::pretty(sizes.estimated_bytes)) }
+                    dt { "Estimated" } dd { (size_text::pretty(bytes)) }
                 }
             }
             div { dt { "Measured" } dd { (time(sizes.measured_at)) small { " " (age) " s ago" } } }
@@ -188,7 +188,7 @@ fn past(page: &Page<'_>) -> Markup {
                         td { (time(header.sampled_at)) }
                         td { (header.kind.as_str()) @if header.is_demo { " (demo)" } }
                         td.number { (header.total_bytes.map_or_else(|| "unknown".to_owned(), size_text::pretty)) }
-                        td.number { (grouped(header.table_count)) }
+                        td.number { (header.table_count.map_or_else(|| "unknown".to_owned(), grouped)) }
                     } } }
                 } }
             }
@@ -272,7 +272,9 @@ fn status(status: Status) -> String {
 fn pages(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
     let number = page.offset / TABLES_A_PAGE + 1;
     let last_row = page.offset + sizes.tables.len();
-    let has_more = (last_row as u64) < sizes.tables_total;
+    let has_more = sizes
+        .tables_total
+        .is_some_and(|total| (last_row as u64) < total);
     let to = |number: usize| {
         let number = number.to_string();
         let mut extra = vec![("page", number.as_str())];
@@ -284,7 +286,7 @@ fn pages(page: &Page<'_>, sizes: &SizesAnswer) -> Markup {
         @if number > 1 || has_more {
             nav aria-label="Pages of tables" {
                 @if number > 1 { a rel="prev" href=(to(number - 1)) { "← back" } }
-                span { (grouped(page.offset as u64 + 1)) "–" (grouped(last_row as u64)) " of " (grouped(sizes.tables_total)) }
+                span { (grouped(page.offset as u64 + 1)) "–" (grouped(last_row as u64)) @if let Some(total) = sizes.tables_total { " of " (grouped(total)) } }
                 @if has_more { a rel="next" href=(to(number + 1)) { "more →" } }
             }
         }

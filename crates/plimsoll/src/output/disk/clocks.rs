@@ -38,7 +38,7 @@ const UNITS: [(i64, &str); 15] = [
 ];
 
 /// The axis, where either clock has a date.
-pub(super) fn clocks(lines: &mut Lines<'_>, volume: &Volume, now: Timestamp) -> io::Result<()> {
+pub(super) fn clocks(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
     let clocks = [
         ("at pace", volume.full.at_pace),
         ("forecast", volume.full.forecast),
@@ -49,7 +49,7 @@ pub(super) fn clocks(lines: &mut Lines<'_>, volume: &Volume, now: Timestamp) -> 
         return Ok(());
     };
     let cells = lines.width.unwrap_or(BAR).min(BAR).saturating_sub(LABEL);
-    let Some(axis) = Axis::new(now, last, cells) else {
+    let Some(axis) = Axis::new(lines.now, last, cells) else {
         return Ok(());
     };
     writeln!(lines.out, "{:LABEL$}{}", "Full", axis.marks())?;

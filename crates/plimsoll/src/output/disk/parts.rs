@@ -2,7 +2,6 @@
 
 use std::io;
 
-use jiff::Timestamp;
 use plimsoll_core::counted::counted;
 use plimsoll_core::disk::memory::label;
 use plimsoll_core::disk::state::{PartChange, Volume};
@@ -13,7 +12,7 @@ use plimsoll_core::size_text::{pretty, pretty_signed};
 use super::super::{Column, table, table_within};
 use super::lines::Lines;
 use super::spark::spark;
-use super::{day, signed, whole};
+use super::{signed, whole};
 
 /// Parts below this share of what is used are told together.
 const SMALL: u64 = 1000;
@@ -51,12 +50,7 @@ pub(super) fn reasons(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> 
 }
 
 /// All parts: those of any weight in a row each, the others together, and the sum.
-pub(super) fn parts(
-    lines: &mut Lines<'_>,
-    volume: &Volume,
-    steps: &Steps,
-    now: Timestamp,
-) -> io::Result<()> {
+pub(super) fn parts(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps) -> io::Result<()> {
     let used = volume
         .used_bytes
         .unwrap_or_else(|| u64::try_from(volume.known_bytes).unwrap_or(0));
@@ -106,7 +100,7 @@ pub(super) fn parts(
     });
     let since = volume
         .since
-        .map_or_else(String::new, |since| format!("since {}", day(since, now)));
+        .map_or_else(String::new, |since| format!("since {}", lines.day(since)));
     // The first look knows no change.
     let has_change = volume.since.is_some();
     let has_course = has_change && lines.width.is_none_or(|width| width >= LEAST);
