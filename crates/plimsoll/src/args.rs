@@ -1,5 +1,7 @@
 //! The command line, as it is typed. What it means is decided in `config`.
 
+mod transfer;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -14,12 +16,14 @@ use plimsoll_server::answer::events::EventsQuery;
 use plimsoll_server::answer::growth::GrowthQuery;
 use plimsoll_server::answer::history::HistoryQuery;
 use plimsoll_server::answer::sizes::SizesQuery;
-use plimsoll_server::ask::{DiskQuery, Forecasts, OfDatabase, OfTable};
+use plimsoll_server::ask::{DiskQuery, Forecasts, OfDatabase};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::duration::Length;
 use crate::options::Options;
 use crate::secrets::has_password;
+
+pub(crate) use transfer::{Backup, Export, Import, ImportFrom};
 
 /// A PostgreSQL storage monitor: how much disk every table uses, what grows, when the disk is full.
 #[derive(Debug, Parser)]
@@ -430,68 +434,6 @@ pub(crate) struct Test {
     /// The `name` of a channel of the configuration
     #[arg(value_name = "CHANNEL")]
     pub(crate) channel: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Export {
-    /// Where to; standard output without it, or as -
-    #[arg(value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    /// Take the place of a file that is there already
-    #[arg(long, requires = "file")]
-    pub(crate) overwrite: bool,
-    #[command(flatten)]
-    pub(crate) table: Options<OfTable>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    /// An export (NDJSON); a CSV with time,schema,table,bytes; PgHero's pghero_space_stats as CSV, or
-    /// the postgres:// URL of the database that has it; one size over time, of the database or its volume, as
-    /// CSV or as Prometheus', Grafana's or CloudWatch's JSON; - for standard input
-    #[arg(value_name = "FILE", value_parser = ImportFrom::from_str)]
-    pub(crate) from: ImportFrom,
-    /// Of several databases in PgHero's table, the one with this name there
-    #[arg(long, value_name = "NAME")]
-    pub(crate) source_database: Option<String>,
-    /// Leave out the samples that have bad lines, instead of importing nothing (CSV only)
-    #[arg(long)]
-    pub(crate) skip_bad_samples: bool,
-    /// With --free: how large the volume is, such as 500GB (1000 apart) or 500GiB
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) capacity: Option<Capacity>,
-    #[command(flatten)]
-    pub(crate) reading: Reading,
-}
-
-/// Where a history to import is.
-#[derive(Debug, Clone)]
-pub(crate) enum ImportFrom {
-    /// A file, or standard input as `-`.
-    File(PathBuf),
-    /// A database, by its URL, which may hold a password.
-    Database(SecretString),
-}
-
-impl FromStr for ImportFrom {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once("://") {
-            None => Ok(Self::File(text.into())),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Database(text.into())),
-            Some((scheme, _)) => Err(format!(
-                "`{scheme}://` is neither postgres:// nor a file's name"
-            )),
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Backup {
-    /// The file to make
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
 }
 
 /// How much a role may see; each level holds the ones before it.
