@@ -1,12 +1,14 @@
 //! Calls what is outside: an address over HTTP or HTTPS, a program of this host.
 //!
 //! **Invariant:** each call is bounded: in time, in what is read of the answer, and in where it goes. A redirect is an
-//! answer like any other, never followed; a program runs without a shell and ends with all that it started.
+//! answer like any other, never followed; a program runs without a shell and ends with all that it started and
+//! that still carries its mark.
 //!
 //! **Invariant:** no secret is shown: of an address its scheme, host and port, of a program its name, of a file its path.
 
 mod address;
 pub mod http;
+mod left_behind;
 mod login;
 mod program;
 mod secret;

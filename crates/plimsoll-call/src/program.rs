@@ -5,7 +5,10 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::left_behind::{MARK, end_marked, mark};
 
 /// A program with its arguments, which may hold secrets: only the program's name is shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,14 +66,18 @@ pub enum RunError {
     Read(String, String),
 }
 
-/// A program's process group: what it started ends with it, also when nobody waits any more.
-struct Group(Option<Pid>);
+/// A program's process group, and what carries its mark: what it started ends with it, also when nobody waits any more.
+struct Group {
+    leader: Option<Pid>,
+    mark: String,
+}
 
 impl Group {
     fn end(&mut self) {
-        if let Some(group) = self.0.take() {
+        if let Some(group) = self.leader.take() {
             // It may be gone already.
             let _ = kill_process_group(group, Signal::KILL);
+            end_marked(&self.mark);
         }
     }
 }
@@ -82,9 +89,20 @@ impl Drop for Group {
 }
 
 impl Program {
+    /// A program and its arguments as they are configured; none where no program is named.
+    pub fn of(words: &[SecretString], timeout: Duration) -> Option<Self> {
+        let mut words = words.iter().map(|word| word.expose_secret().to_owned());
+        Some(Self {
+            program: words.next().filter(|program| !program.is_empty())?,
+            arguments: words.collect(),
+            timeout,
+        })
+    }
+
     /// Runs it to its end, and gives it `input` to read.
     pub async fn run(&self, input: Option<&[u8]>, wanted: Wanted) -> Result<Ran, RunError> {
         let program = || self.program.clone();
+        let mark = mark();
         let piped = |is: bool| if is { Stdio::piped() } else { Stdio::null() };
         let wants_output = matches!(wanted, Wanted::Output(_));
         let mut child = tokio::process::Command::new(&self.program)
@@ -92,12 +110,16 @@ impl Program {
             .stdin(piped(input.is_some()))
             .stdout(piped(wants_output))
             .stderr(piped(!wants_output))
+            .env(MARK, &mark)
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| RunError::Start(program(), error.to_string()))?;
         let group = child.id().and_then(|id| i32::try_from(id).ok());
-        let mut group = Group(group.and_then(Pid::from_raw));
+        let mut group = Group {
+            leader: group.and_then(Pid::from_raw),
+            mark,
+        };
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
@@ -214,6 +236,30 @@ mod tests {
         while is_running() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn who_left_its_group_ends_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid = folder.path().join("pid");
+        // Of a group and a session of its own, and of nobody's children.
+        let leaves = format!(
+            "(setsid sh -c 'echo $$ >{0}.new; mv {0}.new {0}; exec sleep 1000' &) ; sleep 1000",
+            pid.display()
+        );
+        let short = Duration::from_millis(1500);
+        let error = shell(&leaves, short).run(None, Wanted::Output(10)).await;
+        assert!(matches!(error, Err(RunError::TimedOut(..))), "{error:?}");
+        let pid = std::fs::read_to_string(&pid).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        assert!(
+            stat.is_ok_and(|stat| stat.contains(") Z")) || !is_there(&pid),
+            "it runs on"
+        );
+    }
+
+    fn is_there(pid: &str) -> bool {
+        std::path::Path::new("/proc").join(pid.trim()).exists()
     }
 
     #[tokio::test]

@@ -4,32 +4,26 @@
 //! The labels are what it knows an alert by: the severity is one of them, so what becomes worse ends as what it was.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_call::http::{Answer, Request, StatusCode, call};
-use plimsoll_call::{Address, Login};
+use plimsoll_call::http::{Answer, StatusCode};
 use plimsoll_core::alert::Severity;
 use serde::Serialize;
 
 use crate::answered::taken;
+use crate::endpoint::Endpoint;
 use crate::error::{SendError, SendErrorCode};
 use crate::message::{Event, Message, to_the_millisecond};
 use crate::text::{beginning, line, lines};
-use crate::webhook::MOST_BYTES;
 
 /// How long an alert fires on at Alertmanager when it hears no more of it.
 const FIRES_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 #[derive(Clone)]
 pub(crate) struct Alertmanager {
-    /// Of each member.
-    pub(crate) addresses: Vec<Address>,
-    pub(crate) login: Login,
-    pub(crate) ca_file: Option<PathBuf>,
-    pub(crate) timeout: Duration,
+    /// Each.
+    pub(crate) members: Vec<Endpoint>,
 }
 
 /// An alert as Alertmanager reads it.
@@ -44,7 +38,7 @@ struct Posted {
 
 impl Alertmanager {
     pub(crate) fn target(&self) -> String {
-        let members: Vec<_> = self.addresses.iter().map(Address::to_string).collect();
+        let members: Vec<_> = self.members.iter().map(Endpoint::target).collect();
         members.join(", ")
     }
 
@@ -63,8 +57,8 @@ impl Alertmanager {
 
     /// Success is that one member took it: they tell each other what was sent, not what fires.
     async fn post_to_all(&self, alerts: &[Posted], now: Timestamp) -> Result<(), SendError> {
-        let members = self.addresses.iter();
-        let answers = join_all(members.map(|member| self.post_to(member, alerts, now))).await;
+        let members = self.members.iter();
+        let answers = join_all(members.map(|member| post_to(member, alerts, now))).await;
         let count = answers.len();
         let failed: Vec<SendError> = answers.into_iter().filter_map(Result::err).collect();
         if failed.len() < count {
@@ -85,67 +79,53 @@ impl Alertmanager {
             ..SendError::new(code.unwrap_or(SendErrorCode::Unreachable), texts.join("; "))
         })
     }
+}
 
-    /// To one member. Where it refuses them together, each by itself: those that are fine are taken.
-    async fn post_to(
-        &self,
-        member: &Address,
-        alerts: &[Posted],
-        now: Timestamp,
-    ) -> Result<(), SendError> {
-        let answer = self.post(member, alerts).await?;
-        if answer.status != StatusCode::BAD_REQUEST || alerts.len() < 2 {
-            return self.judge(member, &answer, now);
-        }
-        let mut refused = Vec::new();
-        for alert in alerts {
-            let answer = self.post(member, std::slice::from_ref(alert)).await?;
-            if let Err(error) = self.judge(member, &answer, now) {
-                if error.retry_helps() {
-                    return Err(error);
-                }
-                refused.push(error);
+/// To one member. Where it refuses them together, each by itself: those that are fine are taken.
+async fn post_to(member: &Endpoint, alerts: &[Posted], now: Timestamp) -> Result<(), SendError> {
+    let answer = post(member, alerts).await?;
+    if answer.status != StatusCode::BAD_REQUEST || alerts.len() < 2 {
+        return judge(member, &answer, now);
+    }
+    let mut refused = Vec::new();
+    for alert in alerts {
+        let answer = post(member, std::slice::from_ref(alert)).await?;
+        if let Err(error) = judge(member, &answer, now) {
+            if error.retry_helps() {
+                return Err(error);
             }
-        }
-        let count = refused.len();
-        match refused.pop() {
-            None => Ok(()),
-            Some(error) => Err(SendError {
-                text: format!("{} ({count} of {})", error.text, alerts.len()),
-                ..error
-            }),
+            refused.push(error);
         }
     }
-
-    async fn post(&self, member: &Address, alerts: &[Posted]) -> Result<Answer, SendError> {
-        // Nothing of it can fail to be written.
-        let body = serde_json::to_vec(alerts).unwrap_or_default();
-        let answer = call(Request {
-            address: member.below("api/v2/alerts"),
-            login: self.login.clone(),
-            headers: vec![("content-type", "application/json".to_owned())],
-            body: Some(body),
-            timeout: self.timeout,
-            ca_file: self.ca_file.clone(),
-            most_bytes: MOST_BYTES,
-        });
-        Ok(answer.await?)
+    let count = refused.len();
+    match refused.pop() {
+        None => Ok(()),
+        Some(error) => Err(SendError {
+            text: format!("{} ({count} of {})", error.text, alerts.len()),
+            ..error
+        }),
     }
+}
 
-    fn judge(&self, member: &Address, answer: &Answer, now: Timestamp) -> Result<(), SendError> {
-        taken(answer, &member.to_string(), "urls", now).map_err(|error| {
-            if error.code != SendErrorCode::Rejected {
-                return error;
-            }
-            // It says which label it does not like; what it was sent holds no secret.
-            let said = String::from_utf8_lossy(&answer.body);
-            let said = beginning(&line(said.trim()), 200);
-            SendError {
-                text: format!("{}: {said}", error.text),
-                ..error
-            }
-        })
-    }
+async fn post(member: &Endpoint, alerts: &[Posted]) -> Result<Answer, SendError> {
+    // Nothing of it can fail to be written.
+    let body = serde_json::to_vec(alerts).unwrap_or_default();
+    Ok(member.post(body, Vec::new()).await?)
+}
+
+fn judge(member: &Endpoint, answer: &Answer, now: Timestamp) -> Result<(), SendError> {
+    taken(answer, &member.target(), "urls", now).map_err(|error| {
+        if error.code != SendErrorCode::Rejected {
+            return error;
+        }
+        // It says which label it does not like; what it was sent holds no secret.
+        let said = String::from_utf8_lossy(&answer.body);
+        let said = beginning(&line(said.trim()), 200);
+        SendError {
+            text: format!("{}: {said}", error.text),
+            ..error
+        }
+    })
 }
 
 /// What a message says, as alerts: the alert, and before it that which it no longer is.

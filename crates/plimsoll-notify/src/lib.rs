@@ -15,6 +15,7 @@ mod answered;
 mod body;
 mod channel;
 mod command;
+mod endpoint;
 mod error;
 mod heartbeat;
 mod kind;

@@ -7,12 +7,13 @@ use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use plimsoll_call::{Address, Login, Program};
 use plimsoll_core::alert::Severity;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::alertmanager::Alertmanager;
 use crate::channel::{Channel, Sender};
 use crate::command::Command;
+use crate::endpoint::Endpoint;
 use crate::error::SettingsError;
 use crate::heartbeat::Heartbeat;
 use crate::kind::{Kind, Tls};
@@ -92,20 +93,14 @@ impl Settings {
         self.check_keys()?;
         let sender = match self.kind {
             Kind::Webhook => Sender::Webhook(Webhook {
-                address: self.url()?,
+                endpoint: self.endpoint(self.url()?, Login::None)?,
                 secrets: self.secrets()?,
-                ca_file: self.ca_file.clone(),
-                timeout: self.timeout(TIMEOUT)?,
             }),
             Kind::Slack => Sender::Slack(Slack {
-                address: self.url()?,
-                ca_file: self.ca_file.clone(),
-                timeout: self.timeout(TIMEOUT)?,
+                endpoint: self.endpoint(self.url()?, Login::None)?,
             }),
             Kind::Heartbeat => Sender::Heartbeat(Heartbeat {
-                address: self.url()?,
-                ca_file: self.ca_file.clone(),
-                timeout: self.timeout(TIMEOUT)?,
+                endpoint: self.endpoint(self.url()?, Login::None)?,
             }),
             Kind::Alertmanager => Sender::Alertmanager(self.alertmanager()?),
             Kind::Smtp => Sender::Smtp(self.smtp()?),
@@ -207,6 +202,25 @@ impl Settings {
         self.address("url", self.needed("url", self.url.as_ref())?)
     }
 
+    fn endpoint(&self, address: Address, login: Login) -> Result<Endpoint, SettingsError> {
+        Ok(Endpoint {
+            address,
+            login,
+            ca_file: self.ca_file.clone(),
+            timeout: self.timeout(TIMEOUT)?,
+        })
+    }
+
+    /// A user and the file of the password, or neither.
+    fn user(&self) -> Result<Option<(String, PathBuf)>, SettingsError> {
+        match (&self.user, &self.password_file) {
+            (None, None) => Ok(None),
+            (Some(user), Some(file)) => Ok(Some((user.clone(), file.clone()))),
+            (Some(_), None) => Err(self.wrong("password_file", "is missing beside `user`")),
+            (None, Some(_)) => Err(self.wrong("user", "is missing beside `password_file`")),
+        }
+    }
+
     fn secrets(&self) -> Result<Secrets, SettingsError> {
         let given = match (&self.secret, &self.secret_file) {
             (Some(OneOrMore::One(secret)), None) => std::slice::from_ref(secret),
@@ -231,29 +245,27 @@ impl Settings {
         if urls.is_empty() {
             return Err(self.wrong("urls", "is empty: give the address of each member"));
         }
-        let addresses = urls.iter().map(|url| self.address("urls", url));
-        let login = match (&self.token_file, &self.user, &self.password_file) {
-            (None, None, None) => Login::None,
-            (Some(token), None, None) => Login::Token(token.clone()),
-            (None, Some(user), Some(password)) => Login::Password(user.clone(), password.clone()),
-            (None, Some(_), None) => {
-                return Err(self.wrong("password_file", "is missing beside `user`"));
-            }
-            (None, None, Some(_)) => {
-                return Err(self.wrong("user", "is missing beside `password_file`"));
-            }
-            (Some(_), ..) => {
+        let login = match (
+            &self.token_file,
+            self.user.is_some() || self.password_file.is_some(),
+        ) {
+            (Some(_), true) => {
                 return Err(self.wrong(
                     "token_file",
                     "stands beside `user` or `password_file`: give one way in",
                 ));
             }
+            (Some(token), false) => Login::Token(token.clone()),
+            (None, _) => self
+                .user()?
+                .map_or(Login::None, |(user, file)| Login::Password(user, file)),
         };
+        let members = urls.iter().map(|url| {
+            let address = self.address("urls", url)?.below("api/v2/alerts");
+            self.endpoint(address, login.clone())
+        });
         Ok(Alertmanager {
-            addresses: addresses.collect::<Result<_, _>>()?,
-            login,
-            ca_file: self.ca_file.clone(),
-            timeout: self.timeout(TIMEOUT)?,
+            members: members.collect::<Result<_, _>>()?,
         })
     }
 
@@ -271,12 +283,7 @@ impl Settings {
         }
         let to = to.iter().map(|to| self.mailbox("to", to));
         let tls = self.tls.unwrap_or_default();
-        let login = match (&self.user, &self.password_file) {
-            (None, None) => None,
-            (Some(user), Some(file)) => Some((user.clone(), file.clone())),
-            (Some(_), None) => return Err(self.wrong("password_file", "is missing beside `user`")),
-            (None, Some(_)) => return Err(self.wrong("user", "is missing beside `password_file`")),
-        };
+        let login = self.user()?;
         if login.is_some() && tls == Tls::None && !is_this_host(host) {
             return Err(self.wrong(
                 "tls",
@@ -308,15 +315,9 @@ impl Settings {
 
     fn command(&self) -> Result<Command, SettingsError> {
         let words = self.needed("command", self.command.as_ref())?;
-        let mut words = words.iter().map(|word| word.expose_secret().to_owned());
-        let program = words.next().filter(|program| !program.is_empty());
-        let program = program.ok_or_else(|| self.wrong("command", "names no program"))?;
+        let program = Program::of(words, self.timeout(TIMEOUT)?);
         Ok(Command {
-            program: Program {
-                program,
-                arguments: words.collect(),
-                timeout: self.timeout(TIMEOUT)?,
-            },
+            program: program.ok_or_else(|| self.wrong("command", "names no program"))?,
         })
     }
 }

@@ -1,19 +1,14 @@
 //! Incoming webhooks of Slack, and of what takes the same: Mattermost, Rocket.Chat.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use jiff::Timestamp;
-use plimsoll_call::http::{Request, call};
-use plimsoll_call::{Address, Login};
 use plimsoll_core::alert::Severity;
 use serde::Serialize;
 
 use crate::answered::taken;
+use crate::endpoint::Endpoint;
 use crate::error::SendError;
 use crate::message::{Event, Message};
 use crate::text::{beginning, lines};
-use crate::webhook::MOST_BYTES;
 
 /// Slack shortens what is longer than 4,000 characters, Mattermost refuses what is longer than 16,383.
 const MOST_CHARACTERS: usize = 3_800;
@@ -22,9 +17,7 @@ const MOST_EACH: usize = 900;
 
 #[derive(Clone)]
 pub(crate) struct Slack {
-    pub(crate) address: Address,
-    pub(crate) ca_file: Option<PathBuf>,
-    pub(crate) timeout: Duration,
+    pub(crate) endpoint: Endpoint,
 }
 
 #[derive(Serialize)]
@@ -38,20 +31,11 @@ struct Posted {
 
 impl Slack {
     pub(crate) fn target(&self) -> String {
-        self.address.to_string()
+        self.endpoint.target()
     }
 
     pub(crate) async fn send(&self, messages: &[Message], now: Timestamp) -> Result<(), SendError> {
-        let answer = call(Request {
-            address: self.address.clone(),
-            login: Login::None,
-            headers: vec![("content-type", "application/json".to_owned())],
-            body: Some(posted(messages)),
-            timeout: self.timeout,
-            ca_file: self.ca_file.clone(),
-            most_bytes: MOST_BYTES,
-        })
-        .await?;
+        let answer = self.endpoint.post(posted(messages), Vec::new()).await?;
         taken(&answer, &self.target(), "url", now).map_err(|error| match reason(&answer.body) {
             Some(reason) => SendError {
                 text: format!("{}: {reason}", error.text),

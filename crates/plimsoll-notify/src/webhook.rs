@@ -1,32 +1,23 @@
 //! Webhooks, as Standard Webhooks has them: JSON, an id that is the same however often it is sent, a signature.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use jiff::Timestamp;
-use plimsoll_call::http::{Request, call};
-use plimsoll_call::{Address, Login};
 
 use crate::answered::taken;
 use crate::body;
+use crate::endpoint::Endpoint;
 use crate::error::{SendError, SendErrorCode};
 use crate::message::{Message, delivery_key};
 use crate::signature::Secrets;
 
-/// Of an answer no more is read: it says all that is asked in its first line.
-pub(crate) const MOST_BYTES: u64 = 64 << 10;
-
 #[derive(Clone)]
 pub(crate) struct Webhook {
-    pub(crate) address: Address,
+    pub(crate) endpoint: Endpoint,
     pub(crate) secrets: Secrets,
-    pub(crate) ca_file: Option<PathBuf>,
-    pub(crate) timeout: Duration,
 }
 
 impl Webhook {
     pub(crate) fn target(&self) -> String {
-        self.address.to_string()
+        self.endpoint.target()
     }
 
     pub(crate) async fn send(&self, messages: &[Message], now: Timestamp) -> Result<(), SendError> {
@@ -37,20 +28,12 @@ impl Webhook {
             .secrets
             .sign(&id, timestamp, &body)
             .map_err(|reason| SendError::new(SendErrorCode::NotReady, reason))?;
-        let answer = call(Request {
-            address: self.address.clone(),
-            login: Login::None,
-            headers: vec![
-                ("content-type", "application/json".to_owned()),
-                ("webhook-id", id),
-                ("webhook-timestamp", timestamp.to_string()),
-                ("webhook-signature", signature),
-            ],
-            body: Some(body),
-            timeout: self.timeout,
-            ca_file: self.ca_file.clone(),
-            most_bytes: MOST_BYTES,
-        });
-        taken(&answer.await?, &self.target(), "url", now)
+        let headers = vec![
+            ("webhook-id", id),
+            ("webhook-timestamp", timestamp.to_string()),
+            ("webhook-signature", signature),
+        ];
+        let answer = self.endpoint.post(body, headers).await?;
+        taken(&answer, &self.target(), "url", now)
     }
 }

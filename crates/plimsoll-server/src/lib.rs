@@ -14,6 +14,7 @@ pub mod disk;
 pub mod followers;
 pub mod forecasting;
 pub mod http;
+mod in_time;
 pub mod jobs;
 pub mod news;
 mod panics;

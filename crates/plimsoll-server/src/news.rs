@@ -1,4 +1,4 @@
-//! What there is to follow: a sample that was kept, a pulse that was kept.
+//! What there is to follow: a sample that was kept, a pulse whether it was kept or not.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct NewSample {
     pub snapshot: Arc<Snapshot>,
 }
 
-/// A look at an instance's volumes that was just kept.
+/// A look at an instance's volumes.
 #[derive(Debug, Clone)]
 pub struct NewPulse {
     /// Of which instance.
@@ -37,6 +37,8 @@ pub struct NewPulse {
     pub at: Timestamp,
     /// What is known of its volumes since.
     pub disk: Arc<Disk>,
+    /// Why it could not be kept; none where it was.
+    pub not_kept: Option<String>,
     /// When the volumes were forecast last.
     pub foreseen_at: Option<Timestamp>,
     /// The databases that are sampled,

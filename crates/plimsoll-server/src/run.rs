@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::alerting::Alerting;
+use crate::answer::silences;
 use crate::clock::Clock;
 use crate::followers::{self, Followers};
 use crate::forecasting::Forecasts;
@@ -61,6 +62,12 @@ pub async fn run(
         telling,
     } = assemble(settings, store, clock, &tasks, &stop);
     app.watch.remember_identities().await?;
+    for kept in app.watch.store().silences(app.watch.clock().now()).await? {
+        let pattern = &kept.silence.pattern;
+        if silences::fits_nothing(app.watch.store(), &app.settings, pattern).await? {
+            tracing::warn!(id = kept.id, %pattern, "alert.silence_fits_nothing");
+        }
+    }
     scheduler.spawn(&tasks);
     telling.spawn(&tasks, &stop);
     ready();
@@ -106,7 +113,7 @@ pub fn assemble(
         &settings,
     ));
     let instances = settings.instances.iter();
-    let telling = Telling::new(
+    let telling = Arc::new(Telling::new(
         Arc::clone(&store),
         Arc::clone(&clock),
         Arc::clone(&alerting),
@@ -114,7 +121,7 @@ pub fn assemble(
         instances
             .map(|watched| watched.instance.to_string())
             .collect(),
-    );
+    ));
     let followers = followers::all(&forecasts, &alerting);
     let followers = Arc::new(Followers::new(followers, tasks.clone(), stop));
     let watch = Arc::new(Watch::new(
@@ -130,6 +137,7 @@ pub fn assemble(
         watch,
         forecasts,
         alerting,
+        telling: Arc::clone(&telling),
         kept_answers: KeptAnswers::default(),
         progress: Arc::clone(scheduler.progress()),
         settings,
@@ -137,6 +145,6 @@ pub fn assemble(
     Service {
         app: Arc::new(app),
         scheduler: Arc::new(scheduler),
-        telling: Arc::new(telling),
+        telling,
     }
 }

@@ -42,7 +42,7 @@ use std::sync::Arc;
 pub use crate::alerts::{
     Alert, AlertContent, AlertQuery, Alerts, EpisodeChange, Fate, KEPT_OF_DATABASE, KeptMessage,
     KeptSilence, KeptState, Messages, NewAlert, NewMessage, NewSilence, ReplacedState, SampleParts,
-    SilenceSpan,
+    SilenceSpan, Waiting,
 };
 pub use crate::aliases::Aliases;
 pub use crate::all_series::{Membership, SampleTotal, SeriesBatch, TableSteps};

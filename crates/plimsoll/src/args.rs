@@ -16,7 +16,7 @@ use plimsoll_server::answer::events::EventsQuery;
 use plimsoll_server::answer::growth::GrowthQuery;
 use plimsoll_server::answer::history::HistoryQuery;
 use plimsoll_server::answer::sizes::SizesQuery;
-use plimsoll_server::ask::{DiskQuery, Forecasts, OfDatabase};
+use plimsoll_server::ask::{DiskQuery, Forecasts, OfDatabase, time};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::duration::Length;
@@ -396,8 +396,8 @@ pub(crate) struct Silence {
     /// So long, such as 2h; with --cron, each time
     #[arg(long = "for", value_name = "LENGTH", requires = "pattern")]
     pub(crate) length: Option<Length>,
-    /// Until this time
-    #[arg(long, value_name = "TIME", requires = "pattern", conflicts_with_all = ["length", "cron"])]
+    /// Until this time: 2026-01-31 (its midnight, UTC), 2026-01-31T06:00 (UTC), or with a time zone
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "pattern", conflicts_with_all = ["length", "cron"])]
     pub(crate) until: Option<jiff::Timestamp>,
     /// Each time that this schedule names, in UTC
     #[arg(long, value_name = "CRON", requires = "length")]

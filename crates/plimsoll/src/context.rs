@@ -173,6 +173,15 @@ impl Context {
         }
     }
 
+    /// The watched servers that are meant: all of them, where the command line names none.
+    pub(crate) fn instance_names(&self) -> anyhow::Result<Vec<String>> {
+        let instances = &self.config.settings.instances;
+        if self.global.of.0.instance.is_none() && instances.len() > 1 {
+            return Ok(instances.iter().map(|it| it.instance.to_string()).collect());
+        }
+        Ok(vec![self.instance()?.instance.to_string()])
+    }
+
     /// The one watched database that is meant, and how to visit it.
     pub(crate) fn target(&self) -> anyhow::Result<(Target, &Watched)> {
         let watched = self.instance()?;

@@ -70,6 +70,13 @@ fn parse() -> Result<Cli, ExitCode> {
         }
         // It repeats what was typed, and that may be a URL in a wrong place.
         let text = error.render();
+        if is_check() {
+            // Whoever runs plugins reads 2 as critical.
+            let text = masked(text.to_string().trim()).into_owned();
+            let (state, line) = commands::check::failed(&text);
+            let _ = output::print(|out| writeln!(out, "{line}"));
+            return ExitCode::from(state.code());
+        }
         let text = if io::stderr().is_terminal() {
             text.ansi().to_string()
         } else {
@@ -78,6 +85,17 @@ fn parse() -> Result<Cli, ExitCode> {
         let _ = output::complain(masked(&text).trim_end());
         ExitCode::from(2)
     })
+}
+
+/// Whether it is `check` that was typed, whatever was typed besides.
+fn is_check() -> bool {
+    let cli = Cli::command();
+    let is_command = |word: &String| cli.get_subcommands().any(|known| known.get_name() == word);
+    let mut words = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned());
+    let typed = words.find(is_command);
+    typed.is_some_and(|word| word == "check")
 }
 
 /// A command that is not about one database, where one is named: whoever names one expects an answer about it.

@@ -106,6 +106,16 @@ impl Pattern {
             .is_some_and(|table| is_like(table, name))
     }
 
+    /// Whether it may fit something of an instance with these databases; none are all that there may be. Which tables and
+    /// volumes there are is not known by names alone.
+    pub fn may_fit(&self, instance: &str, databases: Option<&[String]>) -> bool {
+        let fits_database = match (&self.database, databases) {
+            (Some(pattern), Some(all)) => all.iter().any(|database| is_like(pattern, database)),
+            _ => true,
+        };
+        self.volume.is_some() || (is_like(&self.instance, instance) && fits_database)
+    }
+
     /// Whether it fits a subject.
     pub fn fits(&self, subject: &Subject) -> bool {
         let schema = subject.schema_name.as_deref();

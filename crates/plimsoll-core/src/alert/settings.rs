@@ -162,6 +162,18 @@ impl Settings {
             .collect()
     }
 
+    /// The rule as it is set for whatever no override fits.
+    pub fn general(&self, alert_type: AlertType) -> Option<&Rule> {
+        self.rules
+            .iter()
+            .find(|rule| rule.alert_type() == alert_type)
+    }
+
+    /// What is set for some subjects, in the order in which it is tried.
+    pub fn overrides(&self) -> &[(Pattern, Rule)] {
+        &self.overrides
+    }
+
     /// The rule as it is set for a subject. None for a schema or table that no pattern names.
     pub fn of(&self, alert_type: AlertType, subject: &Subject) -> Option<&Rule> {
         let mut fitting = self
@@ -173,12 +185,8 @@ impl Settings {
                 .find(|(pattern, _)| pattern.names_tables())
                 .map(|(_, rule)| rule);
         }
-        let general = || {
-            self.rules
-                .iter()
-                .find(|rule| rule.alert_type() == alert_type)
-        };
-        fitting.next().map(|(_, rule)| rule).or_else(general)
+        let first = fitting.next().map(|(_, rule)| rule);
+        first.or_else(|| self.general(alert_type))
     }
 }
 

@@ -66,7 +66,8 @@ impl Alerting {
             forecast: forecast.as_ref(),
             files: files.as_ref(),
         };
-        let states = self.store.alert_states_of(of).await?;
+        self.keep_unkept_if_any().await;
+        let states = self.states_of(of).await?;
         let all = facts.of_sample().into_iter().chain(facts.of_forecast());
         for (alert_type, facts) in all {
             let settled = Settled {

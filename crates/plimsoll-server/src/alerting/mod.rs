@@ -1,7 +1,8 @@
 //! Evaluates the rules of alerts: after each sample those about a database's sizes, after each pulse those about volumes,
 //! WAL and how old samples are. Keeps where each stands, and the episodes.
 //!
-//! **Invariant:** nothing here judges: the core's rules do. Nothing here sends: what changed is kept with its text.
+//! **Invariant:** nothing here judges: the core's rules do. Nothing here sends: what changed is kept with its text; in
+//! memory while the store cannot be written.
 
 mod cleanup;
 mod closing;
@@ -19,6 +20,7 @@ pub mod silences;
 mod staleness;
 mod tables;
 mod told;
+mod unkept;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +31,7 @@ use plimsoll_core::alert::Subject;
 use plimsoll_core::alert::advice::Named;
 use plimsoll_core::alert::settings::Settings as Rules;
 use plimsoll_store::{DatabaseKey, Store};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::forecasting::Forecasts;
@@ -36,6 +39,7 @@ use crate::settings::{Databases, Settings};
 use lodgers::Lodgers;
 pub use replay::{Replay, ReplayedChange, replay};
 use staleness::Sighting;
+use unkept::Unkept;
 
 /// Ended episodes are kept so long, the last of each database longer; and what was told of them.
 pub(crate) const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -62,6 +66,12 @@ pub struct Alerting {
     missed: Mutex<HashMap<Subject, u32>>,
     /// When instances that nobody watches any more were looked for last.
     sought: Mutex<Option<Duration>>,
+    /// What the store does not have yet.
+    unkept: Unkept,
+    /// Held while that is written.
+    keeping: tokio::sync::Mutex<()>,
+    /// Told when there is something to tell.
+    changed: Notify,
 }
 
 /// Rules that were not evaluated for three pulses are not evaluated.
@@ -95,6 +105,9 @@ impl Alerting {
             lodgers: Lodgers::default(),
             missed: Mutex::default(),
             sought: Mutex::default(),
+            unkept: Unkept::default(),
+            keeping: tokio::sync::Mutex::default(),
+            changed: Notify::new(),
         }
     }
 
@@ -114,6 +127,11 @@ impl Alerting {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|last| self.clock.uptime().saturating_sub(last) <= STOPPED_AFTER)
+    }
+
+    /// Returns once something opened, became worse or ended.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     fn has_evaluated(&self) {

@@ -25,8 +25,10 @@ impl Alerting {
     /// Evaluates the rules about an instance's volumes, its WAL, and how old its samples are.
     pub async fn after_pulse(&self, pulse: &NewPulse) -> Result<(), StoreError> {
         self.lodgers.note(pulse);
-        let shared = self.store.alert_states("").await?;
-        let own = self.store.alert_states(&pulse.instance).await?;
+        self.note_look(pulse.not_kept.as_deref());
+        self.keep_unkept_if_any().await;
+        let shared = self.states("").await?;
+        let own = self.states(&pulse.instance).await?;
         for volume in &pulse.disk.volumes {
             let subject = Subject::volume_of(&pulse.instance, volume);
             let states = if subject.instance.is_empty() {

@@ -28,6 +28,7 @@ impl Alerting {
             let open = states.into_iter().find(|state| state.alert_id == Some(id));
             if let Some(open) = open {
                 self.store.keep_alert(self.closed(open, comment)).await?;
+                self.changed.notify_one();
             }
         }
         self.store.alert(id).await

@@ -100,7 +100,12 @@ impl Alerting {
                 return Ok(());
             }
             if told.is_none() && is_told(&evaluated) {
-                told = Some(telling.tell(alert_type, &evaluated.reading).await?);
+                let beside = telling.tell(alert_type, &evaluated.reading).await;
+                // The numbers are told whatever can be read beside them.
+                told = Some(beside.unwrap_or_else(|error| {
+                    tracing::warn!(alert_type = alert_type.as_str(), error = %error, "alert.told_without_causes");
+                    Beside::default()
+                }));
             }
             let beside = told.as_ref();
             let episode = episode(rule, (subject, named), &evaluated, beside, now);
@@ -111,11 +116,14 @@ impl Alerting {
                 standing: evaluated.standing.clone(),
                 episode,
             };
-            if let Some(id) = self.store.keep_alert(replaced).await? {
+            if let Some(id) = self.keep(replaced).await? {
                 log(rule, subject, &evaluated, id);
+                if evaluated.change.is_some() {
+                    self.changed.notify_one();
+                }
                 return Ok(());
             }
-            before = find(&self.store.alert_states(&subject.instance).await?);
+            before = find(&self.states(&subject.instance).await?);
         }
         tracing::warn!(
             alert_type = alert_type.as_str(),

@@ -37,12 +37,21 @@ impl Alerting {
             return Ok(());
         };
         let until = pulse.at + CLOCK_SKEW;
-        let good = self.store.last_good_samples(&pulse.instance, until).await?;
+        let good = self.store.last_good_samples(&pulse.instance, until).await;
+        if let Err(error) = &good {
+            tracing::warn!(error = %error, "alert.last_samples_unknown");
+        }
         for seen in &pulse.databases {
             let SeenDatabase {
                 of, has_visited, ..
             } = seen;
-            let sampled_at = good.get(&of.database).copied();
+            let known = self.sightings().get(of).map(|known| known.sampled_at);
+            let sampled_at = match (&good, known) {
+                (Ok(good), _) => good.get(&of.database).copied(),
+                // A store that cannot be read takes none: it is what it was when it was read last.
+                (Err(_), Some(known)) => known,
+                (Err(_), None) => continue,
+            };
             let uptime = self.clock.uptime();
             let sighting = {
                 let mut all = self.sightings();

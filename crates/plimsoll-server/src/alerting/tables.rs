@@ -62,7 +62,7 @@ impl Alerting {
         let of = &sample.of;
         let missing = missing(&sample.snapshot, at.states);
         if self.rename(of, at.states, &missing).await? {
-            let states = self.store.alert_states_of(of).await?;
+            let states = self.states_of(of).await?;
             let at = DatabaseAt {
                 states: &states,
                 ..at

@@ -331,10 +331,15 @@ pub struct StandingAnswer {
     pub evaluated_at: Option<Timestamp>,
 }
 
-/// Reads where every rule stands with an instance's subjects, and with what instances share.
-pub async fn standings(store: &dyn Store, instance: &str) -> Result<StandingsAnswer, StoreError> {
-    let mut states = store.alert_states(instance).await?;
-    states.extend(store.alert_states("").await?);
+/// Reads where every rule stands with the subjects of these instances, and with what instances share.
+pub async fn standings(
+    store: &dyn Store,
+    instances: &[String],
+) -> Result<StandingsAnswer, StoreError> {
+    let mut states = Vec::new();
+    for instance in instances.iter().map(String::as_str).chain([""]) {
+        states.extend(store.alert_states(instance).await?);
+    }
     Ok(StandingsAnswer {
         standings: states.iter().map(standing).collect(),
     })

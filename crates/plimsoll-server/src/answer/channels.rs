@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use plimsoll_notify::Channel;
-use plimsoll_store::{KeptMessage, Store, StoreError};
+use plimsoll_store::{Store, StoreError, Waiting};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -56,33 +56,41 @@ pub struct ChannelTestAnswer {
     pub sent_at: Timestamp,
 }
 
-/// The channels that are configured, and what waits for them.
+/// The channels that are configured, and what waits for them: in the store, and in memory only.
 pub async fn channels(
     store: &dyn Store,
     all: &[ConfiguredChannel],
+    in_memory: Vec<Waiting>,
 ) -> Result<ChannelsAnswer, StoreError> {
-    let mut channels = Vec::new();
-    for configured in all {
-        let answer = configured_channel(configured);
-        channels.push(if configured.channel.takes_messages() {
-            let waiting = store.waiting_messages(configured.channel.name()).await?;
-            with_waiting(answer, &waiting)
-        } else {
-            answer
-        });
-    }
-    Ok(ChannelsAnswer {
-        count: channels.len() as u64,
-        channels,
-    })
+    let mut counts = if all.is_empty() {
+        Vec::new()
+    } else {
+        store.waiting_counts().await?
+    };
+    counts.extend(in_memory);
+    Ok(with_waiting(all, &counts))
 }
 
-fn with_waiting(answer: ChannelAnswer, waiting: &[KeptMessage]) -> ChannelAnswer {
-    ChannelAnswer {
-        waiting: Some(waiting.len() as u64),
-        waiting_since: waiting.iter().map(|kept| kept.message.created_at).min(),
-        error: waiting.iter().rev().find_map(|kept| kept.error.clone()),
-        ..answer
+/// The channels that are configured, with what waits for them.
+pub fn with_waiting(all: &[ConfiguredChannel], counts: &[Waiting]) -> ChannelsAnswer {
+    let channel = |configured: &ConfiguredChannel| {
+        let answer = configured_channel(configured);
+        if !configured.channel.takes_messages() {
+            return answer;
+        }
+        let waiting = || counts.iter().filter(|one| one.channel == answer.name);
+        ChannelAnswer {
+            waiting: Some(waiting().map(|waiting| waiting.count).sum()),
+            waiting_since: waiting().map(|waiting| waiting.since).min(),
+            error: waiting()
+                .filter_map(|waiting| waiting.error.clone())
+                .next_back(),
+            ..answer
+        }
+    };
+    ChannelsAnswer {
+        count: all.len() as u64,
+        channels: all.iter().map(channel).collect(),
     }
 }
 

@@ -3,13 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::alert::AlertType;
 use plimsoll_core::alert::pattern::Pattern;
-use plimsoll_store::{KeptSilence, NewSilence, SilenceSpan, Store, StoreError};
+use plimsoll_store::{DatabaseKey, KeptSilence, NewSilence, SilenceSpan, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::schema;
 use crate::alerting::silences::of_core;
-use crate::settings::Cron;
+use crate::settings::{Cron, Settings};
 
 /// A silence that is wanted.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -105,6 +105,21 @@ pub async fn silences(store: &dyn Store, now: Timestamp) -> Result<SilencesAnswe
         count: silences.len() as u64,
         silences,
     })
+}
+
+/// Whether a pattern fits nothing: neither what is watched here nor what the history has.
+pub async fn fits_nothing(
+    store: &dyn Store,
+    settings: &Settings,
+    pattern: &Pattern,
+) -> Result<bool, StoreError> {
+    if settings.may_fit(pattern) {
+        return Ok(false);
+    }
+    let known = store.databases().await?;
+    let fits =
+        |of: &DatabaseKey| pattern.may_fit(&of.instance, Some(std::slice::from_ref(&of.database)));
+    Ok(!known.iter().any(fits))
 }
 
 /// Makes a silence.

@@ -16,7 +16,7 @@ pub use forecast::Forecasts;
 pub use given::{Given, Refused};
 pub use of::{Fresh, OfDatabase, OfInstance, OfTable, table_or};
 pub use param::{Accepts, Param};
-pub use words::{AskError, Kinds, SampleKinds, Sort, horizons, since, step, table_name};
+pub use words::{AskError, Kinds, SampleKinds, Sort, horizons, since, step, table_name, time};
 
 /// What is asked with some parameters.
 pub trait Ask: Sized {

@@ -189,6 +189,23 @@ pub fn step(text: &str) -> Result<plimsoll_store::Step, AskError> {
     })
 }
 
+/// A point in time: RFC 3339, a date and time without a zone (UTC), or a date (its midnight, UTC).
+pub fn time(text: &str) -> Result<Timestamp, AskError> {
+    let expected = "a time such as 2026-01-31T06:00:00Z, or a date such as 2026-01-31";
+    point(text).ok_or_else(|| AskError::new(text, expected))
+}
+
+fn point(text: &str) -> Option<Timestamp> {
+    let in_utc = |at: jiff::civil::DateTime| {
+        let zoned = at.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        Some(zoned.timestamp())
+    };
+    let at = text.parse::<Timestamp>().ok();
+    // A zone in brackets is not dropped.
+    let has_zone = text.contains('[');
+    at.or_else(|| in_utc(text.parse().ok().filter(|_| !has_zone)?))
+}
+
 /// A point in time: RFC 3339, a date (its midnight, UTC), or an age such as `7d` before `now`.
 pub fn since(text: &str, now: Timestamp) -> Result<Timestamp, AskError> {
     let wrong = || {
@@ -197,14 +214,8 @@ pub fn since(text: &str, now: Timestamp) -> Result<Timestamp, AskError> {
             "a time such as 2026-01-31T00:00:00Z, a date such as 2026-01-31, or an age such as 7d or 12h",
         )
     };
-    if let Ok(at) = text.parse::<Timestamp>() {
+    if let Some(at) = point(text) {
         return Ok(at);
-    }
-    if let Ok(date) = text.parse::<jiff::civil::Date>() {
-        let midnight = date
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .map_err(|_| wrong())?;
-        return Ok(midnight.timestamp());
     }
     let span: Span = text.parse().map_err(|_| wrong())?;
     let age = span
@@ -257,6 +268,8 @@ mod tests {
             ("2026-01-31T00:00:00Z", Some("2026-01-31T00:00:00Z")),
             ("2026-01-31T02:00:00+02:00", Some("2026-01-31T00:00:00Z")),
             ("2026-01-31", Some("2026-01-31T00:00:00Z")),
+            ("2026-01-31T06:30", Some("2026-01-31T06:30:00Z")),
+            ("2026-01-31T06:30[Asia/Tokyo]", None),
             ("7d", Some("2026-01-25T12:00:00Z")),
             ("12h", Some("2026-02-01T00:00:00Z")),
             ("-7d", None),
@@ -267,6 +280,8 @@ mod tests {
         ] {
             let expect = expect.map(|t| t.parse::<Timestamp>().unwrap());
             assert_eq!(since(text, now).ok(), expect, "{text}");
+            let is_age = text == "7d" || text == "12h";
+            assert_eq!(time(text).ok(), expect.filter(|_| !is_age), "{text}");
         }
     }
 

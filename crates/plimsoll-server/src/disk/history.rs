@@ -15,12 +15,11 @@ pub(super) const FORESEEN: &str = "forecast";
 impl InstanceDisk {
     /// Reads what is kept and not in memory yet: all of it at first, then what another process wrote.
     pub(super) async fn load(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
-        let (is_first, known) = {
-            let mut state = self.state();
-            if state.is_unkept {
-                *state = State::default();
-            }
-            (!state.is_loaded, state.memory.looked_at())
+        // What may not be kept stays in memory until what is kept can be read in its place.
+        let (is_unkept, is_first, known) = {
+            let state = self.state();
+            let known = state.memory.looked_at().filter(|_| !state.is_unkept);
+            (state.is_unkept, !state.is_loaded, known)
         };
         let instance = &*self.watched.instance;
         // What lies further ahead was written before a clock was set back.
@@ -28,7 +27,7 @@ impl InstanceDisk {
         let since = known.map_or(i64::MIN, |at| at.as_second() + 1);
         let range = |step| DiskRange { step, since, until };
         let minutes = store.disk_rows(instance, range(Step::Minute)).await?;
-        if minutes.is_empty() && !is_first {
+        if minutes.is_empty() && !is_first && !is_unkept {
             return Ok(());
         }
         // A row may say what changed against one that is known already.
@@ -47,6 +46,9 @@ impl InstanceDisk {
             last,
         };
         let mut state = self.state();
+        if is_unkept {
+            *state = State::default();
+        }
         state.memory.recall(kept);
         state.is_loaded = true;
         state.foreseen = foreseen.and_then(|(_, text)| serde_json::from_str(&text).ok());

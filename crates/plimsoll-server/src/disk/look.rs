@@ -7,6 +7,7 @@ use plimsoll_core::disk::layout::Place;
 use plimsoll_core::disk::part::Part;
 use plimsoll_core::disk::pulse::Pulse;
 use plimsoll_postgres::{Limits, Session, VisitError, pulse, rest_of_disk, volumes_without_server};
+use plimsoll_store::StoreError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,8 @@ pub struct LookReport {
     pub is_full: bool,
     /// Why they were not, where they were due.
     pub not_full: Option<VisitError>,
+    /// Why it could not be kept; none where it was.
+    pub not_kept: Option<StoreError>,
 }
 
 /// What a look found, before it goes into the memory.
@@ -203,6 +206,7 @@ impl State {
                     statements,
                     is_full: parts.is_some(),
                     not_full,
+                    not_kept: None,
                 }
             }
             Observation::Unreachable(error, pulse) => {
@@ -213,6 +217,7 @@ impl State {
                     statements: 0,
                     is_full: false,
                     not_full: None,
+                    not_kept: None,
                 }
             }
         }

@@ -52,14 +52,6 @@ struct State {
     table_texts: BTreeMap<(String, i64, bool), CachedText>,
 }
 
-/// Why a look was not kept.
-#[derive(Debug, thiserror::Error)]
-pub enum DiskError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 impl InstanceDisk {
     /// Knows nothing yet.
     pub fn new(watched: &Watched, lending: Lending, shares: Shares) -> Self {
@@ -171,25 +163,32 @@ impl InstanceDisk {
         history::looks(store, &self.watched.instance, step, now).await
     }
 
-    /// Looks at the volumes now, and keeps what was seen; `visited_at` is when the instance was visited last.
+    /// Looks at the volumes now, and keeps what was seen; `visited_at` is when the instance was visited last. What could
+    /// not be kept is told all the same ([`LookReport::not_kept`]), and forgotten once the store can be read.
     ///
     /// # Errors
-    /// When that cannot be kept. A server that does not answer is no error: [`LookReport`] says so.
+    /// When nothing was ever read from the store. A server that does not answer is no error: [`LookReport`] says so.
     pub async fn look(
         &self,
         store: &dyn Store,
         daily_samples: usize,
         visited_at: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<LookReport, DiskError> {
+    ) -> Result<LookReport, StoreError> {
         // As rows are kept.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        self.load(store, now).await?;
+        let unread = match self.load(store, now).await {
+            Err(error) if !self.state().is_loaded => return Err(error),
+            read => read.err(),
+        };
         let mut seen = self.observe(visited_at, now).await;
         if let Some(pulse) = seen.pulse() {
-            self.add_neighbours(pulse, Some(store), now).await?;
+            let readable = unread.is_none().then_some(store);
+            if let Err(error) = self.add_neighbours(pulse, readable, now).await {
+                tracing::warn!(error = %error, "storage.disk.neighbours_unknown");
+            }
         }
-        let (looked, keep) = {
+        let (mut looked, keep) = {
             let mut state = self.state();
             state.is_unkept = true;
             let looked = state.apply(seen, now);
@@ -200,10 +199,16 @@ impl InstanceDisk {
             let keep = last.map(|last| state.keep(&last, daily_samples, now));
             (looked, keep)
         };
-        if let Some(keep) = keep {
-            store.keep_disk(&self.watched.instance, keep).await?;
+        // What is kept is told against what is kept: without having read that, nothing is.
+        let kept = match (unread, keep) {
+            (Some(error), _) => Err(error),
+            (None, Some(keep)) => store.keep_disk(&self.watched.instance, keep).await,
+            (None, None) => Ok(()),
+        };
+        match kept {
+            Ok(()) => self.state().is_unkept = false,
+            Err(error) => looked.not_kept = Some(error),
         }
-        self.state().is_unkept = false;
         Ok(looked)
     }
 

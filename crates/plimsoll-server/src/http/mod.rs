@@ -25,6 +25,7 @@ use crate::alerting::Alerting;
 use crate::forecasting::Forecasts;
 use crate::jobs::Progress;
 use crate::settings::Settings;
+use crate::telling::Telling;
 use crate::watch::Watch;
 use gate::{etag, guard, limits, log};
 
@@ -41,6 +42,8 @@ pub struct App {
     pub forecasts: Arc<Forecasts>,
     /// What fires.
     pub alerting: Arc<Alerting>,
+    /// What is told of it.
+    pub telling: Arc<Telling>,
     /// Answers that took long to make.
     pub kept_answers: KeptAnswers,
     /// Whether the schedule moves.

@@ -23,6 +23,7 @@ pub const JOB: Job = Job {
     scope: Scope::Instance,
     runs_at_first_start: true,
     runs_at_each_start: true,
+    runs_without_store: true,
     run: |work| run(work).boxed(),
 };
 
@@ -41,11 +42,23 @@ async fn run(work: &RunContext<'_>) -> Outcome {
     match disk.look(store, days, visited_at, now).await {
         Ok(looked) => {
             let name = instance.settings.instance.as_ref();
-            if let Err(error) = disk.forecast_if_due(store, now).await {
+            if let Some(error) = &looked.not_kept {
+                tracing::error!(instance = name, error = %error, "storage.disk.not_kept");
+            } else if let Err(error) = disk.forecast_if_due(store, now).await {
                 tracing::warn!(instance = name, error = %error, "storage.disk.not_forecast");
             }
+            // What it tells does not wait for a store that takes nothing.
+            let not_kept = looked.not_kept.as_ref().map(ToString::to_string);
             let pulse = pulse(work, instance, disk.looked_up(now)).await;
-            work.watch.announce(pulse);
+            let store = StoreLook {
+                refuses: pulse.store.refuses.or_else(|| not_kept.clone()),
+                ..pulse.store
+            };
+            work.watch.announce(NewPulse {
+                not_kept,
+                store,
+                ..pulse
+            });
             outcome(name, &looked)
         }
         Err(error) => {
@@ -88,6 +101,7 @@ async fn pulse(work: &RunContext<'_>, instance: &WatchedInstance, disk: Disk) ->
             space: instance.disk().space_around(store.file()).await,
         },
         disk: Arc::new(disk),
+        not_kept: None,
     }
 }
 
@@ -111,6 +125,9 @@ fn outcome(instance: &str, looked: &LookReport) -> Outcome {
     }
     if let Some(error) = &looked.not_full {
         tracing::warn!(instance, code = error.code(), error = %error, "storage.disk.totals_not_read");
+    }
+    if let Some(error) = &looked.not_kept {
+        return failed(&error.to_string());
     }
     let totals = if looked.is_full {
         ", and databases' totals"

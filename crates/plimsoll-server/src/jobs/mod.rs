@@ -46,6 +46,8 @@ pub struct Job {
     pub runs_at_first_start: bool,
     /// Whether each process runs it once when it starts, whatever the schedule says.
     pub runs_at_each_start: bool,
+    /// Whether it goes on where the store cannot be written: what it finds is worth knowing all the same.
+    pub runs_without_store: bool,
     /// What it does.
     pub run: RunFn,
 }

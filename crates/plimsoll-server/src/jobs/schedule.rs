@@ -1,6 +1,6 @@
 //! Runs the jobs: each when it is due, without overlap, once for each time among all processes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,6 +30,9 @@ const BEAT: SignedDuration = SignedDuration::from_secs(10);
 /// A run that said nothing for so long died with its process, and is taken over.
 const STALE_AFTER: Duration = Duration::from_secs(45);
 
+/// What was not begun for so long is nobody's, as far as one can tell who has just started.
+const DESERTED_AFTER: SignedDuration = SignedDuration::from_mins(3);
+
 /// How long the store may take to note that a run is given up when the server stops, and to keep a claim that is about
 /// to be stale.
 const LONGEST_ABANDON: Duration = Duration::from_secs(2);
@@ -43,6 +46,8 @@ pub struct Scheduler {
     progress: Arc<Progress>,
     /// The claim names of the jobs that this process has run or tried to run.
     begun: Mutex<BTreeSet<String>>,
+    /// By name: who ran last, for what goes on without the store.
+    turns: Mutex<BTreeMap<String, Turn>>,
     stop: CancellationToken,
 }
 
@@ -63,6 +68,27 @@ enum Place {
     Store,
     Instance(usize),
     DatabasesOf(usize),
+}
+
+/// Who ran a job last, as far as this process knows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Turn {
+    /// The time that this process last ran it for.
+    here: Option<Timestamp>,
+    /// The time that anybody last began it for, when the store told that last.
+    begun: Option<Timestamp>,
+}
+
+impl Turn {
+    /// Whether it is this process that goes on without the store, for a time that is not done yet. One that has just
+    /// started does where nobody else was at it.
+    fn is_ours(self, scheduled_for: Timestamp, now: Timestamp) -> bool {
+        match (self.here, self.begun) {
+            (Some(here), begun) => begun.is_none_or(|begun| begun <= here) && here < scheduled_for,
+            (None, Some(begun)) => now.duration_since(begun) > DESERTED_AFTER,
+            (None, None) => true,
+        }
+    }
 }
 
 /// How a claimed run came to its end.
@@ -95,6 +121,7 @@ impl Scheduler {
             started_at: watch.clock().now(),
             progress: Arc::default(),
             begun: Mutex::default(),
+            turns: Mutex::default(),
             watch,
             stop,
         }
@@ -135,7 +162,7 @@ impl Scheduler {
                 Ok(Ok(Step::Never)) => break,
                 Ok(Err(error)) => {
                     tracing::error!(job = name, error = %error, "job.store_failed");
-                    now + LOOK_AGAIN
+                    self.after_failure(&job, now)
                 }
                 Err(panic) => {
                     tracing::error!(job = name, error = %panic, "job.panicked");
@@ -184,6 +211,14 @@ impl Scheduler {
 
     /// Runs a job if it is due and nobody else has claimed it.
     pub async fn step(&self, job: &Job, of: &Subject<'_>) -> Result<Step, StoreError> {
+        let step = self.claimed_step(job, of).await;
+        if let (Err(error), true) = (&step, job.runs_without_store) {
+            self.step_without_store(job, of, error).await;
+        }
+        step
+    }
+
+    async fn claimed_step(&self, job: &Job, of: &Subject<'_>) -> Result<Step, StoreError> {
         let name = job.claim_name(of);
         let (store, clock) = (self.watch.store(), self.watch.clock());
         let states = store.jobs().await?;
@@ -192,6 +227,9 @@ impl Scheduler {
             return Ok(Step::Never);
         };
         let now = clock.now();
+        self.note_turn(&name, |turn| {
+            turn.begun = state.and_then(|state| state.last_begun(now));
+        });
         let baseline = (!job.runs_at_first_start).then_some(self.started_at);
         let due = match due(&cron, state, baseline, now) {
             // It may be under way in another process: the store decides.
@@ -212,8 +250,66 @@ impl Scheduler {
             let next = cron.next_after(now).unwrap_or(now + LOOK_AGAIN);
             return Ok(Step::WaitUntil(next.min(now + LOOK_AGAIN)));
         };
+        self.note_turn(&name, |turn| turn.here = Some(scheduled_for));
         self.run(job, of, claim).await?;
         Ok(Step::Ran)
+    }
+
+    /// Runs a job for the last time that it was due, though nobody can claim it: in the process that ran it last.
+    async fn step_without_store(&self, job: &Job, of: &Subject<'_>, error: &StoreError) {
+        let name = job.claim_name(of);
+        let now = self.watch.clock().now();
+        let time = job
+            .cron(&self.settings.schedule)
+            .and_then(|cron| cron.last_until(now));
+        let Some(scheduled_for) = time else {
+            return;
+        };
+        let mut is_ours = false;
+        self.note_turn(&name, |turn| {
+            is_ours = turn.is_ours(scheduled_for, now);
+            if is_ours {
+                turn.here = Some(scheduled_for);
+            }
+        });
+        if !is_ours {
+            return;
+        }
+        tracing::warn!(job = name, error = %error, "job.goes_on_without_store");
+        let work = RunContext {
+            watch: &self.watch,
+            settings: &self.settings,
+            subject: of,
+            scheduled_for,
+        };
+        let run = self.stop.run_until_cancelled(caught((job.run)(&work)));
+        match run.await {
+            Some(Err(panic)) => tracing::error!(job = name, error = %panic, "job.panicked"),
+            Some(Ok(Outcome { status, message })) => {
+                tracing::debug!(
+                    job = name,
+                    outcome = status,
+                    message,
+                    "job.ran_without_store"
+                );
+            }
+            None => {}
+        }
+    }
+
+    fn note_turn(&self, name: &str, note: impl FnOnce(&mut Turn)) {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        note(turns.entry(name.to_owned()).or_default());
+    }
+
+    /// When a job looks again at a store that failed.
+    fn after_failure(&self, job: &Job, now: Timestamp) -> Timestamp {
+        let soon = now + LOOK_AGAIN;
+        let next = job
+            .cron(&self.settings.schedule)
+            .filter(|_| job.runs_without_store)
+            .and_then(|cron| cron.next_after(now));
+        next.map_or(soon, |next| next.min(soon))
     }
 
     /// Whether this process has not come to this job before; from now on it has.
@@ -327,4 +423,35 @@ fn jitter(longest: Duration) -> SignedDuration {
     let random = RandomState::new().hash_one(0_u8);
     let ms = random.checked_rem(longest_ms).unwrap_or(0);
     SignedDuration::from_millis(i64::try_from(ms).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_store_goes_on_who_ran_last_and_once_for_each_time() {
+        let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        for (here, begun, scheduled_for, expected) in [
+            // It ran here last, and then the store was gone.
+            (Some(10), Some(10), 11, true),
+            (Some(10), Some(9), 11, true),
+            (Some(11), Some(10), 11, false),
+            // Another process ran it last.
+            (Some(8), Some(10), 11, false),
+            (Some(8), Some(10), 99, false),
+            // This one has just started.
+            (None, Some(10), 11, false),
+            (None, Some(10), 13, false),
+            (None, Some(10), 14, true),
+            (None, None, 11, true),
+        ] {
+            let turn = Turn {
+                here: here.map(at),
+                begun: begun.map(at),
+            };
+            let is_ours = turn.is_ours(at(scheduled_for), at(scheduled_for));
+            assert_eq!(is_ours, expected, "{turn:?} at {scheduled_for}");
+        }
+    }
 }

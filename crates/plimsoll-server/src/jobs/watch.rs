@@ -18,6 +18,7 @@ pub const JOB: Job = Job {
     scope: Scope::Instance,
     runs_at_first_start: false,
     runs_at_each_start: false,
+    runs_without_store: false,
     run: |work| run(work).boxed(),
 };
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_connect::DatabaseUrl;
+use plimsoll_core::alert::pattern::Pattern;
 use plimsoll_core::thinning::Retention;
 use plimsoll_postgres::VisitOptions;
 use plimsoll_store::DatabaseKey;
@@ -188,6 +189,26 @@ impl Settings {
         self.instances.iter().flat_map(of).collect()
     }
 
+    /// Whether a pattern may fit something that is watched; all may where nothing is.
+    pub fn may_fit(&self, pattern: &Pattern) -> bool {
+        let fits = |watched: &Watched| {
+            pattern.may_fit(&watched.instance, watched.known_databases().as_deref())
+        };
+        self.instances.is_empty() || self.instances.iter().any(fits)
+    }
+
+    /// What is watched, as patterns have it.
+    pub fn subjects(&self) -> Vec<String> {
+        let of = |watched: &Watched| {
+            let instance = &watched.instance;
+            let known = watched.known_databases();
+            let databases = known.unwrap_or_else(|| vec!["*".to_owned()]).into_iter();
+            let names = databases.map(|database| format!("{instance}/{database}"));
+            names.collect::<Vec<_>>()
+        };
+        self.instances.iter().flat_map(of).collect()
+    }
+
     /// Checks that the settings can be used.
     pub fn validate(&self) -> Result<(), SettingsError> {
         if self.instances.is_empty() {
@@ -232,6 +253,21 @@ impl Watched {
             capacity: Vec::new(),
             database_limits: BTreeMap::new(),
         }
+    }
+
+    /// The databases that are watched; none where they are found by visiting.
+    pub fn known_databases(&self) -> Option<Vec<String>> {
+        match &self.databases {
+            Databases::OfUrl => Some(vec![self.database_of_url()]),
+            Databases::Listed(names) => Some(names.clone()),
+            Databases::All => None,
+        }
+    }
+
+    /// The database that its URL leads to, as servers have it: without a name that of the user.
+    pub fn database_of_url(&self) -> String {
+        let named = self.url.database().or_else(|| self.url.user());
+        named.unwrap_or("postgres").to_owned()
     }
 
     /// What asks the `[[capacity]]` entries.

@@ -7,6 +7,7 @@ use plimsoll_core::alert::{ResolvedBy, Severity};
 use plimsoll_core::name::visible;
 use plimsoll_notify::{Event, Message, Share};
 use plimsoll_store::Alert;
+use sha2::{Digest as _, Sha256};
 
 /// The message about what happened to an alert; the `number`th of its event.
 pub(super) fn compose(
@@ -27,7 +28,8 @@ pub(super) fn compose(
         thread: key(alert, Event::Opened, 1),
         event,
         at: resolved_at.unwrap_or(at),
-        alert_id: Some(alert.id),
+        // One that could not be kept has none yet.
+        alert_id: Some(alert.id).filter(|id| *id > 0),
         alert_type: alert.alert_type.as_str().to_owned(),
         severity: told.severity,
         previous_severity: previous.filter(|_| event == Event::Escalated),
@@ -73,11 +75,18 @@ fn ending(alert: &Alert, over_at: jiff::Timestamp) -> (String, String) {
     (over, text)
 }
 
-/// What tells the message from every other, and is the same however often it is sent: ids are one store's, times tell
-/// stores apart.
+/// What tells the message from every other, and is the same however often it is sent and whether the store could be
+/// written or not: by what the alert is about and when it opened, since only the store gives ids.
 fn key(alert: &Alert, event: Event, number: i64) -> String {
-    let (id, opened) = (alert.id, alert.created_at.as_millisecond());
-    format!("alert_{id}_{opened}_{}_{number}", event.as_str())
+    // texts: cannot fail
+    let about = serde_json::to_vec(&(alert.alert_type, &alert.subject)).unwrap_or_default();
+    let about: String = Sha256::digest(about)
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let opened = alert.created_at.as_millisecond();
+    format!("alert_{about}_{opened}_{}_{number}", event.as_str())
 }
 
 fn share(share: &Contributor) -> Share {

@@ -1,12 +1,15 @@
 //! Tells channels of alerts. What is due is derived from the alerts that are kept and from what each channel was told of
 //! them, and is a row before it is sent: whatever is killed when, nothing is lost, and what is sent twice has one key.
+//! While the store cannot be written, messages go straight out from memory, under the key that they would have had.
 //!
 //! **Invariant:** a channel waits for no other, and no rule for a channel.
 
 mod compose;
 mod due;
+mod outbox;
 mod post;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,28 +17,33 @@ use jiff::Timestamp;
 use plimsoll_core::alert::ResolvedBy;
 use plimsoll_core::alert::silence::{Firing, Silence, is_swallowed, silenced_until};
 use plimsoll_notify::{Channel, Event};
-use plimsoll_store::{Alert, AlertQuery, KeptMessage, NewMessage, Store, StoreError};
+use plimsoll_store::{Alert, KeptMessage, NewMessage, Store, Waiting};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::alerting::Alerting;
-use crate::alerting::silences::in_force;
+use crate::alerting::silences::of_core;
 use crate::channels::ConfiguredChannel;
 use crate::clock::Clock;
 use compose::compose;
 use due::{PastMessage, Wanted, due};
+use outbox::Outbox;
 use post::Sending;
 
-/// How often it is looked whether something is to be told.
+/// How often it is looked whether something is to be told, or to be sent, beside when something changes.
 const EVERY: Duration = Duration::from_secs(5);
+
 /// Tells channels of alerts.
 pub struct Telling {
-    store: Arc<dyn Store>,
+    outbox: Outbox,
     clock: Arc<dyn Clock>,
     alerting: Arc<Alerting>,
     receivers: Vec<Receiver>,
     /// The instances that are watched here: of others those tell who watch them.
     instances: Vec<String>,
+    /// Told when something is to be sent.
+    due: Notify,
 }
 
 /// A channel with what it takes, and how its sending goes.
@@ -64,11 +72,12 @@ impl Telling {
             sending: Mutex::default(),
         };
         Self {
-            store,
+            outbox: Outbox::new(store),
             clock,
             alerting,
             receivers: channels.iter().map(receiver).collect(),
             instances,
+            due: Notify::new(),
         }
     }
 
@@ -80,58 +89,74 @@ impl Telling {
         let (telling, stopping) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
             while !stopping.is_cancelled() {
-                if let Err(error) = telling.gather().await {
-                    tracing::error!(error = %error, "alert.messages_not_gathered");
+                let new = stopping.run_until_cancelled(telling.gather()).await;
+                if new.is_some_and(|new| new > 0) {
+                    telling.due.notify_waiters();
                 }
-                stopping
-                    .run_until_cancelled(tokio::time::sleep(EVERY))
-                    .await;
+                let next = async {
+                    let changed = telling.alerting.changed();
+                    // who is not told of a change looks all the same
+                    let _ = tokio::time::timeout(EVERY, changed).await;
+                };
+                stopping.run_until_cancelled(next).await;
             }
         });
         for at in 0..self.receivers.len() {
             let (telling, stopping) = (Arc::clone(self), stop.clone());
             tasks.spawn(async move {
                 while !stopping.is_cancelled() {
-                    let sending = stopping.run_until_cancelled(telling.send(at)).await;
-                    if let Some(Err(error)) = sending {
-                        tracing::error!(error = %error, "alert.messages_not_sent");
-                    }
-                    stopping
-                        .run_until_cancelled(tokio::time::sleep(EVERY))
-                        .await;
+                    stopping.run_until_cancelled(telling.send(at)).await;
+                    let next = tokio::time::timeout(EVERY, telling.due.notified());
+                    stopping.run_until_cancelled(next).await;
                 }
             });
         }
     }
 
-    /// Keeps what is due as messages to send; returns how many are new.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn gather(&self) -> Result<u64, StoreError> {
+    /// Keeps what is due as messages to send, in memory where the store cannot be written; returns how many are new.
+    pub async fn gather(&self) -> u64 {
         let now = self.clock.now();
-        let (mut alerts, _) = self.store.alerts(AlertQuery::firing()).await?;
-        for id in self.store.told_and_over().await? {
-            alerts.extend(self.store.alert(id).await?);
-        }
+        let may_keep = self.catch_up().await;
+        let known = self.outbox.known(now).await;
+        let mut alerts = known.alerts;
+        self.alerting.with_unkept(&mut alerts);
         alerts.retain(|alert| self.is_ours(alert));
-        let ids: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
-        let told = self.store.messages_of(&ids).await?;
-        let silences = in_force(&*self.store, now).await?;
+        let mut told: HashMap<i64, Vec<&KeptMessage>> = HashMap::new();
+        for kept in &known.told {
+            told.entry(kept.message.alert_id).or_default().push(kept);
+        }
+        let silences = known.silences.into_iter();
+        let silences: Vec<Silence> = silences.map(|kept| of_core(kept.silence, now)).collect();
         let mut messages = Vec::new();
         let is_firing = |alert: &&Alert| alert.resolved_at.is_none();
         let firing: Vec<Firing<'_>> = alerts.iter().filter(is_firing).map(of_alert).collect();
         for alert in &alerts {
             let is_held = is_held(alert, &firing, &silences, now);
-            let of_alert = |kept: &&KeptMessage| kept.message.alert_id == alert.id;
-            let told: Vec<&KeptMessage> = told.iter().filter(of_alert).collect();
+            let told = told.get(&alert.id).map_or(&[][..], Vec::as_slice);
             let receivers = self.receivers.iter();
-            messages.extend(receivers.filter_map(|to| to.due(alert, is_held, &told, now)));
+            messages.extend(receivers.filter_map(|to| to.due(alert, is_held, told, now)));
         }
         if messages.is_empty() {
-            return Ok(0);
+            return 0;
         }
-        self.store.add_messages(messages).await
+        self.outbox.add(messages, may_keep).await
+    }
+
+    /// Writes what is in memory only, alerts before messages about them; whether that left nothing.
+    async fn catch_up(&self) -> bool {
+        if self.alerting.has_unkept()
+            && let Err(error) = self.alerting.keep_unkept().await
+        {
+            tracing::warn!(error = %error, "alert.still_in_memory_only");
+            return false;
+        }
+        let kept_as = |id| self.alerting.kept_as(id);
+        self.outbox.keep(kept_as).await.is_ok()
+    }
+
+    /// What waits for channels in memory only, because the store does not take it.
+    pub fn waiting_in_memory(&self) -> Vec<Waiting> {
+        self.outbox.waiting_in_memory()
     }
 
     fn is_ours(&self, alert: &Alert) -> bool {
@@ -201,6 +226,7 @@ impl Receiver {
             message: serde_json::to_string(&message).unwrap_or_default(),
             created_at: now,
             is_wanted,
+            sent_at: None,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use plimsoll_core::alert::Severity;
 use plimsoll_notify::{Channel, Message, SendError};
-use plimsoll_store::{AlertQuery, Fate, KeptMessage, StoreError};
+use plimsoll_store::{Fate, KeptMessage};
 
 use super::{Receiver, Telling};
 
@@ -41,16 +41,13 @@ pub(super) struct Sending {
 }
 
 impl Telling {
-    /// Sends what is due on a channel.
-    ///
-    /// # Errors
-    /// When the store fails. That a receiver does not take a message is no error: it is tried again.
-    pub async fn send(&self, at: usize) -> Result<(), StoreError> {
+    /// Sends what is due on a channel. What a receiver does not take is tried again.
+    pub async fn send(&self, at: usize) {
         let Some(to) = self.receivers.get(at) else {
-            return Ok(());
+            return;
         };
         let now = self.clock.now();
-        let waiting = self.store.waiting_messages(to.channel.name()).await?;
+        let waiting = self.outbox.waiting(to.channel.name()).await;
         let is_stuck = waiting
             .iter()
             .any(|kept| now.duration_since(kept.message.created_at) > STUCK_AFTER);
@@ -62,31 +59,20 @@ impl Telling {
         }
         for (instance, batch) in batches {
             let batch = to.may_go(&instance, batch, self.clock.uptime());
-            let batch = self.take(batch).await?;
-            self.deliver(to, &instance, batch).await?;
+            let batch = self.take(batch).await;
+            self.deliver(to, &instance, batch).await;
         }
-        self.send_again(to, is_stuck).await
+        self.send_again(to, is_stuck).await;
     }
 
     /// Those of a batch that nobody else took meanwhile.
-    async fn take(&self, mut batch: Vec<KeptMessage>) -> Result<Vec<KeptMessage>, StoreError> {
-        let until = self.clock.now() + TAKEN_FOR;
-        let taken = self.store.take_messages(&batch, until).await?;
-        batch.retain(|kept| taken.contains(&kept.id));
-        for kept in &mut batch {
-            kept.next_try_at = until;
-        }
-        Ok(batch)
+    async fn take(&self, batch: Vec<KeptMessage>) -> Vec<KeptMessage> {
+        self.outbox.take(batch, self.clock.now() + TAKEN_FOR).await
     }
 
-    async fn deliver(
-        &self,
-        to: &Receiver,
-        instance: &str,
-        mut batch: Vec<KeptMessage>,
-    ) -> Result<(), StoreError> {
+    async fn deliver(&self, to: &Receiver, instance: &str, mut batch: Vec<KeptMessage>) {
         if batch.is_empty() {
-            return Ok(());
+            return;
         }
         let told = messages(&batch);
         let sending = to.channel.send(&told, self.clock.now());
@@ -94,7 +80,7 @@ impl Telling {
         let sent = loop {
             tokio::select! {
                 sent = &mut sending => break sent,
-                () = tokio::time::sleep(SAID) => batch = self.take(batch).await?,
+                () = tokio::time::sleep(SAID) => batch = self.take(batch).await,
             }
         };
         match sent {
@@ -103,9 +89,8 @@ impl Telling {
                 for kept in batch {
                     let one = messages(std::slice::from_ref(&kept));
                     let sent = to.channel.send(&one, self.clock.now()).await;
-                    self.settle(to, instance, &[kept], sent).await?;
+                    self.settle(to, instance, &[kept], sent).await;
                 }
-                Ok(())
             }
             sent => self.settle(to, instance, &batch, sent).await,
         }
@@ -117,20 +102,23 @@ impl Telling {
         instance: &str,
         batch: &[KeptMessage],
         sent: Result<(), SendError>,
-    ) -> Result<(), StoreError> {
+    ) {
         let (now, channel) = (self.clock.now(), to.channel.name());
-        let ids: Vec<i64> = batch.iter().map(|kept| kept.id).collect();
-        let error = match sent {
+        let count = batch.len();
+        match &sent {
             Ok(()) => {
                 to.has_sent(instance, self.clock.uptime());
-                tracing::info!(channel, count = ids.len(), "alert.told");
-                return self.store.settle_messages(&ids, Fate::Sent(now)).await;
+                tracing::info!(channel, count, "alert.told");
             }
-            Err(error) => error,
-        };
-        tracing::warn!(channel, count = ids.len(), code = error.code.as_str(), error = %error, "alert.not_told");
+            Err(error) => {
+                tracing::warn!(channel, count, code = error.code.as_str(), error = %error, "alert.not_told");
+            }
+        }
         for kept in batch {
-            let fate = after_failure(kept, &error, now);
+            let fate = match &sent {
+                Ok(()) => Fate::Sent(now),
+                Err(error) => after_failure(kept, error, now),
+            };
             if let Fate::Ended { fate, .. } = &fate {
                 tracing::error!(
                     channel,
@@ -139,26 +127,28 @@ impl Telling {
                     "alert.given_up"
                 );
             }
-            self.store.settle_messages(&[kept.id], fate).await?;
+            self.outbox.settle(kept, fate).await;
         }
-        Ok(())
     }
 
     /// Sends all that fires again, where the receiver forgets it else, and says that we are alive: while rules are
-    /// evaluated and messages go out.
-    async fn send_again(&self, to: &Receiver, is_stuck: bool) -> Result<(), StoreError> {
+    /// evaluated, messages go out, and the store takes what is measured.
+    async fn send_again(&self, to: &Receiver, is_stuck: bool) {
         let is_due = to.is_resend_due(self.clock.uptime());
         if !is_due {
-            return Ok(());
+            return;
         }
         let channel = to.channel.name();
         if to.channel.resends() {
-            let (alerts, _) = self.store.alerts(AlertQuery::firing()).await?;
-            let ids: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
-            let kept = self.store.messages_of(&ids).await?;
-            let last = ids.iter().filter_map(|id| {
-                let mut sent = kept.iter().filter(|kept| {
-                    kept.message.alert_id == *id
+            let mut known = self.outbox.known(self.clock.now()).await;
+            self.alerting.with_unkept(&mut known.alerts);
+            let firing = known
+                .alerts
+                .iter()
+                .filter(|alert| alert.resolved_at.is_none());
+            let last = firing.filter_map(|alert| {
+                let mut sent = known.told.iter().filter(|kept| {
+                    kept.message.alert_id == alert.id
                         && kept.message.channel == channel
                         && kept.fate.as_deref() == Some("sent")
                 });
@@ -169,14 +159,14 @@ impl Telling {
                 tracing::warn!(channel, error = %error, "alert.not_sent_again");
             }
         }
-        let is_well = !is_stuck && self.alerting.is_evaluating();
+        let is_kept = self.alerting.unwritten().is_none() && self.outbox.is_kept();
+        let is_well = !is_stuck && is_kept && self.alerting.is_evaluating();
         if is_well
             && to.channel.beats()
             && let Err(error) = to.channel.beat(self.clock.now()).await
         {
             tracing::warn!(channel, error = %error, "alert.no_heartbeat");
         }
-        Ok(())
     }
 }
 

@@ -227,7 +227,7 @@ impl WatchedInstance {
             settings,
         };
         let names = match &instance.settings.databases {
-            Databases::OfUrl | Databases::All => vec![instance.database_of_url()],
+            Databases::OfUrl | Databases::All => vec![instance.settings.database_of_url()],
             Databases::Listed(names) => names
                 .iter()
                 .filter(|name| !instance.settings.exclude.contains(*name))
@@ -270,18 +270,9 @@ impl WatchedInstance {
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         databases
-            .get(&self.database_of_url())
+            .get(&self.settings.database_of_url())
             .or_else(|| databases.values().next())
             .cloned()
-    }
-
-    /// libpq's rule: without a database the URL means the one of the role's name.
-    fn database_of_url(&self) -> String {
-        let url = &self.settings.url;
-        url.database()
-            .or_else(|| url.user())
-            .unwrap_or("postgres")
-            .to_owned()
     }
 
     /// A database by its name as it is shown, and as it is asked for.

@@ -130,7 +130,7 @@ async fn what_another_process_watches_is_closed_when_nobody_looked_at_it_for_hou
     let first = Service::with(telling(settings(vec![a()]), "ops")).await;
     sample_at(&first, 0, "closing_c").await;
     look_at(&first, 0).await;
-    first.telling.gather().await.unwrap();
+    first.telling.gather().await;
     let alert = told(&first, "size_critical").await.remove(0);
 
     // Another process watches another instance, and knows neither this one nor the rule.
@@ -158,8 +158,8 @@ async fn what_another_process_watches_is_closed_when_nobody_looked_at_it_for_hou
     assert!(second.store.alert_states("a").await.unwrap().is_empty());
 
     // Whoever was told that it opened is told once that it is over.
-    second.telling.gather().await.unwrap();
-    second.telling.gather().await.unwrap();
+    second.telling.gather().await;
+    second.telling.gather().await;
     let ids = [alert["id"].as_i64().unwrap()];
     let messages = second.store.messages_of(&ids).await.unwrap();
     assert_eq!(messages.len(), 2, "{messages:?}");

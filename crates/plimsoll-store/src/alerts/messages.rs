@@ -21,6 +21,9 @@ pub trait Messages: Send + Sync {
     /// The alerts that ended, and of which some channel was told that they opened, but not that they ended.
     async fn told_and_over(&self) -> Result<Vec<i64>, StoreError>;
 
+    /// How many messages wait for each channel that some wait for, in the order of their names.
+    async fn waiting_counts(&self) -> Result<Vec<Waiting>, StoreError>;
+
     /// The messages that wait for a channel, oldest first.
     async fn waiting_messages(&self, channel: &str) -> Result<Vec<KeptMessage>, StoreError>;
 
@@ -59,6 +62,21 @@ pub struct NewMessage {
     pub created_at: Timestamp,
     /// Whether it is to be sent; else it only says that this is told.
     pub is_wanted: bool,
+    /// When it was sent; one that is sent already when it is kept went out while the store could not be written.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// What waits for a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The channel's name.
+    pub channel: String,
+    /// How many messages.
+    pub count: u64,
+    /// When the oldest was made.
+    pub since: Timestamp,
+    /// Why the newest that failed was not sent; none while none failed.
+    pub error: Option<String>,
 }
 
 /// A message as it is kept.
@@ -131,15 +149,14 @@ impl<S: Transactions> Messages for S {
     }
 
     async fn messages_of(&self, alerts: &[i64]) -> Result<Vec<KeptMessage>, StoreError> {
-        let alerts = alerts.to_vec();
+        if alerts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let alerts = Value::from(alerts);
         self.reading(move |work| {
             Box::pin(async move {
-                let mut all = Vec::new();
-                for alert in alerts {
-                    let sql = select_messages!("where alert_id = $1 order by id");
-                    all.extend(work.read(sql, &[alert.into()], message).await?);
-                }
-                Ok(all)
+                let sql = select_messages!("where alert_id = any ($1) order by id");
+                work.read(sql, &[alerts], message).await
             })
         })
         .await
@@ -155,6 +172,21 @@ impl<S: Transactions> Messages for S {
                                where r.alert_id = m.alert_id and r.channel = m.channel and r.event = 'resolved'
                            ) order by m.alert_id";
                 work.read(sql, &[], |row| row.get(0)).await
+            })
+        })
+        .await
+    }
+
+    async fn waiting_counts(&self) -> Result<Vec<Waiting>, StoreError> {
+        self.reading(|work| {
+            Box::pin(async move {
+                let sql = "select w.channel, count(*), min(w.created_at), (
+                               select e.error from plimsoll.alert_messages as e
+                               where e.channel = w.channel and e.ended_at is null and e.error is not null
+                               order by e.id desc limit 1
+                           ) from plimsoll.alert_messages as w
+                           where w.ended_at is null group by w.channel order by w.channel collate \"C\"";
+                work.read(sql, &[], waiting).await
             })
         })
         .await
@@ -226,10 +258,10 @@ async fn add(work: &dyn Transaction, message: NewMessage) -> Result<u64, StoreEr
     let sql = "insert into plimsoll.alert_messages (channel, alert_id, event, number, instance, severity, message,
                    created_at, next_try_at, ended_at, fate)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10) on conflict do nothing";
-    let (ended_at, fate) = if message.is_wanted {
-        (None, None)
-    } else {
-        (Some(message.created_at), Some("unwanted".to_owned()))
+    let (ended_at, fate) = match (message.is_wanted, message.sent_at) {
+        (false, _) => (Some(message.created_at), Some("unwanted")),
+        (true, Some(sent_at)) => (Some(sent_at), Some("sent")),
+        (true, None) => (None, None),
     };
     let params = [
         message.channel.into(),
@@ -244,6 +276,15 @@ async fn add(work: &dyn Transaction, message: NewMessage) -> Result<u64, StoreEr
         fate.into(),
     ];
     work.execute(sql, &params).await
+}
+
+fn waiting(row: &Row) -> Result<Waiting, RowError> {
+    Ok(Waiting {
+        channel: row.get(0)?,
+        count: row.get(1)?,
+        since: row.get(2)?,
+        error: row.get(3)?,
+    })
 }
 
 async fn settle(work: &dyn Transaction, id: i64, fate: Fate) -> Result<(), StoreError> {
@@ -267,7 +308,7 @@ async fn settle(work: &dyn Transaction, id: i64, fate: Fate) -> Result<(), Store
 }
 
 fn message(row: &Row) -> Result<KeptMessage, RowError> {
-    let fate: Option<String> = row.get(13)?;
+    let (ended_at, fate): (Option<Timestamp>, Option<String>) = (row.get(12)?, row.get(13)?);
     Ok(KeptMessage {
         id: row.get(0)?,
         message: NewMessage {
@@ -280,11 +321,12 @@ fn message(row: &Row) -> Result<KeptMessage, RowError> {
             message: row.get(7)?,
             created_at: row.get(8)?,
             is_wanted: fate.as_deref() != Some("unwanted"),
+            sent_at: ended_at.filter(|_| fate.as_deref() == Some("sent")),
         },
         next_try_at: row.get(9)?,
         tries: row.get(10)?,
         error: row.get(11)?,
-        ended_at: row.get(12)?,
+        ended_at,
         fate,
     })
 }

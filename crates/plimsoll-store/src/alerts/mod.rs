@@ -15,7 +15,7 @@ use plimsoll_core::alert::contributors::Contributor;
 use plimsoll_core::alert::evaluate::Standing;
 use plimsoll_core::alert::{AlertType, Reading, ResolvedBy, Severity, Subject};
 
-pub use self::messages::{Fate, KeptMessage, Messages, NewMessage};
+pub use self::messages::{Fate, KeptMessage, Messages, NewMessage, Waiting};
 pub use self::silences::{KeptSilence, NewSilence, SilenceSpan};
 pub use self::totals::SampleParts;
 use crate::rows::{Transactions, Value};
@@ -111,6 +111,25 @@ pub struct KeptState {
     written: String,
     /// The episode that is open.
     pub alert_id: Option<i64>,
+}
+
+impl KeptState {
+    /// A state as it is kept with these.
+    pub fn new(
+        alert_type: AlertType,
+        subject: Subject,
+        standing: Standing,
+        alert_id: Option<i64>,
+    ) -> Self {
+        Self {
+            alert_type,
+            subject,
+            // texts and numbers: cannot fail
+            written: serde_json::to_string(&standing).unwrap_or_default(),
+            standing,
+            alert_id,
+        }
+    }
 }
 
 /// A state in place of another.

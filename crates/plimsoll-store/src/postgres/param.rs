@@ -80,6 +80,7 @@ impl Param for Value {
             Self::Text(_) => Type::TEXT,
             Self::Time(_) => Type::TIMESTAMPTZ,
             Self::Ids(_) => Type::INT4_ARRAY,
+            Self::BigIds(_) => Type::INT8_ARRAY,
             Self::Texts(_) => Type::TEXT_ARRAY,
         }
     }

@@ -155,6 +155,7 @@ impl ToSql for Value {
             Self::Text(text) => text.to_sql_checked(column, out),
             Self::Time(at) => at.to_sql_checked(column, out),
             Self::Ids(ids) => ids.to_sql_checked(column, out),
+            Self::BigIds(ids) => ids.to_sql_checked(column, out),
             Self::Texts(texts) => texts.to_sql_checked(column, out),
         }
     }

@@ -15,6 +15,7 @@ pub(crate) enum Value {
     Time(Timestamp),
     /// A parameter only: a list of numbers, or of texts, for `= any ($1)`.
     Ids(Vec<i32>),
+    BigIds(Vec<i64>),
     Texts(Vec<String>),
 }
 
@@ -136,6 +137,12 @@ narrower_numbers!(i32, u32, u64);
 impl From<&[i32]> for Value {
     fn from(ids: &[i32]) -> Self {
         Self::Ids(ids.to_vec())
+    }
+}
+
+impl From<&[i64]> for Value {
+    fn from(ids: &[i64]) -> Self {
+        Self::BigIds(ids.to_vec())
     }
 }
 

@@ -167,6 +167,7 @@ impl ToSql for Value {
             Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Self::Time(at) => ToSqlOutput::Borrowed(ValueRef::Integer(millis(*at))),
             Self::Ids(ids) => json(ids),
+            Self::BigIds(ids) => json(ids),
             Self::Texts(texts) => json(texts),
         })
     }

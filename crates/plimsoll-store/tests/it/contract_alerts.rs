@@ -9,7 +9,7 @@ use plimsoll_core::sample::SampleKind;
 use plimsoll_core::snapshot::Totals;
 use plimsoll_store::{
     AlertContent, AlertQuery, DatabaseKey, EpisodeChange, Fate, KEPT_OF_DATABASE, KeptSilence,
-    KeptState, NewAlert, NewMessage, NewSilence, ReplacedState, SilenceSpan,
+    KeptState, NewAlert, NewMessage, NewSilence, ReplacedState, SilenceSpan, Waiting,
 };
 
 use crate::fresh::Fresh;
@@ -274,6 +274,7 @@ contract! {
             message: "{\"🦀\": 1}".to_owned(),
             created_at: now,
             is_wanted: true,
+            sent_at: None,
         };
         let opened = message("opened", 1);
         assert_eq!(store.add_messages(vec![opened.clone()]).await.unwrap(), 1);
@@ -284,6 +285,11 @@ contract! {
         assert_eq!((&waiting[0].message, waiting[0].tries, waiting[0].next_try_at), (&opened, 0, now));
         assert!(store.waiting_messages("others").await.unwrap().is_empty());
 
+        let counted = store.waiting_counts().await.unwrap();
+        assert_eq!(counted.len(), 1);
+        let Waiting { channel, count, since, error } = &counted[0];
+        assert_eq!((channel.as_str(), *count, *since, error.as_ref()), ("ops", 2, now, None));
+
         // Of two that read it one takes it.
         let later = now + SignedDuration::from_secs(60);
         let ids: Vec<i64> = waiting.iter().map(|kept| kept.id).collect();
@@ -293,6 +299,7 @@ contract! {
         store.settle_messages(&ids[..1], failed).await.unwrap();
         let kept = &store.waiting_messages("ops").await.unwrap()[0];
         assert_eq!((kept.tries, kept.next_try_at, kept.error.as_deref()), (1, later, Some("refused\n")));
+        assert_eq!(store.waiting_counts().await.unwrap()[0].error.as_deref(), Some("refused\n"));
         store.settle_messages(&ids[..1], Fate::Sent(later)).await.unwrap();
         let over = Fate::Ended { at: later, fate: "given_up", error: "no".to_owned() };
         store.settle_messages(&ids, over).await.unwrap();
@@ -309,8 +316,18 @@ contract! {
         store.add_messages(vec![unwanted]).await.unwrap();
         assert!(store.told_and_over().await.unwrap().is_empty());
         assert!(store.waiting_messages("ops").await.unwrap().is_empty(), "nobody wants it");
+        // One that went out while the store could not be written is no more than told, also of two alerts.
+        let sent = NewMessage { sent_at: Some(later), ..message("reminder", 2) };
+        let other = NewMessage { alert_id: id + 1, ..sent.clone() };
+        assert_eq!(store.add_messages(vec![sent.clone(), other]).await.unwrap(), 2);
+        assert!(store.waiting_messages("ops").await.unwrap().is_empty(), "they are sent");
+        assert!(store.waiting_counts().await.unwrap().is_empty());
+        let kept = store.messages_of(&[id + 1, id]).await.unwrap();
+        assert_eq!(kept.iter().map(|kept| kept.message.alert_id).collect::<Vec<_>>(), [id, id, id, id, id + 1]);
+        assert_eq!((&kept[3].message, kept[3].ended_at, kept[3].fate.as_deref()), (&sent, Some(later), Some("sent")));
+        assert!(store.messages_of(&[]).await.unwrap().is_empty());
         assert_eq!(store.thin_messages(now).await.unwrap(), 0);
-        assert_eq!(store.thin_messages(later).await.unwrap(), 3);
+        assert_eq!(store.thin_messages(later).await.unwrap(), 5);
     }
 
     async fn silences_are_kept_until_they_are_over(fresh: &Fresh) {

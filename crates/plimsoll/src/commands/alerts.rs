@@ -60,7 +60,7 @@ async fn list(context: &Context, query: AlertsQuery) -> anyhow::Result<Finding> 
 
 async fn explain(context: &Context) -> anyhow::Result<Finding> {
     let store = context.readable_store().await?;
-    let answer = alerts::standings(&*store, &context.instance()?.instance).await?;
+    let answer = alerts::standings(&*store, &context.instance_names()?).await?;
     if context.wants_json() {
         output::json(&answer)?;
     } else {

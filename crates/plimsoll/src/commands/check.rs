@@ -6,10 +6,15 @@ use std::fmt;
 
 use anyhow::bail;
 use jiff::{SignedDuration, Timestamp};
-use plimsoll_core::alert::{AlertType, Severity};
+use plimsoll_core::alert::rules::volume::VolumeFull;
+use plimsoll_core::alert::settings::{Borders, Settings as Rules};
+use plimsoll_core::alert::{AlertType, Severity, Subject};
+use plimsoll_core::counted::counted;
+use plimsoll_core::disk::memory::{Kept, Memory};
 use plimsoll_core::name::visible;
 use plimsoll_server::answer::alerts::{self, AlertAnswer, AlertsQuery};
 use plimsoll_server::clock::{Clock as _, SystemClock};
+use plimsoll_server::disk::last_look;
 use plimsoll_server::jobs::sampled_every;
 use plimsoll_store::{AlertQuery, DatabaseKey, Store};
 
@@ -20,6 +25,8 @@ const TOLD: usize = 3;
 /// Older than so many intervals between samples, or than this, is too old to tell anything.
 const INTERVALS: i32 = 3;
 const TOO_OLD: SignedDuration = SignedDuration::from_hours(26);
+/// So old a look at volumes tells nothing of how full they are.
+const LOOK_TOO_OLD: SignedDuration = SignedDuration::from_mins(15);
 
 /// How a check ended, by its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +64,19 @@ struct Report {
     /// How old the newest good sample is; none where there is none.
     age: Option<SignedDuration>,
     too_old: SignedDuration,
-    /// Databases with their bytes.
-    databases: Vec<(String, u64)>,
-    /// Volumes with how full they are, in per cent, and the border of a warning.
-    volumes: Vec<(String, f64, f64)>,
+    /// Databases with their bytes, and their limits.
+    databases: Vec<(String, u64, Option<u64>)>,
+    /// Volumes with how full they are: of bytes, and of inodes, each a metric.
+    volumes: Vec<Share>,
+}
+
+/// How full something is.
+#[derive(Debug, Clone, PartialEq)]
+struct Share {
+    label: String,
+    percent: f64,
+    /// From where on that is a warning, and critical; none where nobody asked to be told.
+    borders: Option<VolumeFull>,
 }
 
 /// The line and the state.
@@ -93,7 +109,8 @@ async fn look(context: &Context, store: &dyn Store, now: Timestamp) -> anyhow::R
         let since = now.saturating_sub(TOO_OLD).unwrap_or(Timestamp::MIN);
         if let Some(last) = store.sample_parts(of, since).await?.last() {
             let name = format!("{}/{}", of.instance, of.database);
-            seen.databases.push((name, last.total_bytes));
+            let limit = settings.database_limits().get(of).copied();
+            seen.databases.push((name, last.total_bytes, limit));
         }
     }
     let query = AlertsQuery(AlertQuery::firing());
@@ -115,16 +132,77 @@ async fn look(context: &Context, store: &dyn Store, now: Timestamp) -> anyhow::R
         .collect();
     seen.firing
         .sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
-    for state in store.alert_states("").await? {
-        let reading = state.standing.reading;
-        if let (AlertType::VolumeFull, Some(volume), Some(reading)) =
-            (state.alert_type, state.subject.volume, reading)
-            && let (Some(value), Some(threshold)) = (reading.value, reading.threshold)
-        {
-            seen.volumes.push((volume, value, threshold));
+    let mut instances: Vec<String> = databases.iter().map(|of| of.instance.clone()).collect();
+    instances.extend(context.instance_names().unwrap_or_default());
+    instances.sort();
+    instances.dedup();
+    seen.volumes = volumes(store, &instances, &settings.alerts, now).await?;
+    Ok(seen)
+}
+
+/// How full the volumes are that these instances lie on, by the last look at each; each volume once.
+async fn volumes(
+    store: &dyn Store,
+    instances: &[String],
+    rules: &Rules,
+    now: Timestamp,
+) -> anyhow::Result<Vec<Share>> {
+    let mut seen = Vec::new();
+    for instance in instances {
+        let last = last_look(store, instance).await?;
+        let is_recent = |at: Timestamp| now.duration_since(at) <= LOOK_TOO_OLD;
+        let Some(last) = last.filter(|last| is_recent(last.at)) else {
+            continue;
+        };
+        let mut memory = Memory::default();
+        memory.recall(Kept {
+            last: Some(last),
+            ..Kept::default()
+        });
+        for volume in memory.disk(None, now).volumes {
+            let subject = Subject::volume_of(instance, &volume);
+            if !seen.iter().any(|(known, _)| *known == subject) {
+                seen.push((subject, volume));
+            }
         }
     }
-    Ok(seen)
+    let mut hosts: Vec<_> = seen.iter().filter_map(|(_, it)| it.host.as_ref()).collect();
+    hosts.sort();
+    hosts.dedup();
+    let has_several_hosts = hosts.len() > 1;
+    let mut shares = Vec::new();
+    for (subject, volume) in &seen {
+        let name = match (&volume.host, &*subject.instance) {
+            (Some(host), _) if has_several_hosts => format!("{host} {}", volume.pool),
+            (_, "") => volume.pool.clone(),
+            (_, instance) => format!("{instance} {}", volume.pool),
+        };
+        let rule = rules.of(AlertType::VolumeFull, subject);
+        let borders = rule
+            .filter(|rule| rule.enabled)
+            .and_then(|rule| match rule.borders {
+                Borders::VolumeFull(borders) => Some(borders),
+                _ => None,
+            });
+        let bytes = volume.used_bytes.zip(volume.available_bytes);
+        let inodes = volume
+            .inodes_total
+            .zip(volume.inodes_available)
+            .map(|(total, left)| (total.saturating_sub(left), left));
+        let inodes_of = format!("{name} inodes");
+        for (label, share) in [(name, bytes), (inodes_of, inodes)] {
+            let Some((used, left)) = share.filter(|(used, left)| used + left > 0) else {
+                continue;
+            };
+            let percent = used as f64 / (used as f64 + left as f64) * 100.0;
+            shares.push(Share {
+                label,
+                percent,
+                borders,
+            });
+        }
+    }
+    Ok(shares)
 }
 
 /// The age of the newest good sample of each instance: of the one that is worst off. None where one has none.
@@ -166,8 +244,8 @@ impl Report {
         if !is_fresh {
             words.push(match self.age {
                 Some(age) => format!(
-                    "the last good sample is {} minutes old: does `plimsoll serve` run?",
-                    age.as_mins()
+                    "the last good sample is {} old: does `plimsoll serve` run?",
+                    counted(age.as_mins().unsigned_abs(), "minute")
                 ),
                 None => "there is no good sample".to_owned(),
             });
@@ -206,11 +284,21 @@ impl Report {
             self.age
                 .map(|age| format!("sample_age={}s;;;0", age.as_secs())),
         );
-        let sizes = self.databases.iter();
-        data.extend(sizes.map(|(name, bytes)| format!("{}={bytes}B;;;0", label(name))));
-        let volumes = self.volumes.iter();
-        data.extend(volumes.map(|(name, percent, warning)| {
-            format!("{}={percent:.1}%;{warning:.1};;0;100", label(name))
+        data.extend(self.databases.iter().map(|(name, bytes, limit)| {
+            let limit = limit.map_or_else(String::new, |limit| limit.to_string());
+            format!("{}={bytes}B;;{limit};0", label(name))
+        }));
+        data.extend(self.volumes.iter().map(|share| {
+            let of = |per_mille: u32| format!("{:.1}", f64::from(per_mille) / 10.0);
+            let borders = share.borders.map_or_else(
+                || ";".to_owned(),
+                |it| format!("{};{}", of(it.warning_per_mille), of(it.critical_per_mille)),
+            );
+            format!(
+                "{}={:.1}%;{borders};0;100",
+                label(&share.label),
+                share.percent
+            )
         }));
         data.join(" ")
     }
@@ -285,13 +373,20 @@ mod tests {
         let mut seen = seen(Some(2), &[Severity::Warning; 5]);
         seen.firing[0].1 = "a|b\nc grew".to_owned();
         seen.databases
-            .push(("prod/it's a=\"|\n".to_owned(), 1 << 40));
-        seen.volumes.push(("/dev/vda1".to_owned(), 85.04, 85.0));
+            .push(("prod/it's a=\"|\n".to_owned(), 1 << 40, Some(1 << 41)));
+        for (name, borders) in [("/dev/vda1", Some(VolumeFull::default())), ("it's", None)] {
+            seen.volumes.push(Share {
+                label: name.to_owned(),
+                percent: 85.04,
+                borders,
+            });
+        }
         let (_, line) = seen.told();
         assert_eq!(
             line,
             "PLIMSOLL WARNING - a/b\\nc grew; a warning; a warning; and 2 more | firing=5;;;0 critical=0;;;0 \
-             silenced=0;;;0 sample_age=120s;;;0 'prod/it_s a__/\\n'=1099511627776B;;;0 '/dev/vda1'=85.0%;85.0;;0;100"
+             silenced=0;;;0 sample_age=120s;;;0 'prod/it_s a__/\\n'=1099511627776B;;2199023255552;0 \
+             '/dev/vda1'=85.0%;85.0;95.0;0;100 'it_s'=85.0%;;;0;100"
         );
         assert_eq!(failed("no\nstore").1, "PLIMSOLL UNKNOWN - no\\nstore");
     }

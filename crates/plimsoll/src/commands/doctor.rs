@@ -1,6 +1,7 @@
 //! `plimsoll doctor`: what the role can and cannot see (exit code 1), and the grants that change it.
 
 mod places;
+mod unjudged;
 
 use std::io::{self, Write};
 
@@ -8,6 +9,8 @@ use plimsoll_core::name::{shown, visible};
 use plimsoll_core::snapshot::Method;
 use plimsoll_postgres::Target;
 use plimsoll_postgres::doctor::{Check, Diagnosis, Level, doctor, grants};
+use plimsoll_server::answer::alerts::StandingAnswer;
+use plimsoll_server::clock::{Clock as _, SystemClock};
 use plimsoll_server::settings::{Databases, Watched};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -50,14 +53,16 @@ pub(crate) async fn run(context: &Context, args: &args::Doctor) -> anyhow::Resul
         return Ok(Finding::None);
     }
     let places = places::places(watched).await?;
+    let unjudged = unjudged::unjudged(context, &watched.instance, SystemClock.now()).await?;
     if context.wants_json() {
         output::json(&Report {
             diagnosis: &diagnosis,
             places: &places.each,
             problems: &places.problems,
+            unjudged: &unjudged,
         })?;
     } else {
-        output::print(|out| print(out, &diagnosis, &places))?;
+        output::print(|out| print(out, &diagnosis, &places, &unjudged))?;
     }
     Ok(if diagnosis.is_complete && places.problems.is_empty() {
         Finding::None
@@ -75,6 +80,8 @@ struct Report<'a> {
     places: &'a [PlaceReport],
     /// What the configuration says of volumes that cannot be, or what its sources do not answer.
     problems: &'a [String],
+    /// The rules of alerts that say nothing now.
+    unjudged: &'a [StandingAnswer],
 }
 
 /// The databases that are looked at; none means every one that takes connections.
@@ -86,7 +93,12 @@ fn names(target: &Target, watched: &Watched) -> Vec<String> {
     }
 }
 
-fn print(out: &mut dyn Write, diagnosis: &Diagnosis, places: &Places) -> io::Result<()> {
+fn print(
+    out: &mut dyn Write,
+    diagnosis: &Diagnosis,
+    places: &Places,
+    unjudged: &[StandingAnswer],
+) -> io::Result<()> {
     let superuser = if diagnosis.is_superuser {
         ": a superuser, which sees everything and could do everything; a role of its own is safer"
     } else {
@@ -113,6 +125,7 @@ fn print(out: &mut dyn Write, diagnosis: &Diagnosis, places: &Places) -> io::Res
         writeln!(out, "\nDatabase {}: {method}", shown(&database.database))?;
         items(out, &database.items)?;
     }
+    unjudged::print(out, unjudged)?;
     writeln!(out)?;
     if diagnosis.is_complete {
         writeln!(

@@ -4,9 +4,12 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
 
 use anyhow::bail;
+use jiff::Timestamp;
+use plimsoll_core::counted::counted;
 use plimsoll_core::name::visible;
 use plimsoll_server::answer::silences::{self, SilenceAnswer, SilenceRequest, SilencesAnswer};
 use plimsoll_server::clock::{Clock as _, SystemClock};
+use plimsoll_store::Store;
 
 use super::Finding;
 use crate::args;
@@ -17,12 +20,7 @@ pub(super) async fn run(context: &Context, args: args::Silence) -> anyhow::Resul
     let store = context.readable_store().await?;
     let now = SystemClock.now();
     if let Some(id) = args.end {
-        if !silences::end(&*store, id).await? {
-            bail!(
-                "there is no silence {id}; `plimsoll alerts silence` prints those that are not over"
-            );
-        }
-        return Ok(Finding::None);
+        return end(context, &*store, id, now).await;
     }
     let answer = match args.pattern {
         Some(pattern) => {
@@ -37,6 +35,12 @@ pub(super) async fn run(context: &Context, args: args::Silence) -> anyhow::Resul
                 why: args.why.unwrap_or_default(),
             };
             let made = silences::add(&*store, request, now).await?;
+            let settings = &context.config.settings;
+            if let Ok(pattern) = made.pattern.parse()
+                && silences::fits_nothing(&*store, settings, &pattern).await?
+            {
+                tracing::warn!(%pattern, "alert.silence_fits_nothing");
+            }
             SilencesAnswer {
                 silences: vec![made],
                 count: 1,
@@ -48,6 +52,31 @@ pub(super) async fn run(context: &Context, args: args::Silence) -> anyhow::Resul
         output::json(&answer)?;
     } else {
         output::print(|out| print(out, &answer))?;
+    }
+    Ok(Finding::None)
+}
+
+/// Ends a silence, and says which.
+async fn end(
+    context: &Context,
+    store: &dyn Store,
+    id: i64,
+    now: Timestamp,
+) -> anyhow::Result<Finding> {
+    let known = silences::silences(store, now).await?.silences;
+    let ended = known.into_iter().find(|silence| silence.id == id);
+    let is_ended = silences::end(store, id).await?;
+    let Some(ended) = ended.filter(|_| is_ended) else {
+        bail!("there is no silence {id}; `plimsoll alerts silence` prints those that are not over");
+    };
+    if context.wants_json() {
+        output::json(&ended)?;
+    } else {
+        output::print(|out| {
+            let (line, who) = (line(&ended), visible(&ended.who));
+            writeln!(out, "Ended, and messages go out again: {line}")?;
+            writeln!(out, "  {who}: {}", visible(&ended.why))
+        })?;
     }
     Ok(Finding::None)
 }
@@ -93,11 +122,42 @@ fn line(silence: &SilenceAnswer) -> String {
             let now = silence
                 .holds_until
                 .map_or_else(String::new, |until| format!(", now until {until:.0}"));
-            format!("for {} minutes at \"{cron}\"{now}", seconds / 60)
+            format!("for {} at \"{cron}\"{now}", length(seconds))
         }
         (None, Some(until)) => format!("until {until:.0}"),
         (None, None) => String::new(),
     };
     let (id, pattern) = (silence.id, visible(&silence.pattern));
     format!("{id}  {pattern}{alert_type}  {when}")
+}
+
+/// A length in the largest unit that gives a whole number of it.
+fn length(seconds: i64) -> String {
+    let seconds = seconds.unsigned_abs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let whole = units
+        .into_iter()
+        .find(|(unit, _)| seconds.is_multiple_of(*unit));
+    let (unit, name) = whole.filter(|_| seconds > 0).unwrap_or((1, "second"));
+    counted(seconds / unit, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_told_in_its_own_unit_and_one_is_one() {
+        for (seconds, expected) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (60, "1 minute"),
+            (90, "90 seconds"),
+            (5400, "90 minutes"),
+            (3600, "1 hour"),
+            (172_800, "2 days"),
+        ] {
+            assert_eq!(length(seconds), expected);
+        }
+    }
 }

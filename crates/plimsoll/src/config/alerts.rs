@@ -238,8 +238,19 @@ fn seconds(written: Option<Length>, own: i64) -> i64 {
     written.map_or(own, |length| length.0.as_secs())
 }
 
-/// What is wrong where an alert would be critical before it is a warning.
+/// What is wrong where an alert would be critical before it is a warning, or never.
 fn in_the_wrong_order(borders: Borders) -> Option<&'static str> {
+    /// No more than all of it can be used.
+    const ALL: u32 = 1000;
+    let is_never = match borders {
+        Borders::VolumeFull(own) => own.critical_per_mille > ALL,
+        Borders::WalRetention(own) => own.critical_per_mille > ALL,
+        Borders::FillingFast(own) => own.used_per_mille > ALL,
+        _ => false,
+    };
+    if is_never {
+        return Some("no volume is used by more than 100 %");
+    }
     let is_wrong = match borders {
         Borders::VolumeFull(own) => own.critical_per_mille < own.warning_per_mille,
         Borders::WalRetention(own) => own.critical_per_mille < own.warning_per_mille,
@@ -350,6 +361,21 @@ mod tests {
             ),
             (
                 "[filling_fast]\ncritical = \"5h\"",
+                "critical before it is a warning",
+            ),
+            (
+                "[time_to_full]\ncritical = \"15d\"",
+                "critical before it is a warning",
+            ),
+            (
+                "[wal_retention]\nwarning_percent = 15.1",
+                "critical before it is a warning",
+            ),
+            ("[volume_full]\ncritical_percent = 100.1", "more than 100 %"),
+            ("[wal_retention]\ncritical_percent = 200", "more than 100 %"),
+            ("[filling_fast]\npercent = 101", "more than 100 %"),
+            (
+                "[[override]]\nmatch = \"*\"\nvolume_full = { critical_percent = 80 }",
                 "critical before it is a warning",
             ),
             ("[sampling_stale]\nwarning = \"1h\"", "has no key `warning`"),

@@ -51,16 +51,13 @@ pub(super) fn configured(entry: &file::Capacity) -> anyhow::Result<ConfiguredCap
     let mut sources = Vec::new();
     sources.extend(entry.bytes.map(|bytes| Source::Bytes(bytes.0)));
     if let Some(command) = &entry.command {
-        let mut words = command.iter().map(|word| word.expose_secret().to_owned());
-        let program = words
-            .next()
-            .filter(|program| !program.is_empty())
-            .ok_or_else(|| anyhow!("a [[capacity]]: `command` is a program and its arguments: [\"df-of\", \"/pgdata\"]"))?;
-        sources.push(Source::Command(Program {
-            program,
-            arguments: words.collect(),
-            timeout: timeout(entry.timeout)?,
-        }));
+        let program = Program::of(command, timeout(entry.timeout)?);
+        let program = program.ok_or_else(|| {
+            anyhow!(
+                "a [[capacity]]: `command` is a program and its arguments: [\"df-of\", \"/pgdata\"]"
+            )
+        })?;
+        sources.push(Source::Command(program));
     } else if entry.timeout.is_some() {
         bail!(
             "a [[capacity]] has a `timeout` without a `command`; that of Prometheus stands inside `prometheus`"

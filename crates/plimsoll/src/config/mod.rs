@@ -21,6 +21,7 @@ use crate::duration::Length;
 
 mod alerts;
 mod capacity;
+mod checks;
 mod file;
 
 /// Where the page and the API answer unless told otherwise.
@@ -73,6 +74,8 @@ pub(crate) fn resolve(global: &Global) -> anyhow::Result<Config> {
     settings.max_bytes = max_bytes(&file.history)?;
     settings.alerts = std::sync::Arc::new(file.alerts.settings()?);
     settings.channels = ConfiguredChannel::all(&file.channel)?;
+    warnings.extend(checks::staleness(&settings, jiff::Timestamp::now())?);
+    warnings.extend(checks::fits_nothing(&settings));
     if settings.retention.hourly_for < settings.retention.all_for {
         warnings.push(
             "history.hourly_for is shorter than history.all_for, so it has no effect".to_owned(),
@@ -240,7 +243,15 @@ fn add_capacities(
         if let Some(configured) = &configured {
             refuse_a_second(instance, configured)?;
         }
-        instance.database_limits.extend(limit);
+        if let Some((database, bytes)) = limit {
+            let limits = &mut instance.database_limits;
+            if limits.insert(database.clone(), bytes).is_some() {
+                bail!(
+                    "two [[capacity]] limit the database \"{database}\" of \"{}\": leave one of them",
+                    instance.instance
+                );
+            }
+        }
         instance.capacity.extend(configured);
     }
     Ok(())

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use plimsoll_core::counted::counted;
+use plimsoll_core::counted::{counted, thousands};
 use plimsoll_core::disk::memory::label;
 use plimsoll_core::disk::state::{Dates, Disk, Volume};
 use plimsoll_core::disk::steps::Steps;
@@ -269,6 +269,7 @@ fn one(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps) -> io::Result<()> 
         lines.say(&text, 2)?;
         lines.blank()?;
     }
+    inodes(lines, volume)?;
     clocks(lines, volume)?;
     parts(lines, volume, steps)?;
     reasons(lines, volume)?;
@@ -297,6 +298,32 @@ fn one(lines: &mut Lines<'_>, volume: &Volume, steps: &Steps) -> io::Result<()> 
         lines.say("Never remove files under pg_wal.", 0)?;
     }
     Ok(())
+}
+
+/// From here on, in per cent, it is told how many inodes are used.
+const MANY_INODES: f64 = 80.0;
+
+/// How many inodes are used, where that is near the end or nearer to it than bytes are.
+fn inodes(lines: &mut Lines<'_>, volume: &Volume) -> io::Result<()> {
+    let counted_ones = volume.inodes_total.zip(volume.inodes_available);
+    let Some((total, left)) = counted_ones.filter(|(total, _)| *total > 0) else {
+        return Ok(());
+    };
+    let used = total.saturating_sub(left);
+    let percent = |used: u64, left: u64| used as f64 / (used as f64 + left as f64) * 100.0;
+    let of_inodes = percent(used, left);
+    let of_bytes = volume.used_bytes.zip(volume.available_bytes);
+    let of_bytes = of_bytes.map(|(used, left)| percent(used, left));
+    if of_inodes < MANY_INODES && of_bytes.is_some_and(|of_bytes| of_inodes <= of_bytes) {
+        return Ok(());
+    }
+    let text = format!(
+        "Inodes: {of_inodes:.1} % of {} are used, {} left; who runs out of them can make no file, whatever room there is.",
+        thousands(total),
+        thousands(left)
+    );
+    lines.say(&text, 2)?;
+    lines.blank()
 }
 
 /// Both clocks, and what fills it most.

@@ -1,6 +1,5 @@
 //! `plimsoll alerts` and `check`, beside a `serve` that judges.
 
-use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -89,8 +88,9 @@ fn what_serve_raises_is_told_explained_silenced_and_closed_on_the_command_line()
         (Some(2), 1),
         "{check:?}"
     );
+    // 1 MB is its limit.
     assert!(
-        check.out.contains(&format!("'main/{database}'=")),
+        check.out.contains(&format!("'main/{database}'=")) && check.out.contains("B;;1048576;0"),
         "{check:?}"
     );
 
@@ -103,8 +103,37 @@ fn what_serve_raises_is_told_explained_silenced_and_closed_on_the_command_line()
     assert_eq!(check.code, Some(0), "{check:?}");
     assert!(check.out.contains("silenced=1;"), "{check:?}");
     assert!(run(&["alerts"]).out.contains("held back until"));
-    assert_eq!(run(&["alerts", "silence", "--end", "1"]).code, Some(0));
+    let ended = run(&["alerts", "silence", "--end", "1"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for words in ["Ended", "1  main  until", "me: a test"] {
+        assert!(ended.out.contains(words), "no {words}: {ended:?}");
+    }
     run(&["alerts", "silence", "--end", "1"]).failed_saying(&["no silence 1"]);
+    for (id, until, shown) in [
+        ("2", "2999-12-24", "until 2999-12-24T00:00:00Z"),
+        ("3", "2999-12-24T06:30", "until 2999-12-24T06:30:00Z"),
+        (
+            "4",
+            "2999-12-24T06:30:00+02:00",
+            "until 2999-12-24T04:30:00Z",
+        ),
+    ] {
+        let silence = [
+            "alerts", "silence", "nowhere", "--why", "x", "--until", until,
+        ];
+        let silenced = run(&silence);
+        assert!(silenced.out.contains(shown), "{silenced:?}");
+        assert!(
+            silenced.err.contains("alert.silence_fits_nothing"),
+            "{silenced:?}"
+        );
+        let ended = run(&["--output", "json", "alerts", "silence", "--end", id]).json();
+        assert_eq!(ended["match"], "nowhere");
+    }
+    run(&["alerts", "silence", "main", "--why", "x", "--until", "yule"]).failed_saying(&["yule"]);
+    let weekly = ["--cron", "0 2 * * 0", "--for", "1m", "--why", "x"];
+    let weekly = run(&[&["alerts", "silence", "main"][..], &weekly].concat());
+    assert!(weekly.out.contains("for 1 minute at"), "{weekly:?}");
     run(&[
         "alerts", "silence", "prod//x", "--for", "1h", "--why", "x", "--who", "me",
     ])
@@ -144,70 +173,107 @@ fn what_serve_raises_is_told_explained_silenced_and_closed_on_the_command_line()
     run(&["alerts", "--type", "growth"]).failed_saying(&["growth"]);
 }
 
-/// Programs are killed while alerts open and messages go out.
-const KILLS: u64 = 10;
-
 #[test]
-fn messages_outlive_kills_and_what_is_sent_twice_has_one_key() {
+fn check_is_unknown_where_it_was_not_asked_rightly_and_knows_each_volume_of_each_instance() {
+    let home = Home::new();
+    for args in [
+        &["check", "--bogus"][..],
+        &["check", "now"],
+        &["--bogus", "check"],
+        &["check", "--output", "yaml"],
+        &["--config", "/nowhere.toml", "check"],
+    ] {
+        let ran = Ran::of(home.plimsoll().args(args));
+        assert_eq!(
+            (ran.code, ran.out.lines().count()),
+            (Some(3), 1),
+            "{args:?}: {ran:?}"
+        );
+        assert!(ran.out.starts_with("PLIMSOLL UNKNOWN - "), "{ran:?}");
+    }
+    let ran = Ran::of(home.plimsoll().args(["check", "--help"]));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let ran = Ran::of(home.plimsoll().args(["sizes", "--bogus"]));
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+
     let Some(server) = test::shared_if_installed(18) else {
         return;
     };
-    let databases = [(); 4].map(|()| new_database(server, "told"));
-    let home = Home::new();
-    let told = home.path("told");
-    let limits: String = databases
-        .iter()
-        .map(|name| format!("[[capacity]]\ndatabase = \"{name}\"\nbytes = \"1MB\"\n"))
-        .collect();
-    let config = home.write(
-        "plimsoll.toml",
-        &format!(
-            "[[instance]]\nname = \"main\"\nurl = \"{}\"\ndatabases = {databases:?}\n{limits}\
-             [[channel]]\nname = \"ops\"\nkind = \"command\"\nmatch = \"main/*\"\nleast = \"critical\"\n\
-             command = [\"sh\", \"-c\", \"sleep 0.2; cat >> '{}'; echo >> '{}'\"]\n",
-            server.url(&databases[0]),
-            told.display(),
-            told.display()
-        ),
-    );
-    let serve = || {
-        let mut command = home.plimsoll();
-        command.arg("--config").arg(&config);
-        Service::start(command.args(["serve", "--listen", "127.0.0.1:0"]))
-    };
-    for kill in 0..KILLS {
-        let service = serve();
-        sleep(Duration::from_millis(kill * 211 % 1500));
-        service.stop("-KILL");
+    let database = new_database(server, "checked");
+    let url = server.url(&database);
+    let mut text = "[alerts.volume_full]\nwarning_percent = 40\ncritical_percent = 99\n\
+        [[alerts.override]]\nmatch = \"volume:/dev/two\"\nvolume_full = { warning_percent = 70 }\n"
+        .to_owned();
+    for (name, available, inodes) in [("one", 500, 900), ("two", 400, 100)] {
+        let space = format!(
+            "{{\\\"capacity_bytes\\\": 1000000000000, \\\"available_bytes\\\": {available}000000000, \
+             \\\"inodes_total\\\": 1000, \\\"inodes_available\\\": {inodes}}}"
+        );
+        text += &format!(
+            "[[instance]]\nname = \"{name}\"\nurl = \"{url}\"\n\
+             [[capacity]]\ninstance = \"{name}\"\non = \"/dev/{name}\"\ncommand = [\"echo\", \"{space}\"]\n"
+        );
     }
-    let service = serve();
-    let is_sent = |alert: &Value| {
-        let deliveries = alert["deliveries"].as_array().unwrap();
-        deliveries.iter().any(|one| one["state"] == "sent")
-    };
-    until(
-        &service,
-        "/api/storage/alerts?type=size_critical",
-        |answer| {
-            let alerts = answer["alerts"].as_array().unwrap();
-            alerts.len() == databases.len() && alerts.iter().all(is_sent)
-        },
+    let config = home.write("plimsoll.toml", &text);
+    let run = |args: &[&str]| Ran::of(home.plimsoll().arg("--config").arg(&config).args(args));
+    let mut command = home.plimsoll();
+    command.arg("--config").arg(&config);
+    let service = Service::start(command.args(["serve", "--listen", "127.0.0.1:0"]));
+    for instance in ["one", "two"] {
+        until(
+            &service,
+            &format!("/api/storage/disk?instance={instance}"),
+            |disk| disk["volumes"][0]["source"] == "command",
+        );
+        until(
+            &service,
+            &format!("/api/storage/history?kind=all&instance={instance}"),
+            |history| history["total"].as_u64() > Some(0),
+        );
+    }
+    until(&service, "/api/storage/alerts?type=volume_full", |answer| {
+        answer["count"] == 2
+    });
+    let check = run(&["check"]);
+    for metric in [
+        "'/dev/one'=50.0%;40.0;99.0;0;100",
+        "'/dev/one inodes'=10.0%;40.0;99.0;0;100",
+        "'/dev/two'=60.0%;70.0;99.0;0;100",
+        "'/dev/two inodes'=90.0%;70.0;99.0;0;100",
+    ] {
+        assert!(check.out.contains(metric), "no {metric}: {check:?}");
+    }
+    let one = run(&["--instance", "one", "check"]);
+    assert!(
+        one.out.contains("'/dev/one'=") && !one.out.contains("'/dev/two'="),
+        "{one:?}"
+    );
+    // Of several instances all are explained, or the one that is named.
+    let all = run(&["alerts", "explain"]);
+    let one = run(&["--instance", "one", "alerts", "explain"]);
+    for (ran, has_two) in [(&all, true), (&one, false)] {
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert!(
+            ran.out.contains("volume_full") && ran.out.contains("one"),
+            "{ran:?}"
+        );
+        assert_eq!(
+            ran.out.contains(&format!("{database} on two")),
+            has_two,
+            "{ran:?}"
+        );
+    }
+    let doctor = run(&["--instance", "one", "doctor"]);
+    assert!(doctor.out.contains("cannot be judged now"), "{doctor:?}");
+    let disk = run(&["--instance", "two", "disk"]);
+    assert!(
+        disk.out
+            .contains("Inodes: 90.0 % of 1,000 are used, 100 left"),
+        "{disk:?}"
+    );
+    assert!(
+        !run(&["--instance", "one", "disk"]).out.contains("Inodes:"),
+        "{disk:?}"
     );
     service.stop("-TERM");
-    let text = std::fs::read_to_string(&told).unwrap();
-    let mut opened = BTreeSet::new();
-    let mut keys = BTreeSet::new();
-    // A line may be cut short by a kill; it is sent again.
-    let deliveries = text
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    for delivery in deliveries {
-        for message in delivery["data"]["messages"].as_array().unwrap() {
-            assert_eq!(message["event"], "opened", "{message}");
-            opened.insert(message["database"].as_str().unwrap().to_owned());
-            keys.insert(message["key"].as_str().unwrap().to_owned());
-        }
-    }
-    assert_eq!(opened, databases.into_iter().collect(), "none is lost");
-    assert_eq!(keys.len(), opened.len(), "{keys:?}");
 }

@@ -69,6 +69,27 @@ fn a_mistake_in_a_channel_is_named_by_its_key_and_not_repeated() {
         }
         assert!(!ran.out.contains(HUSH) && !ran.err.contains(HUSH), "{ran:?}");
     }
+    // What fits nothing is allowed, and told.
+    let idle = "[[instance]]\nname = \"prod\"\nurl = \"postgres://h/shop\"\n\
+                [[alerts.override]]\nmatch = \"prdo\"\ngrowth_warning = { percent = 5 }\n\
+                [[channel]]\nname = \"ops\"\nkind = \"slack\"\nurl = \"https://h.example\"\nmatch = \"prod/crm\"\n";
+    let ran = with(&home, idle, &["check-config"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for part in [
+        "warning: an [[alerts.override]] is about `prdo`, which fits nothing that is watched: prod/shop",
+        "warning: the channel `ops` is about `prod/crm`, which fits nothing that is watched",
+    ] {
+        assert!(ran.out.contains(part), "{part}: {ran:?}");
+    }
+    let twice = "[[instance]]\nname = \"prod\"\nurl = \"postgres://h/shop\"\n\
+                 [[capacity]]\ndatabase = \"shop\"\nbytes = \"1GB\"\n[[capacity]]\ndatabase = \"shop\"\nbytes = \"2GB\"\n";
+    let ran = with(&home, twice, &["check-config"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(
+        ran.out
+            .contains("two [[capacity]] limit the database \"shop\" of \"prod\""),
+        "{ran:?}"
+    );
     let fine = "[[instance]]\nname = \"a\"\nurl = \"postgres://h/d\"\n\
                 [[channel]]\nname = \"ops\"\nkind = \"slack\"\nurl = \"https://h.example/hush4711\"\n";
     let ran = with(&home, fine, &["check-config"]);

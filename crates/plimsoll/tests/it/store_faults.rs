@@ -236,7 +236,7 @@ fn rename_store(path: &Path, from: &str, to: &str) {
 }
 
 /// Fills what is free on a volume.
-fn fill(file: &Path) {
+pub(crate) fn fill(file: &Path) {
     let mut file = std::fs::File::create(file).unwrap();
     for size in [65536, 4096, 1] {
         while file.write_all(&vec![1; size]).is_ok() {}

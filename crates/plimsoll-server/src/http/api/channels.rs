@@ -21,7 +21,8 @@ pub(super) async fn channels(
     State(app): State<Shared>,
     Query(()): Query<()>,
 ) -> Result<Json<ChannelsAnswer>, Problem> {
-    let answer = answer::channels(app.watch.store(), &app.settings.channels).await?;
+    let in_memory = app.telling.waiting_in_memory();
+    let answer = answer::channels(app.watch.store(), &app.settings.channels, in_memory).await?;
     Ok(Json(answer))
 }
 

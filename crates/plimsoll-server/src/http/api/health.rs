@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::Shared;
-use crate::answer::channels::channels;
+use crate::answer::channels::{channels, with_waiting};
 
 /// How long the store may take to say that it is there.
 const LONGEST_PING: Duration = Duration::from_millis(1500);
@@ -90,16 +90,20 @@ pub(super) async fn ready(State(app): State<Shared>) -> (StatusCode, Json<Ready>
         let key = database.key();
         checks.push(check(&format!("{}/{}", key.instance, key.database), reason));
     }
-    // Without the store nothing of them is known, and that is said above.
-    let channels = channels(app.watch.store(), &app.settings.channels);
-    if let Ok(Ok(answer)) = tokio::time::timeout(LONGEST_PING, channels).await {
-        for channel in answer.channels {
-            let waits = channel.waiting.unwrap_or(0);
-            let reason = channel
-                .error
-                .map(|error| format!("messages that wait: {waits}; {error}"));
-            checks.push(check(&format!("channel {}", channel.name), reason));
-        }
+    // Without the store what is in memory only is known, and that is said above.
+    let in_memory = app.telling.waiting_in_memory();
+    let all = &app.settings.channels;
+    let channels = channels(app.watch.store(), all, in_memory.clone());
+    let answer = match tokio::time::timeout(LONGEST_PING, channels).await {
+        Ok(Ok(answer)) => answer,
+        _ => with_waiting(all, &in_memory),
+    };
+    for channel in answer.channels {
+        let waits = channel.waiting.unwrap_or(0);
+        let reason = channel
+            .error
+            .map(|error| format!("messages that wait: {waits}; {error}"));
+        checks.push(check(&format!("channel {}", channel.name), reason));
     }
     let status = if ready {
         StatusCode::OK
