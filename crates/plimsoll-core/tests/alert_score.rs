@@ -86,7 +86,7 @@ fn what_comes_and_goes_on_a_server_is_never_told() {
 }
 
 fn is_own(rule: &str) -> bool {
-    AlertType::NAMES.iter().any(|own| *own == rule)
+    AlertType::NAMES.contains(&rule)
 }
 
 #[test]

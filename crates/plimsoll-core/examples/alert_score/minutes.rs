@@ -126,7 +126,7 @@ impl<'a> Play<'a> {
     fn minute(&mut self, minute: usize) {
         let (look, now) = (self.world.looks[minute], self.world.at(minute));
         self.remember(minute, look, now);
-        let is_sampled = minute % SAMPLED == 0;
+        let is_sampled = minute.is_multiple_of(SAMPLED);
         let is_full = is_sampled || self.memory.much_is_unexplained();
         let parts = full_parts(&look, now);
         let pulse = self.pulse(minute, &look, now);
@@ -139,7 +139,7 @@ impl<'a> Play<'a> {
             return;
         }
         let mut disk = self.memory.disk(None, now);
-        if minute % HOUR == 0 {
+        if minute.is_multiple_of(HOUR) {
             self.foreseen = Some(self.foresee(&look, &disk, now));
         }
         if let Some(foreseen) = &self.foreseen {
@@ -160,7 +160,11 @@ impl<'a> Play<'a> {
             at: now,
             bytes: look.used() as u64,
         });
-        match self.temporary.back_mut().filter(|_| minute % HOUR != 0) {
+        match self
+            .temporary
+            .back_mut()
+            .filter(|_| !minute.is_multiple_of(HOUR))
+        {
             Some(highest) => *highest = highest.max(look.temporary),
             None => self.temporary.push_back(look.temporary),
         }

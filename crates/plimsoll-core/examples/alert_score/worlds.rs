@@ -226,7 +226,7 @@ impl World {
             Kind::RunawayQuery => self.run_away(onset, free / dice.between(0.6 * HOUR, 8.0 * HOUR)),
             Kind::ConstantFill => self.fill(onset, free / dice.between(5.0 * HOUR, 36.0 * HOUR)),
             Kind::SlowFill => {
-                self.fill_slowly(onset, free / dice.between(6.0 * 1440.0, 14.0 * 1440.0))
+                self.fill_slowly(onset, free / dice.between(6.0 * 1440.0, 14.0 * 1440.0));
             }
             Kind::HeldWal => self.hold_wal(onset, dice),
             _ => {}
