@@ -1,6 +1,7 @@
 //! The built program as its users run it: a child process, against real servers.
 #![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 
+mod alert_text;
 mod alerts;
 mod alerts_tables;
 mod as_the_server;
