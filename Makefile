@@ -1,7 +1,7 @@
 # Every target works in a clean clone, as root and as an ordinary user. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench forecast-score fuzz-api fuzz-sizing pace-score
+.PHONY: help run test lint bench alert-score forecast-score fuzz-api fuzz-sizing pace-score
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/\1\t\2/p' $(MAKEFILE_LIST) | \
@@ -28,9 +28,12 @@ bench: ## what the speed claims rest on, measured again
 	@scripts/fetch-postgres --any
 	@cargo build --profile fast --locked -p plimsoll -p plimsoll-bench
 	@status=0; "$${CARGO_TARGET_DIR:-target}/fast/plimsoll-bench" || status=1; \
-	for bench in plimsoll-core/forecast plimsoll-store/history plimsoll-server/answers plimsoll-server/disk plimsoll-server/lookups plimsoll-server/refresh; do \
+	for bench in plimsoll-core/forecast plimsoll-store/history plimsoll-server/alerts plimsoll-server/answers plimsoll-server/disk plimsoll-server/lookups plimsoll-server/refresh; do \
 		cargo bench --profile fast --locked -p "$${bench%/*}" --bench "$${bench#*/}" || status=1; \
 	done; exit $$status
+
+alert-score: ## the rules of alerts scored beside what others use, into docs/ALERTS.md
+	@scripts/alert-score
 
 forecast-score: ## the forecasts scored beside the usual baselines, into docs/FORECAST.md
 	@scripts/forecast-score

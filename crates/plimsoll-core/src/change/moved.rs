@@ -1,6 +1,6 @@
 //! What a new snapshot shows otherwise than the last one that was kept: of the rest a store need look up nothing.
 //!
-//! Of each table a number is remembered that stands for all that [`compare`](super::compare) looks at. A table of the
+//! Of each table a number is remembered that stands for all that [`compare`](fn@super::compare) looks at. A table of the
 //! same number changes nothing; where some part of it could not be read there is none, and it is looked up each time.
 
 use std::collections::HashSet;
