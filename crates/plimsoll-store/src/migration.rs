@@ -71,6 +71,11 @@ pub(crate) const SQLITE: &[Migration] = &[
         name: "010_unknown_tables",
         sql: include_str!("../migrations/sqlite/010_unknown_tables.sql"),
     },
+    Migration {
+        number: 11,
+        name: "011_disk_rows",
+        sql: include_str!("../migrations/sqlite/011_disk_rows.sql"),
+    },
 ];
 
 /// Those of PostgreSQL.
@@ -124,6 +129,11 @@ pub(crate) const POSTGRES: &[Migration] = &[
         number: 10,
         name: "010_unknown_tables",
         sql: include_str!("../migrations/postgres/010_unknown_tables.sql"),
+    },
+    Migration {
+        number: 11,
+        name: "011_disk_rows",
+        sql: include_str!("../migrations/postgres/011_disk_rows.sql"),
     },
 ];
 

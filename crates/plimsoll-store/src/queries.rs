@@ -217,9 +217,9 @@ pub(crate) async fn state<R: Reader>(
     let Some((sample, tick, is_newest)) = reader.sample_at(of, at).await? else {
         return Ok(None);
     };
+    let wanted = (!is_newest).then_some(tick);
     let (relations, sizes) = match near {
         None => {
-            let wanted = (!is_newest).then_some(tick);
             let sizes = reader.tables_at(of, wanted, &[]).await?;
             (reader.relations(of, Which::Tables).await?, sizes)
         }
@@ -229,7 +229,16 @@ pub(crate) async fn state<R: Reader>(
             let values = reader.table_values(of, Some(&ids), tick).await?;
             // in the order of ticks: the last one holds
             let sizes = values.into_iter().map(|value| (value.id, value.sizes));
-            (relations, sizes.collect())
+            let mut sizes: Vec<(RelationId, Sizes)> = sizes.collect();
+            // no series is kept of what has no bytes
+            let parent = TableKind::Partitioned;
+            if relations
+                .iter()
+                .any(|relation| relation.table_kind() == Some(parent))
+            {
+                sizes.extend(reader.tables_at(of, wanted, &[parent]).await?);
+            }
+            (relations, sizes)
         }
     };
     let sizes: HashMap<RelationId, Sizes> = sizes.into_iter().collect();

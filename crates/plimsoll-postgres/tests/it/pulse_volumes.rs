@@ -272,9 +272,18 @@ async fn elsewhere(installation: &Installation) {
             "create table load as select repeat('x', 1000) from generate_series(1, 60000)",
         )
         .unwrap();
-    let third = look(&session).await;
-    let pulsed = at_pulse(used(&third), parts(&third, &Place::Wal), &again, third.at);
-    let causes = why(&again, &pulsed, second.at, &[]);
+    let mut tries = 0;
+    let (third, pulsed, causes) = loop {
+        let third = look(&session).await;
+        let pulsed = at_pulse(used(&third), parts(&third, &Place::Wal), &again, third.at);
+        let causes = why(&again, &pulsed, second.at, &[]);
+        tries += 1;
+        // while a segment is being made, the file grows from one question of a look to the next
+        if bytes(&pulsed, Kind::Unexplained) == 0 || tries == 50 {
+            break (third, pulsed, causes);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
     assert_eq!(causes[0].part, Kind::Wal);
     assert!(
         causes[0].change_bytes > 0 && causes[0].change_bytes % (16 << 20) == 0,

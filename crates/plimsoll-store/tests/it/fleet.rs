@@ -262,7 +262,7 @@ pub(crate) async fn read_everything(store: &dyn Store) {
         ..all.clone()
     };
     store.database_series(&of, &daily).await.unwrap();
-    for at in [hour(-5), hour(2)] {
+    for at in [hour(-5), hour(2), hour(24 * 400)] {
         let state = store.state(&of, at).await.unwrap().unwrap();
         for table in &state.tables {
             let near = store

@@ -342,7 +342,7 @@ fn whatever_a_server_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
                 let filler = volume.path().join("filler");
                 fill(&filler);
                 course.holds(fault, &["store_full"]);
-                course.is_not_ready("full");
+                course.is_not_ready("no space is left");
                 std::fs::remove_file(&filler).unwrap();
             }
             "slow" => {
@@ -431,7 +431,7 @@ fn whatever_a_file_with_the_store_does_looking_goes_on_and_nothing_is_lost() {
                 // what its log has room for already may take a few more
                 fill(&filler);
                 course.holds(fault, &["store_full"]);
-                course.is_not_ready("full");
+                course.is_not_ready("no space is left");
                 std::fs::remove_file(&filler).unwrap();
             }
         }
