@@ -235,18 +235,18 @@ impl Outbox {
         mut batch: Vec<KeptMessage>,
         until: Timestamp,
     ) -> Vec<KeptMessage> {
-        let rows: Vec<KeptMessage> = batch.iter().filter(|kept| kept.id > 0).cloned().collect();
+        // The store does not know how those fared that were tried from memory, and would give them to nobody.
+        let is_ours: BTreeSet<i64> = self.memory().fared.keys().copied().collect();
+        let is_row = |kept: &&KeptMessage| kept.id > 0 && !is_ours.contains(&kept.id);
+        let rows: Vec<KeptMessage> = batch.iter().filter(is_row).cloned().collect();
         if !rows.is_empty() {
             // Where nobody can take anything, it is sent all the same: with its key.
             let taken = self.write(self.store.take_messages(&rows, until)).await;
             if let Ok(taken) = taken {
-                batch.retain(|kept| kept.id < 0 || taken.contains(&kept.id));
+                batch.retain(|kept| !is_row(&kept) || taken.contains(&kept.id));
             }
         }
         let mut memory = self.memory();
-        for row in &rows {
-            memory.under_way.remove(&row.id);
-        }
         for kept in &mut batch {
             kept.next_try_at = until;
             memory.under_way.insert(kept.id);
@@ -375,3 +375,6 @@ fn fate(kept: &KeptMessage) -> Fate {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;
